@@ -1,0 +1,117 @@
+"""From what a user wrote to every effective value, each with its origin.
+
+Precedence, high to low: what the user wrote, the template, the profile, what is computed from the situation, the
+language's defaults. A list is one value: a written list replaces the whole list below it.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from peft_engine.profiles import load_profile, load_template
+from peft_schemas.config import RunConfig
+from peft_schemas.explain import ExplainedValue, ExplainReport, Origin
+
+_NAME_LENGTH = 64
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class _Layer:
+    origin: Origin
+    reason: str | None
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class ResolvedConfig:
+    """A complete config and where each of its values came from."""
+
+    config: RunConfig
+    explained: tuple[ExplainedValue, ...]
+    """Every effective value, in the order of the config language."""
+
+    def report(self) -> ExplainReport:
+        """Return the explanation as a value of the vocabulary."""
+        return ExplainReport(values=list(self.explained))
+
+    def explain(self, path: str) -> ExplainedValue | None:
+        """Return the value at a dotted path, None when the config has no such value."""
+        return next((value for value in self.explained if value.path == path), None)
+
+
+def resolve(data: Mapping[str, Any], *, source: Path) -> ResolvedConfig:
+    """Fill what the user did not write.
+
+    Args:
+        data: The document as plain values.
+        source: The file it was read from; its name is the run's name when none is written.
+
+    Raises:
+        pydantic.ValidationError: The document is not a valid config.
+    """
+    written = RunConfig.model_validate(data)
+    layers = [_Layer("user", None, data)]
+    if written.template is not None:
+        values = load_template(written.template).values
+        layers.append(_Layer("template", f"From the template {written.template}.", values))
+    if written.profile is not None:
+        values = load_profile(written.profile).values
+        layers.append(_Layer("profile", f"From the profile {written.profile}.", values))
+    reason = f"No name is written, so the run takes the name of its file, {source.name}."
+    layers.append(_Layer("computed", reason, {"name": run_name(source)}))
+
+    merged: dict[str, Any] = {}
+    for layer in reversed(layers):
+        merged = _merge(merged, layer.values)
+    config = RunConfig.model_validate(merged)
+    explained = tuple(_explain(path, value, layers) for path, value in leaves(config.model_dump(mode="json")))
+    return ResolvedConfig(config, explained)
+
+
+def run_name(source: Path) -> str:
+    """Return a valid run name made from a file's name: `Release notes.peft.yaml` gives `Release-notes`."""
+    stem = re.sub(r"(\.peft)?\.ya?ml$", "", source.name, flags=re.IGNORECASE)
+    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:_NAME_LENGTH]
+    return name or "run"
+
+
+def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every value that is not a mapping or a list of mappings, with its dotted path, in order."""
+    if isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from leaves(child, f"{path}.{key}" if path else str(key))
+    elif isinstance(value, list) and value and all(isinstance(item, Mapping) for item in value):
+        for index, item in enumerate(value):
+            yield from leaves(item, f"{path}[{index}]")
+    else:
+        yield path, value
+
+
+def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(low)
+    for key, value in high.items():
+        below = merged.get(key)
+        both = isinstance(value, Mapping) and isinstance(below, Mapping)
+        merged[key] = _merge(below, value) if both else value  # type: ignore[arg-type]
+    return merged
+
+
+def _explain(path: str, value: Any, layers: list[_Layer]) -> ExplainedValue:
+    for layer in layers:
+        if _lookup(layer.values, path) is not _ABSENT:
+            return ExplainedValue(path=path, value=value, origin=layer.origin, reason=layer.reason)
+    return ExplainedValue(path=path, value=value, origin="default", reason="The default of the config language.")
+
+
+def _lookup(values: Any, path: str) -> Any:
+    for part in re.findall(r"[^.\[\]]+", path):
+        if isinstance(values, Mapping) and part in values:
+            values = values[part]
+        elif isinstance(values, list) and part.isdigit() and int(part) < len(values):
+            values = values[int(part)]
+        else:
+            return _ABSENT
+    return values

@@ -1,0 +1,34 @@
+"""Where the state of this user lives."""
+
+import os
+from pathlib import Path
+
+import platformdirs
+
+
+def home() -> Path:
+    """Return the state folder, which may not exist yet: `PEFTW_HOME` when set, else the platform's place for data."""
+    chosen = os.environ.get("PEFTW_HOME")
+    if chosen:
+        return Path(chosen).expanduser().absolute()
+    return Path(platformdirs.user_data_dir("peft-workbench", appauthor=False))
+
+
+def runs_dir() -> Path:
+    """Return the folder that holds one directory a run."""
+    return home() / "runs"
+
+
+def models_dir() -> Path:
+    """Return the folder of base models that were materialised on this machine."""
+    return home() / "models"
+
+
+def logs_dir() -> Path:
+    """Return the folder of log files."""
+    return home() / "logs"
+
+
+def serve_file() -> Path:
+    """Return the file in which the inference process says how it is reached (mode 0600)."""
+    return home() / "serve.json"

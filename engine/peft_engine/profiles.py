@@ -1,0 +1,92 @@
+"""Reading the data that ships in `profiles/`: use cases, templates, known models."""
+
+from functools import cache
+from importlib import resources
+from typing import Annotated, Any
+
+import yaml
+from pydantic import Field
+
+from peft_schemas.base import Word
+from peft_schemas.config import ProfileName, TemplateName
+
+
+class ProfileHardware(Word):
+    """What a profile needs for its reference model."""
+
+    minimum_memory_gb: float
+    reference_model: str
+
+
+class Profile(Word):
+    """A use case and the values that suit it."""
+
+    title: str
+    icon: str
+    """A codicon's name."""
+
+    description: str
+    use_cases: Annotated[list[str], Field(min_length=3)]
+    prompts: Annotated[list[str], Field(min_length=3)]
+    """Example prompts for trying a model of this use case."""
+
+    hardware: ProfileHardware
+    values: dict[str, dict[str, Any]]
+    """Config values by section."""
+
+
+class Template(Word):
+    """A starting point."""
+
+    title: str
+    description: str
+    values: dict[str, dict[str, Any]]
+
+
+class PackageSource(Word):
+    """A Python package that carries a model's weights."""
+
+    package: str
+    """The importable name, whose folder holds the file."""
+
+    distribution: str
+    """What to install when it is absent."""
+
+    file: str
+
+
+class KnownModel(Word):
+    """A hub model that can be had without the hub."""
+
+    licence: str
+    context_length: int
+    sources: list[PackageSource]
+
+
+class KnownModels(Word):
+    """The content of `models.yaml`."""
+
+    models: dict[str, KnownModel]
+
+
+def _read(path: str) -> Any:
+    text = resources.files("peft_profiles").joinpath(path).read_text(encoding="utf-8")
+    return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe loaders)
+
+
+@cache
+def load_profile(name: ProfileName) -> Profile:
+    """Return a built-in profile."""
+    return Profile.model_validate(_read(f"profiles/{name}.yaml"))
+
+
+@cache
+def load_template(name: TemplateName) -> Template:
+    """Return a built-in template."""
+    return Template.model_validate(_read(f"templates/{name}.yaml"))
+
+
+@cache
+def known_models() -> dict[str, KnownModel]:
+    """Return the models that have a registered local source, by hub id."""
+    return KnownModels.model_validate(_read("models.yaml")).models

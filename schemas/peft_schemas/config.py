@@ -1,0 +1,186 @@
+"""The language of `.peft.yaml`: one model a section, the field's own names.
+
+The docstring under a field is its documentation everywhere: in the JSON Schema, in the editor's hover and in the
+reference. Bounds here are those beyond which a value has no meaning; advice about sensible values is a rule's work.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from peft_schemas.base import Word
+
+ProfileName = Literal[
+    "chatbot", "code-generation", "summarization", "question-answering", "creative-writing", "domain-adaptation"
+]
+TemplateName = Literal["lora_finetuning", "full_finetuning"]
+DType = Literal["auto", "float32", "bfloat16", "float16"]
+Quantization = Literal["none", "int8", "nf4", "fp4"]
+MethodType = Literal["lora", "qlora", "dora", "pissa", "rslora", "full"]
+DatasetFormat = Literal["auto", "messages", "sharegpt", "alpaca", "prompt-completion", "text"]
+Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup"]
+Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+class ModelConfig(Word):
+    """The base model and how its weights are held."""
+
+    base: Annotated[str, Field(min_length=1, examples=["HuggingFaceTB/SmolLM2-135M-Instruct"])]
+    """The model to start from: a hub id such as `HuggingFaceTB/SmolLM2-135M-Instruct`, or the path of a folder or file."""
+
+    revision: str | None = None
+    """The branch, tag or commit of a hub model. Pin a commit to make a run repeatable."""
+
+    dtype: DType = "auto"
+    """The number type of the base weights in memory. `auto` takes bfloat16 where the device computes it well, else float32."""
+
+    quantization: Quantization = "none"
+    """How the frozen base weights are packed in memory: `none`, 8-bit `int8`, or 4-bit `nf4` and `fp4`."""
+
+
+class MethodConfig(Word):
+    """What is trained: a low-rank adapter of some kind, or every weight."""
+
+    type: MethodType = "lora"
+    """The fine-tuning method. `lora` trains small low-rank matrices beside frozen weights; `full` trains every weight."""
+
+    r: Annotated[int, Field(ge=1, le=1024)] = 16
+    """The rank of the adapter's matrices. A higher rank can learn more and needs more memory."""
+
+    alpha: Annotated[float, Field(gt=0, le=4096)] = 32.0
+    """The strength of the adapter: its update is scaled by `alpha / r` (by `alpha / sqrt(r)` for rsLoRA)."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share of the adapter's inputs dropped at random while training, against overfitting."""
+
+    target_modules: str | list[str] = "all-linear"
+    """The layers that get an adapter: `all-linear`, a list of module names, or one regular expression over full names."""
+
+
+class DatasetConfig(Word):
+    """One source of training examples."""
+
+    path: Annotated[str, Field(min_length=1, examples=["data/train.jsonl"])]
+    """A csv, json, jsonl, txt or parquet file, relative to this config file, or the id of a dataset on the hub."""
+
+    format: DatasetFormat = "auto"
+    """The shape of a record. `auto` recognises it from the first records."""
+
+    weight: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """How often this dataset's examples are used relative to the others: 2 uses each example twice an epoch."""
+
+
+class TrainingConfig(Word):
+    """The optimisation loop."""
+
+    num_epochs: Annotated[float, Field(gt=0, le=1000)] = 3.0
+    """How many times the run goes through the data."""
+
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    """The number of optimizer steps after which the run ends. When set it overrides `num_epochs`."""
+
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 4
+    """Examples in one forward and backward pass on one device."""
+
+    gradient_accumulation_steps: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Passes whose gradients are added up before one optimizer step. The effective batch is this times `batch_size`."""
+
+    learning_rate: Annotated[float, Field(gt=0, lt=1)] = 2e-4
+    """The peak step size of the optimizer. Adapters usually train best near 2e-4, full fine-tuning near 1e-5."""
+
+    lr_scheduler: Scheduler = "linear"
+    """How the learning rate falls from its peak to the end of the run."""
+
+    warmup_steps: Annotated[int, Field(ge=0)] = 0
+    """Steps during which the learning rate rises from zero to its peak."""
+
+    weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share by which AdamW shrinks the trained weights, per unit of learning rate, at each step."""
+
+    max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
+    """Gradients longer than this are scaled down to it before each step."""
+
+    max_length: Annotated[int, Field(ge=8, le=1_048_576)] = 1024
+    """The longest example in tokens. What is longer is cut at the end."""
+
+    packing: bool = False
+    """Join short examples into full rows, each seeing only itself, so that no time is spent on padding."""
+
+    completion_only_loss: bool = True
+    """Learn only the assistant's words, not the prompts they answer."""
+
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+
+    logging_steps: Annotated[int, Field(ge=1)] = 1
+    """Steps between two reported metric points."""
+
+    seed: Annotated[int, Field(ge=0, le=4_294_967_295)] = 42
+    """The seed of every random choice: data order, adapter initialisation, dropout."""
+
+
+class EvaluationConfig(Word):
+    """Measuring the loss on examples that are not trained on."""
+
+    split: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """The share of the examples held out for evaluation, chosen by the seed. 0 evaluates nothing."""
+
+    every_steps: Annotated[int, Field(ge=1)] = 50
+    """Steps between two evaluations."""
+
+
+class CheckpointConfig(Word):
+    """Saving the state from which a run can go on."""
+
+    every_steps: Annotated[int, Field(ge=1)] = 50
+    """Steps between two checkpoints."""
+
+    keep: Annotated[int, Field(ge=1, le=1000)] = 3
+    """How many of the newest checkpoints are kept."""
+
+
+class ComputeConfig(Word):
+    """Where the run computes."""
+
+    provider: Literal["local"] = "local"
+    """The place the run is sent to. `local` is this machine."""
+
+    device: Device = "auto"
+    """The device to train on. `auto` takes the first of CUDA, MPS and CPU that works."""
+
+
+class RunConfig(Word):
+    """A `.peft.yaml` file: the whole description of one fine-tuning run."""
+
+    version: Literal[1]
+    """The version of the config language."""
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    """The name of the run and of its adapter: letters, digits, dots, dashes and underscores. Left out, the file's own name."""
+
+    profile: ProfileName | None = None
+    """A use case whose values fill what is not written here."""
+
+    template: TemplateName | None = None
+    """A starting point whose values fill what neither you nor the profile set."""
+
+    model: ModelConfig
+    """The base model."""
+
+    method: MethodConfig = MethodConfig()
+    """The fine-tuning method."""
+
+    datasets: Annotated[list[DatasetConfig], Field(min_length=1)]
+    """The training data, at least one entry."""
+
+    training: TrainingConfig = TrainingConfig()
+    """The optimisation loop."""
+
+    evaluation: EvaluationConfig = EvaluationConfig()
+    """Evaluation on held-out examples."""
+
+    checkpoint: CheckpointConfig = CheckpointConfig()
+    """Checkpoints."""
+
+    compute: ComputeConfig = ComputeConfig()
+    """Where the run computes."""

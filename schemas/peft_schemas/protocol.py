@@ -1,0 +1,228 @@
+"""The `peft/*` messages between the editor and the daemon, beside LSP's own.
+
+Every request and notification is listed once, in `REQUESTS` and `NOTIFICATIONS`; the TypeScript types and the reference
+page are generated from those two tables.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from peft_schemas.base import Word
+from peft_schemas.errors import ErrorReport
+from peft_schemas.events import AnyEvent, RunState
+from peft_schemas.findings import FileFinding
+from peft_schemas.hardware import HardwareReport
+
+
+class Empty(Word):
+    """Nothing to say."""
+
+
+class InitializationOptions(Word):
+    """What the editor says in `initializationOptions`."""
+
+    extension_version: str
+    protocol: int
+    python: str | None = None
+    """The interpreter that trains and serves; None for the daemon's own."""
+
+
+class ServerVersion(Word):
+    """`capabilities.experimental.peft` of the daemon's answer to `initialize`."""
+
+    version: str
+    protocol: int
+
+
+class RunSummary(Word):
+    """A run as lists and panels show it, and as `peftw runs show ID --json` prints it."""
+
+    id: str
+    name: str
+    state: RunState
+    base: str
+    step: int
+    total_steps: int | None
+    directory: str
+    config_path: str
+    created: str
+    updated: str
+    metrics: dict[str, float | None]
+    """The newest value of each metric."""
+
+    eta_seconds: float | None
+    error: ErrorReport | None
+    checkpoint: str | None
+    """The newest complete checkpoint, relative to `directory`."""
+
+    adapter: str | None
+    """The PEFT adapter's folder, relative to `directory`, once the run has completed."""
+
+    chat_model: str | None
+    """The model id to chat with this run's adapter, once it can be served."""
+
+
+class RunStartParams(Word):
+    """Start a run from a config file."""
+
+    path: str
+    """The `.peft.yaml` on disk; its saved content is what runs."""
+
+
+class RunStartResult(Word):
+    """A started run, or the reasons why none was started. Exactly one of `run` and (`findings` or `error`) is set."""
+
+    run: RunSummary | None
+    findings: list[FileFinding] = []
+    error: ErrorReport | None = None
+
+
+class RunIdParams(Word):
+    """Name a run."""
+
+    run_id: str
+
+
+class RunResult(Word):
+    """A run, or why it could not be had."""
+
+    run: RunSummary | None
+    error: ErrorReport | None = None
+
+
+class RunListResult(Word):
+    """All runs, newest first."""
+
+    runs: list[RunSummary]
+
+
+class SubscribeParams(Word):
+    """Follow a run's events."""
+
+    run_id: str
+    after_seq: int = 0
+    """Only events with a higher `seq` are sent; 0 for all."""
+
+
+class SubscribeResult(Word):
+    """The events so far. Later ones come as `peft/run/events`, with no gap and no repeat."""
+
+    run: RunSummary | None
+    events: list[AnyEvent] = []
+    error: ErrorReport | None = None
+
+
+class RunEventsParams(Word):
+    """New events of a run that is followed."""
+
+    run: RunSummary
+    events: list[AnyEvent]
+
+
+class ChatModel(Word):
+    """A model that can be chatted with: a base, or a base with one adapter."""
+
+    id: str
+    """`<base>` or `<base>:<run id>`, the id that the HTTP API takes."""
+
+    label: str
+    """A short name for people."""
+
+    base: str
+    run_id: str | None
+    context_length: int
+    tool_calling: bool
+    """Whether the model's own template knows tools."""
+
+
+class ChatModelsResult(Word):
+    """The models that can be served on this machine now, bases first."""
+
+    models: list[ChatModel]
+
+
+class ChatMessage(Word):
+    """One turn."""
+
+    role: Literal["system", "user", "assistant"]
+    content: str
+
+
+class ChatParams(Word):
+    """Ask a model. Pieces of the answer come as `peft/chat/delta` with the same `request_id`; cancel by `$/cancelRequest`."""
+
+    request_id: str
+    model: str
+    messages: list[ChatMessage]
+    max_tokens: int = 512
+    temperature: float = 0.0
+    seed: int | None = None
+
+
+class ChatResult(Word):
+    """The whole answer, or why there is none."""
+
+    text: str
+    finish_reason: Literal["stop", "length", "cancelled", "error"]
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    error: ErrorReport | None = None
+
+
+class ChatDeltaParams(Word):
+    """A piece of an answer."""
+
+    request_id: str
+    text: str
+
+
+class ServeStatus(Word):
+    """The inference process of this user."""
+
+    state: Literal["stopped", "starting", "running", "error"]
+    url: str | None = None
+    pid: int | None = None
+    loaded: list[str] = []
+    """Bases that are resident."""
+
+    error: ErrorReport | None = None
+
+
+@dataclass(frozen=True)
+class Request:
+    """One `peft/*` request."""
+
+    method: str
+    params: type[Word]
+    result: type[Word]
+    summary: str
+
+
+@dataclass(frozen=True)
+class Notification:
+    """One `peft/*` notification, sent by the daemon."""
+
+    method: str
+    params: type[Word]
+    summary: str
+
+
+REQUESTS: tuple[Request, ...] = (
+    Request("peft/run/start", RunStartParams, RunStartResult, "Check a config and start its run."),
+    Request("peft/run/stop", RunIdParams, RunResult, "Stop a run at its next step edge; its checkpoints stay."),
+    Request("peft/run/show", RunIdParams, RunResult, "Describe one run."),
+    Request("peft/runs/list", Empty, RunListResult, "List all runs."),
+    Request("peft/run/subscribe", SubscribeParams, SubscribeResult, "Follow a run's events."),
+    Request("peft/run/unsubscribe", RunIdParams, Empty, "Stop following a run."),
+    Request("peft/chat/models", Empty, ChatModelsResult, "List what can be chatted with; starts nothing."),
+    Request("peft/chat/complete", ChatParams, ChatResult, "Ask a model; starts the inference process if need be."),
+    Request("peft/serve/status", Empty, ServeStatus, "Describe the inference process."),
+    Request("peft/serve/stop", Empty, ServeStatus, "Stop the inference process."),
+    Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
+)
+NOTIFICATIONS: tuple[Notification, ...] = (
+    Notification("peft/run/events", RunEventsParams, "New events of a followed run."),
+    Notification("peft/runs/changed", RunListResult, "The list of runs changed, or a state in it."),
+    Notification("peft/chat/delta", ChatDeltaParams, "A piece of an answer."),
+    Notification("peft/serve/changed", ServeStatus, "The inference process changed."),
+)
