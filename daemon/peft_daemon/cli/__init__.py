@@ -1,0 +1,1 @@
+"""The command line: the same product without an editor. One module a command, each a plain typed function."""

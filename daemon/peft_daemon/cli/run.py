@@ -1,0 +1,110 @@
+"""`peftw run`: start a run and watch it."""
+
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from peft_engine.rundir import RunDirectory
+from peft_schemas.base import Word
+from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.events import FINAL_STATES, AnyEvent
+from peft_schemas.findings import FileFinding
+
+from peft_daemon.cli.check import print_findings
+from peft_daemon.cli.output import FAILURE, OK, err, finish, print_json, show_error
+from peft_daemon.cli.progress import RunProgress
+from peft_daemon.runs.follow import RunFollower
+from peft_daemon.runs.launch import ConfigRefused, launch
+from peft_daemon.runs.stop import ask_to_stop, kill
+
+_INTERVAL = 0.1
+"""Seconds between two looks at the event log."""
+
+
+class Launched(Word):
+    """What `--detach` prints."""
+
+    run_id: str
+    directory: str
+
+
+class NotLaunched(Word):
+    """What `--json` prints when no run was started."""
+
+    type: str = "failed"
+    run_id: None = None
+    directory: None = None
+    error: ErrorReport
+    findings: list[FileFinding] = []
+
+
+def command(
+    config: Annotated[Path, typer.Argument(help="A .peft.yaml file.", metavar="CONFIG")],
+    detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
+    json: Annotated[bool, typer.Option("--json", help="Print one event a line.")] = False,
+    python: Annotated[
+        str, typer.Option(help="The interpreter that trains.", envvar="PEFTW_PYTHON", show_default=False)
+    ] = sys.executable,
+) -> None:
+    """Check a config, start its run, and watch it to its end. Ctrl-C stops the run after a checkpoint."""
+    try:
+        run = launch(config, python=python)
+    except WorkbenchError as error:
+        _refuse(error, json=json)
+    if detach:
+        launched = Launched(run_id=run.id, directory=str(run.path))
+        print_json(launched)
+        finish(OK)
+    watch = _JsonWatch() if json else RunProgress(run.id)
+    with watch:
+        final = _follow(run, watch)
+    finish(OK if final == "completed" else FAILURE)
+
+
+def _refuse(error: WorkbenchError, *, json: bool) -> None:
+    findings = error.findings if isinstance(error, ConfigRefused) else []
+    if json:
+        print_json(NotLaunched(error=error.report(), findings=findings))
+    else:
+        print_findings(findings, console=err)
+        show_error(error.report())
+    finish(FAILURE)
+
+
+class _JsonWatch:
+    """Prints each event as the line that stands in `events.jsonl`."""
+
+    def __enter__(self) -> "_JsonWatch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        pass
+
+    def show(self, event: AnyEvent) -> None:
+        print_json(event)
+
+    def stopping(self) -> None:
+        pass
+
+
+def _follow(run: RunDirectory, watch: "_JsonWatch | RunProgress") -> str:
+    """Show every event to the last and return the final state. A second Ctrl-C does not wait for the step."""
+    follower = RunFollower(run)
+    asked = False
+    while True:
+        try:
+            for event in follower.read():
+                watch.show(event)
+            state = follower.summary().state
+            if state in FINAL_STATES:
+                return state
+            time.sleep(_INTERVAL)
+        except KeyboardInterrupt:
+            if asked:
+                kill(run)
+            else:
+                asked = True
+                watch.stopping()
+                ask_to_stop(run)

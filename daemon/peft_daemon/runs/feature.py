@@ -1,0 +1,89 @@
+"""The `peft/run/*` messages of the editor."""
+
+import asyncio
+from pathlib import Path
+
+from peft_engine.hardware import detect
+from peft_engine.rundir import find_run
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.events import AnyEvent
+from peft_schemas.hardware import HardwareReport
+from peft_schemas.protocol import (
+    Empty,
+    RunEventsParams,
+    RunIdParams,
+    RunListResult,
+    RunResult,
+    RunStartParams,
+    RunStartResult,
+    RunSummary,
+    SubscribeParams,
+    SubscribeResult,
+)
+
+from peft_daemon.rpc import bind, notify
+from peft_daemon.runs.follow import summarise
+from peft_daemon.runs.launch import ConfigRefused, launch
+from peft_daemon.runs.stop import ask_to_stop
+from peft_daemon.runs.watch import RunWatch
+from peft_daemon.server import WorkbenchServer
+
+
+def register(server: WorkbenchServer) -> None:
+    """Answer the messages about runs, and tell the editor when a run changes."""
+
+    def on_change(runs: list[RunSummary]) -> None:
+        notify(server, "peft/runs/changed", RunListResult(runs=runs))
+
+    def on_events(run: RunSummary, events: list[AnyEvent]) -> None:
+        notify(server, "peft/run/events", RunEventsParams(run=run, events=events))
+
+    watch = RunWatch(on_change, on_events)
+    server.on_initialized(watch.forever)
+
+    @bind(server, "peft/run/start")
+    async def start(params: RunStartParams) -> RunStartResult:
+        try:
+            run = await asyncio.to_thread(launch, Path(params.path), python=server.python)
+        except ConfigRefused as refused:
+            return RunStartResult(run=None, findings=refused.findings, error=refused.report())
+        except WorkbenchError as error:
+            return RunStartResult(run=None, error=error.report())
+        return RunStartResult(run=summarise(run))
+
+    @bind(server, "peft/run/stop")
+    async def stop(params: RunIdParams) -> RunResult:
+        try:
+            run = find_run(params.run_id)
+            ask_to_stop(run)
+            return RunResult(run=summarise(run))
+        except WorkbenchError as error:
+            return RunResult(run=None, error=error.report())
+
+    @bind(server, "peft/run/show")
+    async def show(params: RunIdParams) -> RunResult:
+        try:
+            return RunResult(run=summarise(find_run(params.run_id)))
+        except WorkbenchError as error:
+            return RunResult(run=None, error=error.report())
+
+    @bind(server, "peft/runs/list")
+    async def list_all(_: Empty) -> RunListResult:
+        return RunListResult(runs=watch.summaries())
+
+    @bind(server, "peft/run/subscribe")
+    async def subscribe(params: SubscribeParams) -> SubscribeResult:
+        try:
+            summary, events = watch.subscribe(params.run_id, params.after_seq)
+        except WorkbenchError as error:
+            return SubscribeResult(run=None, error=error.report())
+        return SubscribeResult(run=summary, events=events)
+
+    @bind(server, "peft/run/unsubscribe")
+    async def unsubscribe(params: RunIdParams) -> Empty:
+        watch.unsubscribe(params.run_id)
+        return Empty()
+
+    @bind(server, "peft/hardware")
+    async def hardware(_: Empty) -> HardwareReport:
+        return await asyncio.to_thread(detect)

@@ -1,0 +1,91 @@
+"""The truth about a run whose worker may be gone."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+
+from peft_engine.files import sha256
+from peft_engine.process import ProcessIdentity
+from peft_engine.rundir import EventLog, EventTail, RunDirectory
+from peft_engine.rundir.directory import now
+from peft_schemas.errors import ErrorReport
+from peft_schemas.events import FINAL_STATES, CheckpointEvent, FailedEvent, RunState, StateFile
+
+_START_LIMIT = 120
+"""Seconds in which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
+
+_REMEDY = "Look at worker.log in the run's directory, then run the config again."
+
+
+def settle(run: RunDirectory) -> StateFile:
+    """Return the run's state, and if its worker is gone without a last word, write that word first.
+
+    Any number of daemons and commands may call this at once: one of them writes, under a lock that only judges take.
+    """
+    state = run.read_state()
+    if state.state in FINAL_STATES or _worker_may_live(state):
+        return state
+    with _only_judge_of(run):
+        state = run.read_state()
+        if state.state in FINAL_STATES:
+            return state
+        return _pronounce(run, state)
+
+
+def last_verified_checkpoint(run: RunDirectory) -> str | None:
+    """Return the newest checkpoint whose every file has the hash that was announced, relative to the run directory."""
+    announced = [event for event in EventTail(run.events).read() if isinstance(event, CheckpointEvent)]
+    for event in reversed(announced):
+        folder = run.path / event.path
+        try:
+            manifest = folder / "manifest.json"
+            if sha256(manifest) != event.sha256:
+                continue
+            hashes: dict[str, str] = json.loads(manifest.read_bytes())["sha256"]
+            if all(sha256(folder / name) == expected for name, expected in hashes.items()):
+                return event.path
+        except (OSError, ValueError, KeyError):
+            continue
+    return None
+
+
+def _worker_may_live(state: StateFile) -> bool:
+    if state.pid is None or state.started is None:
+        age = datetime.now(UTC) - datetime.fromisoformat(state.created)
+        return age.total_seconds() < _START_LIMIT
+    return ProcessIdentity(state.pid, state.started).alive()
+
+
+def _pronounce(run: RunDirectory, state: StateFile) -> StateFile:
+    """Write the end of a run whose worker cannot: copy a final event that is there, else record the failure."""
+    events = EventTail(run.events).read()
+    final = next((event for event in reversed(events) if event.type in FINAL_STATES), None)
+    if final is None:
+        report = ErrorReport(
+            code="worker-killed",
+            message=f"The worker of run {run.id} ended at step {state.step} without a word: it was killed or crashed.",
+            remedy=_REMEDY,
+        )
+        with EventLog(run.events) as log:
+            final = log.append(
+                FailedEvent,
+                run_id=run.id,
+                directory=str(run.path),
+                step=max((event.step for event in events if event.type == "metric"), default=state.step),
+                error=report,
+                checkpoint=last_verified_checkpoint(run),
+            )
+    ended: RunState = final.type if final.type in ("completed", "failed", "stopped") else "failed"
+    error = final.error if isinstance(final, FailedEvent) else None
+    settled = state.model_copy(update={"state": ended, "error": error, "updated": now()})
+    run.write_state(settled)
+    return settled
+
+
+@contextmanager
+def _only_judge_of(run: RunDirectory) -> Iterator[None]:
+    with (run.path / ".judge.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield

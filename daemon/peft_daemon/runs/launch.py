@@ -1,0 +1,127 @@
+"""Starting a run: check the file, make its directory, start a worker that outlives us."""
+
+import errno
+import fcntl
+import json
+import os
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from peft_engine.files import write_atomic
+from peft_engine.home import runs_dir
+from peft_engine.process import spawn_detached
+from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
+from peft_engine.rundir.directory import now
+from peft_schemas.config import RunConfig
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.events import FINAL_STATES, ControlFile, StateFile
+from peft_schemas.findings import FileFinding
+
+from peft_daemon.language.check import CheckedFile, check_file
+from peft_daemon.runs.judge import settle
+
+
+class ConfigRefused(WorkbenchError):
+    """The config has findings of error severity, so nothing was started."""
+
+    def __init__(self, path: Path, findings: list[FileFinding]) -> None:
+        count = len(findings)
+        super().__init__(
+            "config-invalid",
+            f"{path.name} has {count} error{'s' if count != 1 else ''}, so no run was started.",
+            f"Correct what `peftw check {path}` shows and run it again.",
+        )
+        self.findings = findings
+
+
+def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
+    """Start the run that a config file describes.
+
+    Args:
+        path: The `.peft.yaml`; its content on disk is what runs.
+        python: The interpreter that trains.
+
+    Returns:
+        The directory of the new run, whose worker has been started.
+
+    Raises:
+        ConfigRefused: The file has errors.
+        WorkbenchError: The file is missing, a run of that name is active, or the disk is full. No directory is left.
+    """
+    checked = check_file(path)
+    errors = [finding for finding in checked.findings if finding.severity == "error"]
+    if errors or checked.resolved is None:
+        raise ConfigRefused(path, errors)
+    name = str(checked.resolved.config.name)
+    with _only_launcher_of(name):
+        _refuse_second(name)
+        run = create_run_directory(name)
+        try:
+            _fill(run, checked, checked.resolved.config, path)
+            spawn_detached(
+                [python, "-m", "peft_engine.training", str(run.path)], log=run.log, cwd=run.path, env=_environment()
+            )
+        except OSError as error:
+            shutil.rmtree(run.path, ignore_errors=True)
+            raise WorkbenchError(
+                "disk-full" if error.errno == errno.ENOSPC else "internal",
+                f"The run directory {run.path} could not be written: {error.strerror}.",
+                "Free some space or set PEFTW_HOME to another disk, and run it again.",
+            ) from error
+    return run
+
+
+def _fill(run: RunDirectory, checked: CheckedFile, config: RunConfig, path: Path) -> None:
+    assert checked.resolved is not None
+    run.source.write_text(checked.text, encoding="utf-8")
+    resolved = {
+        "config": config.model_dump(mode="json"),
+        "explained": checked.resolved.report().model_dump(mode="json")["values"],
+        "source": str(path.absolute()),
+    }
+    write_atomic(run.resolved, json.dumps(resolved, indent=2, ensure_ascii=False) + "\n")
+    run.write_control(ControlFile())
+    time = now()
+    # Last, because a directory counts as a run once it has a state.
+    run.write_state(
+        StateFile(
+            run_id=run.id,
+            name=str(config.name),
+            state="queued",
+            pid=None,
+            started=None,
+            created=time,
+            updated=time,
+            base=config.model.base,
+            config_path=str(path.absolute()),
+            step=0,
+            total_steps=None,
+        )
+    )
+
+
+def _refuse_second(name: str) -> None:
+    for other in list_runs():
+        if other.id.rpartition("-")[0] == name and settle(other).state not in FINAL_STATES:
+            raise WorkbenchError(
+                "run-active",
+                f"A run named {name} is already active: {other.id}.",
+                f"Stop it with `peftw runs stop {other.id}`, or give this config another `name`.",
+            )
+
+
+@contextmanager
+def _only_launcher_of(name: str) -> Iterator[None]:
+    """Hold off other launchers of the same name, in any window, until ours has a directory with a state."""
+    runs_dir().mkdir(parents=True, exist_ok=True)
+    with (runs_dir() / f".{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _environment() -> dict[str, str]:
+    # The worker writes no bytecode beside a package it may not own, and its log must not wait in a buffer.
+    return {**os.environ, "PYTHONUNBUFFERED": "1"}
