@@ -37,7 +37,7 @@ def versions_in(python: str) -> dict[str, str | None] | None:
     """Return the same for another interpreter, None when it cannot run or has no PEFT Workbench."""
     command = [python, "-m", "peft_engine.extras"]
     try:
-        answer = subprocess.run(command, capture_output=True, timeout=60, check=True)  # noqa: S603
+        answer = subprocess.run(command, capture_output=True, timeout=60, check=True)
         found = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None

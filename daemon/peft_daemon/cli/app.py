@@ -3,9 +3,9 @@
 from typing import Annotated
 
 import typer
-from peft_schemas import __version__
 
 from peft_daemon.cli import chat, check, doctor, explain, hardware, run, runs, serve
+from peft_schemas import __version__
 
 app = typer.Typer(
     name="peftw",

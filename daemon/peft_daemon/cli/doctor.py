@@ -8,13 +8,13 @@ from collections.abc import Iterator
 from typing import Annotated
 
 import typer
+
+from peft_daemon.cli.output import FAILURE, OK, finish, out, print_json
 from peft_engine.extras import Extra, missing, versions_in
 from peft_engine.home import home
 from peft_engine.profiles import known_models
 from peft_schemas import __version__
 from peft_schemas.hardware import DoctorCheck, DoctorReport
-
-from peft_daemon.cli.output import FAILURE, OK, finish, out, print_json
 
 _LOW_DISK = 5 * 2**30
 _MARKS = {"pass": "[green]✓[/]", "warn": "[yellow]![/]", "fail": "[red]✗[/]"}
@@ -102,6 +102,7 @@ def _extra_check(extra: Extra, purpose: str, python: str, found: dict[str, str |
 
 def _models_check() -> DoctorCheck:
     from peft_engine.models import resolve_base
+
     from peft_schemas.errors import WorkbenchError
 
     present = []

@@ -6,9 +6,10 @@ Results go to stdout, everything said beside them to stderr, so that a script ca
 import sys
 from typing import NoReturn
 
-from peft_schemas.errors import ErrorReport
 from pydantic import BaseModel
 from rich.console import Console
+
+from peft_schemas.errors import ErrorReport
 
 OK = 0
 FAILURE = 1

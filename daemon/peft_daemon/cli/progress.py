@@ -3,10 +3,10 @@
 from types import TracebackType
 from typing import Self
 
-from peft_schemas.events import AnyEvent, MetricEvent
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from peft_daemon.cli.output import err, show_error
+from peft_schemas.events import AnyEvent, MetricEvent
 
 
 class RunProgress:

@@ -6,11 +6,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from peft_engine.rundir import RunDirectory
-from peft_schemas.base import Word
-from peft_schemas.errors import ErrorReport, WorkbenchError
-from peft_schemas.events import FINAL_STATES, AnyEvent
-from peft_schemas.findings import FileFinding
 
 from peft_daemon.cli.check import print_findings
 from peft_daemon.cli.output import FAILURE, OK, err, finish, print_json, show_error
@@ -18,6 +13,11 @@ from peft_daemon.cli.progress import RunProgress
 from peft_daemon.runs.follow import RunFollower
 from peft_daemon.runs.launch import ConfigRefused, launch
 from peft_daemon.runs.stop import ask_to_stop, kill
+from peft_engine.rundir import RunDirectory
+from peft_schemas.base import Word
+from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.events import FINAL_STATES, AnyEvent
+from peft_schemas.findings import FileFinding
 
 _INTERVAL = 0.1
 """Seconds between two looks at the event log."""

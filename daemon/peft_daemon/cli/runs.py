@@ -4,14 +4,14 @@ import time
 from typing import Annotated
 
 import typer
-from peft_engine.rundir import find_run, list_runs
-from peft_schemas.events import FINAL_STATES
-from peft_schemas.protocol import RunListResult, RunSummary
 from rich.table import Table
 
 from peft_daemon.cli.output import err, out, print_json
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.stop import ask_to_stop, kill
+from peft_engine.rundir import find_run, list_runs
+from peft_schemas.events import FINAL_STATES
+from peft_schemas.protocol import RunListResult, RunSummary
 
 app = typer.Typer(name="runs", help="List, show and stop runs.", no_args_is_help=True)
 

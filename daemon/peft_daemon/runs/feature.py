@@ -4,6 +4,13 @@ import asyncio
 from pathlib import Path
 
 from peft_engine.hardware import detect
+
+from peft_daemon.rpc import bind, notify
+from peft_daemon.runs.follow import summarise
+from peft_daemon.runs.launch import ConfigRefused, launch
+from peft_daemon.runs.stop import ask_to_stop
+from peft_daemon.runs.watch import RunWatch
+from peft_daemon.server import WorkbenchServer
 from peft_engine.rundir import find_run
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import AnyEvent
@@ -20,13 +27,6 @@ from peft_schemas.protocol import (
     SubscribeParams,
     SubscribeResult,
 )
-
-from peft_daemon.rpc import bind, notify
-from peft_daemon.runs.follow import summarise
-from peft_daemon.runs.launch import ConfigRefused, launch
-from peft_daemon.runs.stop import ask_to_stop
-from peft_daemon.runs.watch import RunWatch
-from peft_daemon.server import WorkbenchServer
 
 
 def register(server: WorkbenchServer) -> None:

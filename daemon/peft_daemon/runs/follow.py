@@ -1,10 +1,9 @@
 """Following a run: its events as they come, folded into the summary that lists and panels show."""
 
+from peft_daemon.runs.judge import settle
 from peft_engine.rundir import EventTail, RunDirectory
 from peft_schemas.events import AnyEvent, StateFile
 from peft_schemas.protocol import RunSummary
-
-from peft_daemon.runs.judge import settle
 
 
 class RunFollower:

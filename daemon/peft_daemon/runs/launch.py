@@ -10,18 +10,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from peft_daemon.language.check import check_file
+from peft_daemon.runs.judge import settle
+from peft_engine.config.resolve import ResolvedConfig
 from peft_engine.files import write_atomic
 from peft_engine.home import runs_dir
 from peft_engine.process import spawn_detached
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_engine.rundir.directory import now
-from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, ControlFile, StateFile
 from peft_schemas.findings import FileFinding
-
-from peft_daemon.language.check import CheckedFile, check_file
-from peft_daemon.runs.judge import settle
 
 
 class ConfigRefused(WorkbenchError):
@@ -60,7 +59,7 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
         _refuse_second(name)
         run = create_run_directory(name)
         try:
-            _fill(run, checked, checked.resolved.config, path)
+            _fill(run, checked.text, checked.resolved, path)
             spawn_detached(
                 [python, "-m", "peft_engine.training", str(run.path)], log=run.log, cwd=run.path, env=_environment()
             )
@@ -74,15 +73,15 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
     return run
 
 
-def _fill(run: RunDirectory, checked: CheckedFile, config: RunConfig, path: Path) -> None:
-    assert checked.resolved is not None
-    run.source.write_text(checked.text, encoding="utf-8")
-    resolved = {
+def _fill(run: RunDirectory, text: str, resolved: ResolvedConfig, path: Path) -> None:
+    config = resolved.config
+    run.source.write_text(text, encoding="utf-8")
+    record = {
         "config": config.model_dump(mode="json"),
-        "explained": checked.resolved.report().model_dump(mode="json")["values"],
+        "explained": resolved.report().model_dump(mode="json")["values"],
         "source": str(path.absolute()),
     }
-    write_atomic(run.resolved, json.dumps(resolved, indent=2, ensure_ascii=False) + "\n")
+    write_atomic(run.resolved, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     run.write_control(ControlFile())
     time = now()
     # Last, because a directory counts as a run once it has a state.

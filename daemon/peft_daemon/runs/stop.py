@@ -3,11 +3,10 @@
 import signal
 import time
 
+from peft_daemon.runs.judge import settle
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import RunDirectory
 from peft_schemas.events import FINAL_STATES, ControlFile
-
-from peft_daemon.runs.judge import settle
 
 
 def ask_to_stop(run: RunDirectory) -> None:

@@ -8,12 +8,11 @@ import asyncio
 import logging
 from collections.abc import Callable
 
+from peft_daemon.runs.follow import RunFollower
 from peft_engine.rundir import find_run, list_runs
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, AnyEvent
 from peft_schemas.protocol import RunSummary
-
-from peft_daemon.runs.follow import RunFollower
 
 _INTERVAL = 0.25
 """Seconds between two looks. A look at a run that has ended costs nothing; at an active one, two small reads."""

@@ -1,0 +1,47 @@
+# The commands of the project. `make demo` shows what it does, `make test` proves it.
+.DEFAULT_GOAL := help
+.PHONY: help setup demo test check format generate bench workbench clean
+PYTHON ?= python3
+BIN := .venv/bin
+
+help: ## Show these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+setup: ## Make .venv with .venv/bin/peftw
+	@PYTHON=$(PYTHON) tools/setup.sh
+
+demo: setup ## Train a real language model here and watch it answer differently
+	@$(BIN)/python tools/demo.py
+
+test: setup ## Run every test, the real editor included
+	@$(BIN)/python tools/test.py $(LAYERS)
+
+check: setup extension/node_modules ## Lint, types, import floors, generated files
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python tools/generate.py --check
+	cd extension && npm run --silent lint && npm run --silent typecheck && npm run --silent generate -- --check
+
+format: setup extension/node_modules ## Format the code
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+	cd extension && npm run --silent format
+
+generate: setup extension/node_modules ## Write schemas, TypeScript types and reference pages from the models
+	$(BIN)/python tools/generate.py
+	cd extension && npm run --silent generate
+
+bench: setup ## Measure against named peers
+	@$(BIN)/python -m benchmarks
+
+workbench: setup extension/node_modules ## Open the real editor on the sample workspace
+	cd extension && npm run --silent workbench
+
+extension/node_modules: extension/package-lock.json
+	cd extension && npm ci --no-audit --no-fund --loglevel=error
+	@touch $@
+
+clean: ## Remove what was built in this folder
+	rm -rf .venv extension/node_modules extension/dist
