@@ -22,7 +22,7 @@ CONFIG = EXAMPLE / "support-desk.peft.yaml"
 PEFTW = ROOT / ".venv/bin/peftw"
 MAX_TOKENS = 96
 ENOUGH = 0.75
-"""The share of held-out prompts that must show the taught behaviour; the example's README says why chance gives none."""
+"""The share of held-out prompts that must show the taught behaviour; by chance none does (see the example's README)."""
 
 console = Console(highlight=False)
 

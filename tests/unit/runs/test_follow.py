@@ -1,0 +1,128 @@
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+from peft_daemon.runs.follow import RunFollower, summarise
+from peft_daemon.runs.watch import RunWatch
+from peft_engine.process import ProcessIdentity
+from peft_engine.rundir import EventLog, RunDirectory
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.events import AnyEvent, CompletedEvent, EvaluationEvent, MetricEvent, PlanEvent
+from peft_schemas.protocol import RunSummary
+
+MakeRun = Callable[..., RunDirectory]
+Sleeper = subprocess.Popen[bytes]
+
+
+def metric(log: EventLog, step: int, loss: float | None = 1.0) -> None:
+    log.append(MetricEvent, step=step, epoch=0.0, values={"loss": loss}, eta_seconds=3.0)
+
+
+def plan(log: EventLog) -> None:
+    log.append(
+        PlanEvent,
+        total_steps=10,
+        examples=4,
+        trainable_parameters=1,
+        total_parameters=2,
+        device="cpu",
+        dtype="float32",
+        backend="peft",
+    )
+
+
+def test_a_summary_folds_what_the_run_said(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    with EventLog(run.events) as log:
+        plan(log)
+        metric(log, 1, 2.5)
+        metric(log, 2, None)
+        log.append(EvaluationEvent, step=2, values={"loss": 1.5})
+    summary = summarise(run)
+    assert (summary.step, summary.total_steps, summary.eta_seconds) == (2, 10, 3.0)
+    assert summary.metrics == {"loss": None, "eval_loss": 1.5}
+    assert summary.chat_model is None
+
+
+def test_a_completed_run_names_the_model_to_chat_with(make_run: MakeRun) -> None:
+    run = make_run(state="completed")
+    with EventLog(run.events) as log:
+        log.append(
+            CompletedEvent, run_id=run.id, directory=str(run.path), step=3, adapter="adapter", gguf="adapter.gguf"
+        )
+    assert summarise(run).chat_model == f"org/base:{run.id}"
+
+
+def test_a_line_that_is_still_being_written_waits(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    follower = RunFollower(run)
+    with EventLog(run.events) as log:
+        metric(log, 1)
+    whole = run.events.read_bytes()
+    run.events.write_bytes(whole + whole[:20])
+    assert len(follower.read()) == 1
+    run.events.write_bytes(whole)
+    with EventLog(run.events) as log:
+        metric(log, 2)
+    assert [event.seq for event in follower.read()] == [2]
+
+
+class Editor:
+    """Collects what a watch tells the editor."""
+
+    def __init__(self) -> None:
+        self.changes: list[tuple[str, str]] = []
+        self.events: list[AnyEvent] = []
+        self.watch = RunWatch(self.on_change, self.on_events)
+
+    def on_change(self, runs: list[RunSummary]) -> None:
+        self.changes += [(run.id, run.state) for run in runs]
+
+    def on_events(self, run: RunSummary, events: list[AnyEvent]) -> None:
+        self.events += events
+
+
+def test_a_subscription_has_no_gap_and_no_repeat(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    editor = Editor()
+    with EventLog(run.events) as log:
+        for step in range(1, 4):
+            metric(log, step)
+        editor.watch.look()
+        metric(log, 4)
+        _, past = editor.watch.subscribe(run.id, after_seq=1)
+        metric(log, 5)
+        editor.watch.look()
+        editor.watch.look()
+        metric(log, 6)
+        editor.watch.look()
+    assert [event.seq for event in [*past, *editor.events]] == [2, 3, 4, 5, 6]
+
+
+def test_a_new_daemon_sees_the_whole_of_a_run_that_was_going(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    with EventLog(run.events) as log:
+        for step in range(1, 6):
+            metric(log, step)
+            Editor().watch.look()
+        _, past = Editor().watch.subscribe(run.id, after_seq=0)
+    assert [event.seq for event in past] == [1, 2, 3, 4, 5]
+
+
+def test_each_change_is_told_once(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    editor = Editor()
+    editor.watch.look()
+    editor.watch.look()
+    sleeper.kill()
+    sleeper.wait()
+    editor.watch.look()
+    editor.watch.look()
+    assert editor.changes == [(run.id, "running"), (run.id, "failed")]
+
+
+def test_an_unknown_run_is_refused_in_a_sentence(home: object) -> None:
+    for run_id in ("nothing-1", "../../etc", ""):
+        with pytest.raises(WorkbenchError, match="There is no run"):
+            Editor().watch.subscribe(run_id, 0)

@@ -1,0 +1,101 @@
+import json
+import signal
+import subprocess
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+from peft_daemon.runs.judge import last_verified_checkpoint, settle
+from peft_daemon.runs.stop import kill
+from peft_engine.files import sha256
+from peft_engine.process import ProcessIdentity
+from peft_engine.rundir import EventLog, EventTail, RunDirectory
+from peft_schemas.events import CheckpointEvent, CompletedEvent, FailedEvent, MetricEvent
+
+MakeRun = Callable[..., RunDirectory]
+Sleeper = subprocess.Popen[bytes]
+
+
+def checkpoint(run: RunDirectory, step: int) -> str:
+    folder = run.checkpoints / f"step-{step:06d}"
+    folder.mkdir(parents=True)
+    (folder / "weights.bin").write_bytes(bytes([step]))
+    manifest = folder / "manifest.json"
+    manifest.write_text(json.dumps({"sha256": {"weights.bin": sha256(folder / "weights.bin")}}))
+    path = folder.relative_to(run.path).as_posix()
+    with EventLog(run.events) as log:
+        log.append(CheckpointEvent, step=step, path=path, sha256=sha256(manifest))
+    return path
+
+
+def killed(sleeper: Sleeper) -> ProcessIdentity:
+    identity = ProcessIdentity.of(sleeper.pid)
+    sleeper.kill()
+    sleeper.wait()
+    return identity
+
+
+def test_a_run_whose_worker_lives_is_left_alone(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    assert settle(run).state == "running"
+    assert EventTail(run.events).read() == []
+
+
+def test_a_killed_worker_is_reported_as_failed_with_its_last_good_checkpoint(
+    make_run: MakeRun, sleeper: Sleeper
+) -> None:
+    run = make_run(worker=killed(sleeper))
+    good = checkpoint(run, 2)
+    damaged = checkpoint(run, 4)
+    (run.path / damaged / "weights.bin").write_bytes(b"cut")
+    with EventLog(run.events) as log:
+        log.append(MetricEvent, step=5, epoch=0.5, values={"loss": 1.0})
+    state = settle(run)
+    assert state.state == "failed"
+    assert state.error is not None and state.error.code == "worker-killed"
+    final = EventTail(run.events).read()[-1]
+    assert isinstance(final, FailedEvent)
+    assert (final.checkpoint, final.step) == (good, 5)
+
+
+def test_a_reused_pid_is_not_taken_for_the_worker(make_run: MakeRun, sleeper: Sleeper) -> None:
+    live = ProcessIdentity.of(sleeper.pid)
+    run = make_run(worker=ProcessIdentity(live.pid, live.started - 100))
+    assert settle(run).state == "failed"
+
+
+def test_a_final_event_without_its_state_is_completed_not_contradicted(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=killed(sleeper))
+    with EventLog(run.events) as log:
+        log.append(CompletedEvent, run_id=run.id, directory=str(run.path), step=9, adapter="adapter", gguf=None)
+    assert settle(run).state == "completed"
+    assert len(EventTail(run.events).read()) == 1
+
+
+def test_many_judges_at_once_write_one_verdict(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=killed(sleeper))
+    with ThreadPoolExecutor(8) as pool:
+        states = list(pool.map(lambda _: settle(run).state, range(16)))
+    assert set(states) == {"failed"}
+    assert [event.type for event in EventTail(run.events).read()] == ["failed"]
+
+
+def test_no_checkpoint_is_no_checkpoint(make_run: MakeRun) -> None:
+    assert last_verified_checkpoint(make_run()) is None
+
+
+def test_kill_ends_a_worker_that_ignores_the_polite_signal(make_run: MakeRun) -> None:
+    stubborn = subprocess.Popen(
+        [
+            "python3",
+            "-c",
+            "import signal,time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1); time.sleep(600)",
+        ],
+        start_new_session=True,
+        stdout=subprocess.PIPE,
+    )
+    assert stubborn.stdout is not None
+    stubborn.stdout.readline()
+    run = make_run(worker=ProcessIdentity.of(stubborn.pid))
+    kill(run, patience=0.3)
+    assert stubborn.wait(10) == -signal.SIGKILL
+    assert settle(run).state == "failed"
