@@ -1,0 +1,17 @@
+"""Training data: reading files of any accepted kind and shape into one form. Light: no torch, no numpy."""
+
+from peft_engine.datasets.examples import Conversation, Example, Message, Text
+from peft_engine.datasets.load import LoadedDataset, load_dataset
+from peft_engine.datasets.mix import Split, mix, split_off
+
+__all__ = [
+    "Conversation",
+    "Example",
+    "LoadedDataset",
+    "Message",
+    "Split",
+    "Text",
+    "load_dataset",
+    "mix",
+    "split_off",
+]

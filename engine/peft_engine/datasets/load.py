@@ -1,0 +1,49 @@
+"""Loading one dataset of a config."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from peft_engine.datasets.examples import Example
+from peft_engine.datasets.formats import BadRecord, KnownFormat, known_fields, normalise, recognise
+from peft_engine.datasets.readers import read_records, unreadable
+from peft_schemas.config import DatasetConfig
+
+
+@dataclass(frozen=True)
+class LoadedDataset:
+    """The examples of one file, in its order."""
+
+    path: Path
+    format: KnownFormat
+    examples: tuple[Example, ...]
+
+
+def load_dataset(config: DatasetConfig, folder: Path) -> LoadedDataset:
+    """Read a dataset and bring every record to the one form.
+
+    Args:
+        config: The dataset as the config names it.
+        folder: What a relative path is relative to: the folder of the config file.
+
+    Raises:
+        WorkbenchError: The file is missing, unreadable or empty, its shape is unknown, or a record does not have it;
+            the sentence names the line.
+    """
+    path = folder / Path(config.path).expanduser()
+    records = read_records(path)
+    shape = config.format if config.format != "auto" else recognise(records[0].value)
+    if shape is None:
+        fields = ", ".join(map(str, list(records[0].value)[:8])) or "none"
+        raise unreadable(
+            path,
+            f"has records of an unknown shape: {records[0].place} has the fields {fields}",
+            f"Name the fields as one of these does ({known_fields()}).",
+        )
+    examples = []
+    for record in records:
+        try:
+            examples.append(normalise(record.value, shape))
+        except BadRecord as error:
+            remedy = f"Correct it, or set `format` if the records are not {shape}."
+            raise unreadable(path, f"cannot be used: {record.place} {error}", remedy) from error
+    return LoadedDataset(path, shape, tuple(examples))

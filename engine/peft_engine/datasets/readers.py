@@ -1,0 +1,152 @@
+"""From a file to its raw records, each with the line it starts on."""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from peft_schemas.errors import WorkbenchError
+
+_FIELD_LIMIT = 64 * 1024 * 1024
+"""Characters that one CSV field may hold; the module's own limit of 128 KiB is shorter than a long document."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record of a file and where it stands."""
+
+    place: str
+    """For people: `line 12`, `record 3`."""
+
+    value: dict[str, Any]
+
+
+def read_records(path: Path) -> list[Record]:
+    """Read every record of a csv, json, jsonl, txt or parquet file.
+
+    Raises:
+        WorkbenchError: The file is missing (`dataset-missing`), is of another kind, cannot be read or holds something
+            that is not a record (`dataset-unreadable`), or has no record (`dataset-empty`).
+    """
+    if not path.is_file():
+        raise WorkbenchError(
+            "dataset-missing",
+            f"There is no dataset at {path}.",
+            "Correct the dataset's `path`; it is relative to the folder of the config file.",
+        )
+    reader = _READERS.get(path.suffix.lower())
+    if reader is None:
+        raise WorkbenchError(
+            "dataset-unreadable",
+            f"{path.name} is not a dataset file that can be read.",
+            "Use a csv, json, jsonl, txt or parquet file.",
+        )
+    try:
+        records = list(reader(path))
+    except UnicodeDecodeError as error:
+        raise unreadable(path, f"is not UTF-8 text (byte {error.start})", "Save the file as UTF-8.") from error
+    except OSError as error:
+        remedy = "Make the file readable for you."
+        raise unreadable(path, f"cannot be read: {error.strerror}", remedy) from error
+    if not records:
+        raise WorkbenchError("dataset-empty", f"{path.name} holds no record.", "Add examples to the file.")
+    return records
+
+
+def unreadable(path: Path, what: str, remedy: str) -> WorkbenchError:
+    """Return the error for a file whose content is not what it should be."""
+    return WorkbenchError("dataset-unreadable", f"{path.name} {what}.", remedy)
+
+
+def _read_jsonl(path: Path) -> Iterator[Record]:
+    for number, line in enumerate(_text(path).split("\n"), start=1):
+        if line.strip():
+            yield _record(path, f"line {number}", _parse(path, line, first_line=number))
+
+
+def _read_json(path: Path) -> Iterator[Record]:
+    text = _text(path)
+    if not text.strip():
+        return
+    value = _parse(path, text, first_line=1)
+    if isinstance(value, dict):
+        # `{"data": [...]}`, as some exports wrap their list.
+        lists = [inner for inner in value.values() if isinstance(inner, list)]
+        value = lists[0] if len(value) == 1 and lists else [value]
+    if not isinstance(value, list):
+        raise unreadable(path, "is neither a list nor an object", "Make it a list of records, or use jsonl.")
+    for number, item in enumerate(value, start=1):
+        yield _record(path, f"record {number}", item)
+
+
+def _read_csv(path: Path) -> Iterator[Record]:
+    csv.field_size_limit(_FIELD_LIMIT)
+    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
+    start = 2
+    try:
+        for row in reader:
+            place = f"line {start}"
+            if None in row or None in row.values():
+                count = len(reader.fieldnames or ())
+                remedy = f"Give it the {count} fields of the header, with quotes around a field that holds a comma."
+                raise unreadable(path, f"has the wrong number of fields at {place}", remedy)
+            yield Record(place, dict(row))
+            start = reader.line_num + 1
+    except csv.Error as error:
+        raise unreadable(path, f"is not valid CSV near line {start}: {error}", "Correct the quotes there.") from error
+
+
+def _read_txt(path: Path) -> Iterator[Record]:
+    for number, line in enumerate(_text(path).splitlines(), start=1):
+        if line.strip():
+            yield Record(f"line {number}", {"text": line})
+
+
+def _read_parquet(path: Path) -> Iterator[Record]:
+    try:
+        arrow, parquet = import_module("pyarrow"), import_module("pyarrow.parquet")
+    except ImportError:
+        remedy = "Install it with `pip install pyarrow`, or convert the file to jsonl."
+        raise WorkbenchError("extra-missing", f"{path.name} needs the pyarrow package to be read.", remedy) from None
+    try:
+        rows = parquet.read_table(path).to_pylist()
+    except arrow.ArrowInvalid as error:
+        raise unreadable(path, "is not a parquet file", "Write the file again.") from error
+    for number, row in enumerate(rows, start=1):
+        yield _record(path, f"record {number}", row)
+
+
+_READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
+    ".jsonl": _read_jsonl,
+    ".ndjson": _read_jsonl,
+    ".json": _read_json,
+    ".csv": _read_csv,
+    ".txt": _read_txt,
+    ".parquet": _read_parquet,
+}
+
+
+def _text(path: Path) -> str:
+    # newline="" keeps line breaks inside quoted CSV fields as they are; utf-8-sig drops Excel's mark.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        return file.read()
+
+
+def _parse(path: Path, text: str, *, first_line: int) -> Any:
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        line = first_line + error.lineno - 1
+        what = f"is not valid JSON at line {line}, column {error.colno}: {error.msg}"
+        raise unreadable(path, what, "Correct that line.") from error
+
+
+def _record(path: Path, place: str, value: Any) -> Record:
+    if not isinstance(value, dict):
+        what = f"holds something that is not an object at {place}"
+        raise unreadable(path, what, "Make each record an object with named fields.")
+    return Record(place, value)

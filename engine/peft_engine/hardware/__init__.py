@@ -1,0 +1,5 @@
+"""What is known of the machine. Light: torch is not asked, so that the editor can."""
+
+from peft_engine.hardware.detect import detect
+
+__all__ = ["detect"]
