@@ -2,10 +2,15 @@
 
 import os
 import runpy
+import tempfile
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
+
+from peft_engine.models import resolve_base
+from peft_engine.models.materialise import materialise
 
 GUARD = Path(__file__).parent / "guard"
 
@@ -27,3 +32,23 @@ def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
 def home(_home: Path) -> Path:
     """The test's own state folder."""
     return _home
+
+
+@pytest.fixture(scope="session")
+def model_cache() -> Path:
+    """The folder of base models made ready to train, kept outside the checkout between runs of the tests."""
+    cache = Path(os.environ.get("PEFTW_CACHE") or Path.home() / ".cache/peft-workbench")
+    folder = cache / f"test-models-{metadata.version('transformers')}"
+    folder.mkdir(parents=True, exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as home:
+        (Path(home) / "models").symlink_to(folder)
+        patch.setenv("PEFTW_HOME", home)
+        materialise(resolve_base("HuggingFaceTB/SmolLM2-135M-Instruct"))
+    return folder
+
+
+@pytest.fixture
+def model_home(home: Path, model_cache: Path) -> Path:
+    """The test's own state folder, in which the real model is ready to train."""
+    (home / "models").symlink_to(model_cache)
+    return home

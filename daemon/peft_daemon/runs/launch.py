@@ -15,6 +15,7 @@ from peft_daemon.runs.judge import settle
 from peft_engine.config.resolve import ResolvedConfig
 from peft_engine.files import write_atomic
 from peft_engine.home import runs_dir
+from peft_engine.models import resolve_base
 from peft_engine.process import spawn_detached
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_engine.rundir.directory import now
@@ -48,12 +49,17 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
 
     Raises:
         ConfigRefused: The file has errors.
-        WorkbenchError: The file is missing, a run of that name is active, or the disk is full. No directory is left.
+        WorkbenchError: The file or its base model is missing, a run of that name is active, or the disk is full. No
+            directory is left.
     """
     checked = check_file(path)
     errors = [finding for finding in checked.findings if finding.severity == "error"]
     if errors or checked.resolved is None:
         raise ConfigRefused(path, errors)
+    model = checked.resolved.config.model
+    if python == sys.executable:
+        # Another interpreter may carry models in packages that this one cannot see; there the worker looks alone.
+        resolve_base(model.base, model.revision, folder=path.absolute().parent)
     name = str(checked.resolved.config.name)
     with _only_launcher_of(name):
         _refuse_second(name)
