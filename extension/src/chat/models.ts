@@ -1,0 +1,79 @@
+/** Which model `@peft` talks to: the one that was chosen, else the newest adapter, else the first base. */
+import * as vscode from "vscode";
+
+import { Problem } from "../problem";
+import type { ChatModel } from "../protocol/types";
+import type { RunStore } from "../runs/runStore";
+import type { Server } from "../server/server";
+
+const CHOSEN = "peft.chatModel";
+const NEWEST = "Newest adapter";
+
+export class ChatModels {
+  private readonly emitter = new vscode.EventEmitter<void>();
+
+  /** The models that can be chatted with may have changed. */
+  readonly onDidChange = this.emitter.event;
+
+  constructor(
+    private readonly server: Server,
+    private readonly store: RunStore,
+    private readonly memory: vscode.Memento,
+  ) {}
+
+  register(): vscode.Disposable {
+    return vscode.Disposable.from(
+      this.emitter,
+      this.store.onDidEnd(() => this.emitter.fire()),
+      this.server.onDidChangeState((state) => {
+        if (state.kind === "running") this.emitter.fire();
+      }),
+    );
+  }
+
+  async list(): Promise<ChatModel[]> {
+    return (await this.server.request("peft/chat/models", {})).models;
+  }
+
+  async current(): Promise<ChatModel> {
+    const models = await this.list();
+    const wanted = [this.memory.get<string>(CHOSEN), this.store.newestWithAdapter?.chat_model];
+    const found = wanted.flatMap((id) => models.find((model) => model.id === id) ?? []).at(0) ?? newest(models);
+    if (found) return found;
+    throw new Problem("There is no model to chat with yet.", "Run a `.peft.yaml` file, and its adapter will be here.");
+  }
+
+  /** @param id undefined to follow the newest adapter again. */
+  async choose(id: string | undefined): Promise<void> {
+    await this.memory.update(CHOSEN, id);
+  }
+
+  /** Lets the user choose; resolves with false when nothing was chosen. */
+  async pick(): Promise<boolean> {
+    const current = this.memory.get<string>(CHOSEN);
+    const models = await this.list();
+    const items: (vscode.QuickPickItem & { id?: string })[] = [
+      { label: NEWEST, description: "follows the newest completed run", picked: current === undefined },
+      ...models.map((model) => ({
+        id: model.id,
+        label: model.label,
+        description: model.run_id === null ? "base model" : "adapter",
+        detail: `${model.base} · ${model.context_length} tokens of context`,
+        picked: model.id === current,
+      })),
+    ];
+    const picked = await vscode.window.showQuickPick(items, {
+      title: "Choose the model that @peft talks to",
+      placeHolder: current ?? NEWEST,
+      matchOnDescription: true,
+      matchOnDetail: true,
+    });
+    if (picked) await this.choose(picked.id);
+    return picked !== undefined;
+  }
+}
+
+/** Bases come first in the list, so an adapter is at its end. */
+function newest(models: ChatModel[]): ChatModel | undefined {
+  return models.find((model) => model.run_id !== null) ?? models[0];
+}

@@ -1,0 +1,101 @@
+/** Offers the local models to every chat of the editor, as a language-model provider. */
+import * as vscode from "vscode";
+
+import { Problem } from "../problem";
+import type { ChatMessage, ChatModel } from "../protocol/types";
+import type { Server } from "../server/server";
+import { complete } from "./completion";
+import type { ChatModels } from "./models";
+
+/** Newer than some forks of the editor that otherwise run this extension. */
+export const languageModels = vscode.lm as Partial<typeof vscode.lm> | undefined;
+
+export const VENDOR = "peft-workbench";
+
+/** Answers longer than this are seldom wanted of a small model, and what they take is lost to the prompt. */
+const MAX_OUTPUT_TOKENS = 1024;
+/** Of English text and code. VS Code asks very often, so no tokenizer is run. */
+const CHARACTERS_A_TOKEN = 4;
+
+class Provider implements vscode.LanguageModelChatProvider {
+  readonly onDidChangeLanguageModelChatInformation: vscode.Event<void>;
+
+  constructor(
+    private readonly server: Server,
+    private readonly models: ChatModels,
+  ) {
+    this.onDidChangeLanguageModelChatInformation = models.onDidChange;
+  }
+
+  async provideLanguageModelChatInformation(options: {
+    silent: boolean;
+  }): Promise<vscode.LanguageModelChatInformation[]> {
+    if (!vscode.workspace.isTrusted) return [];
+    if (options.silent && this.server.state.kind !== "running") return [];
+    return (await this.models.list()).map(information);
+  }
+
+  async provideLanguageModelChatResponse(
+    model: vscode.LanguageModelChatInformation,
+    messages: readonly vscode.LanguageModelChatRequestMessage[],
+    options: vscode.ProvideLanguageModelChatResponseOptions,
+    progress: vscode.Progress<vscode.LanguageModelResponsePart>,
+    token: vscode.CancellationToken,
+  ): Promise<void> {
+    const limit: unknown = options.modelOptions?.max_tokens;
+    const question = {
+      model: model.id,
+      messages: messages.map(plainMessage),
+      maxTokens: typeof limit === "number" ? limit : model.maxOutputTokens,
+    };
+    try {
+      await complete(this.server, question, (text) => progress.report(new vscode.LanguageModelTextPart(text)), token);
+    } catch (error) {
+      throw new Error(Problem.from(error).text, { cause: error });
+    }
+  }
+
+  provideTokenCount(
+    _model: vscode.LanguageModelChatInformation,
+    text: string | vscode.LanguageModelChatRequestMessage,
+  ): Promise<number> {
+    const counted = typeof text === "string" ? text : plainMessage(text).content;
+    return Promise.resolve(Math.ceil(counted.length / CHARACTERS_A_TOKEN));
+  }
+}
+
+/** Undefined where the editor has no language models. */
+export function registerProvider(server: Server, models: ChatModels): vscode.Disposable | undefined {
+  return languageModels?.registerLanguageModelChatProvider?.(VENDOR, new Provider(server, models));
+}
+
+function information(model: ChatModel): vscode.LanguageModelChatInformation {
+  const maxOutputTokens = Math.min(MAX_OUTPUT_TOKENS, Math.floor(model.context_length / 2));
+  const offered = {
+    id: model.id,
+    name: model.label,
+    family: model.base,
+    version: model.run_id ?? "base",
+    tooltip:
+      model.run_id === null ? `${model.base}, on this machine` : `${model.base} with an adapter, on this machine`,
+    maxInputTokens: model.context_length - maxOutputTokens,
+    maxOutputTokens,
+    capabilities: { toolCalling: model.tool_calling },
+    // Not yet in the stable typings, but without it some versions leave the model out of the picker.
+    isUserSelectable: true,
+  };
+  return offered;
+}
+
+const ROLES: Partial<Record<vscode.LanguageModelChatMessageRole, ChatMessage["role"]>> = {
+  [vscode.LanguageModelChatMessageRole.User]: "user",
+  [vscode.LanguageModelChatMessageRole.Assistant]: "assistant",
+};
+
+function plainMessage(message: vscode.LanguageModelChatRequestMessage): ChatMessage {
+  const content = message.content
+    .map((part) => (part instanceof vscode.LanguageModelTextPart ? part.value : ""))
+    .join("");
+  // VS Code's own prompts come with a role that the typings do not name; they instruct, so they are the system's.
+  return { role: ROLES[message.role] ?? "system", content };
+}

@@ -1,0 +1,54 @@
+/** Binds every command that package.json declares to what it does. */
+import * as vscode from "vscode";
+
+import type { ChatModels } from "../chat/models";
+import { showProblem } from "../notices";
+import type { RunPanels } from "../panels/runPanels";
+import type { RunStore } from "../runs/runStore";
+import type { Server } from "../server/server";
+import type { Setup } from "../server/setup";
+import type { Training } from "../server/training";
+import { chatWithAdapter, openRun, openRunConfig, revealRunFolder, stopRun } from "./runCommands";
+import { startRun } from "./startRun";
+import { requireTrust } from "./trust";
+
+export interface Parts {
+  readonly server: Server;
+  readonly setup: Setup;
+  readonly training: Training;
+  readonly store: RunStore;
+  readonly panels: RunPanels;
+  readonly models: ChatModels;
+  readonly log: vscode.LogOutputChannel;
+}
+
+export function registerCommands({ server, setup, training, store, panels, models, log }: Parts): vscode.Disposable {
+  const handlers: Record<string, (given: unknown) => unknown> = {
+    "peft.run": (given) => startRun(server, training, panels, given),
+    "peft.stopRun": (given) => stopRun(server, store, given),
+    "peft.openRun": (given) => openRun(store, panels, given),
+    "peft.openRunConfig": (given) => openRunConfig(store, given),
+    "peft.revealRunFolder": (given) => revealRunFolder(store, given),
+    "peft.chatWithAdapter": (given) => chatWithAdapter(store, models, given),
+    "peft.chooseChatModel": async () => (await requireTrust("Chats")) && models.pick(),
+    "peft.restartServer": () => server.restart(),
+    "peft.showLogs": () => log.show(),
+    "peft.setUpEnvironment": async () => {
+      await setup.setUp();
+      await server.restart();
+    },
+  };
+  return vscode.Disposable.from(
+    ...Object.entries(handlers).map(([id, handler]) =>
+      vscode.commands.registerCommand(id, async (given: unknown) => {
+        try {
+          await handler(given);
+        } catch (error) {
+          log.error(error instanceof Error ? error : String(error));
+          // Not awaited: a command is done when it has failed, not when somebody has read why.
+          void showProblem(error);
+        }
+      }),
+    ),
+  );
+}

@@ -1,0 +1,75 @@
+/** One run's panel: the extension's half. */
+import { randomBytes } from "node:crypto";
+
+import * as vscode from "vscode";
+
+import type { Problem } from "../problem";
+import { type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
+import type { RunSummary } from "../protocol/types";
+import type { RunEvent } from "../protocol/words";
+import { type FeedReader, RunFeed } from "../runs/runFeed";
+import type { Server } from "../server/server";
+import { fileIcon } from "../views/icons";
+import { runPage } from "./runPage";
+
+export class RunPanel implements FeedReader {
+  private readonly feed: RunFeed;
+
+  constructor(
+    private readonly panel: vscode.WebviewPanel,
+    readonly runId: string,
+    server: Server,
+    extensionUri: vscode.Uri,
+  ) {
+    const resources = vscode.Uri.joinPath(extensionUri, "dist", "webview");
+    this.feed = new RunFeed(server, runId, this);
+    panel.iconPath = fileIcon(extensionUri);
+    panel.webview.options = { enableScripts: true, localResourceRoots: [resources] };
+    panel.webview.onDidReceiveMessage((message: unknown) => {
+      if (isPanelMessage(message)) void this.received(message);
+    });
+    // A hidden panel has no document: what is sent to it is lost, and when it is shown again it says that it is ready.
+    panel.onDidChangeViewState(() => {
+      if (!panel.visible) this.feed.pause();
+    });
+    panel.onDidDispose(() => this.feed.dispose());
+    panel.webview.html = runPage({
+      cspSource: panel.webview.cspSource,
+      nonce: randomBytes(16).toString("base64"),
+      scriptUri: panel.webview.asWebviewUri(vscode.Uri.joinPath(resources, "run.js")).toString(),
+      styleUri: panel.webview.asWebviewUri(vscode.Uri.joinPath(resources, "run.css")).toString(),
+    });
+  }
+
+  reveal(): void {
+    this.panel.reveal();
+  }
+
+  onEvents(run: RunSummary, events: RunEvent[], whole: boolean): void {
+    this.panel.title = run.name;
+    this.send({ type: "events", run, events, whole, trusted: vscode.workspace.isTrusted });
+  }
+
+  onProblem({ message, remedy }: Problem): void {
+    this.send({ type: "problem", message, remedy });
+  }
+
+  private send(message: HostMessage): void {
+    void this.panel.webview.postMessage(message);
+  }
+
+  private async received(message: PanelMessage): Promise<void> {
+    switch (message.type) {
+      case "ready":
+        return this.feed.replay();
+      case "stop":
+        return vscode.commands.executeCommand("peft.stopRun", this.runId);
+      case "chat":
+        return vscode.commands.executeCommand("peft.chatWithAdapter", this.runId);
+      case "openConfig":
+        return vscode.commands.executeCommand("peft.openRunConfig", this.runId);
+      case "revealFolder":
+        return vscode.commands.executeCommand("peft.revealRunFolder", this.runId);
+    }
+  }
+}

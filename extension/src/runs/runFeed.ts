@@ -1,0 +1,114 @@
+/** Follows one run's events through the daemon, across its restarts, and hands them on in batches. */
+import * as vscode from "vscode";
+
+import { Problem } from "../problem";
+import type { RunSummary } from "../protocol/types";
+import type { RunEvent } from "../protocol/words";
+import type { Server } from "../server/server";
+import { EventOrder } from "./eventOrder";
+
+export interface FeedReader {
+  /** `whole` when the events are all there are, from the first on; else they follow those already given. */
+  onEvents(run: RunSummary, events: RunEvent[], whole: boolean): void;
+  onProblem(problem: Problem): void;
+}
+
+/** Often enough to look live, seldom enough for a run that reports thousands of steps a second. */
+const BATCH_MS = 100;
+
+export class RunFeed implements vscode.Disposable {
+  private readonly order = new EventOrder<RunEvent>();
+  private readonly subscriptions: vscode.Disposable[] = [];
+  private batch: { run: RunSummary; events: RunEvent[] } | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  /** Counts subscriptions, so that the answer to one that was overtaken is dropped. */
+  private round = 0;
+  /** What came while the daemon was being asked for what is before it. */
+  private early: { run: RunSummary; events: RunEvent[] }[] | undefined;
+  private active = false;
+
+  constructor(
+    private readonly server: Server,
+    private readonly runId: string,
+    private readonly reader: FeedReader,
+  ) {
+    this.subscriptions.push(
+      server.on("peft/run/events")(({ run, events }) => {
+        if (run.id === this.runId) this.arrived(run, events);
+      }),
+      server.onDidChangeState((state) => {
+        if (state.kind === "running" && this.active) void this.subscribe();
+        if (state.kind === "failed" && this.active) reader.onProblem(state.problem);
+      }),
+    );
+  }
+
+  /** Gives all events from the first on, then each as it comes. */
+  async replay(): Promise<void> {
+    this.active = true;
+    this.dropBatch();
+    this.order.reset();
+    await this.subscribe();
+  }
+
+  /** Nobody looks: stops the flow until the next `replay`. */
+  pause(): void {
+    if (!this.active) return;
+    this.active = false;
+    this.round += 1;
+    this.dropBatch();
+    if (this.server.state.kind === "running") {
+      void this.server.request("peft/run/unsubscribe", { run_id: this.runId }).catch(() => {});
+    }
+  }
+
+  dispose(): void {
+    this.pause();
+    for (const subscription of this.subscriptions) subscription.dispose();
+  }
+
+  private async subscribe(): Promise<void> {
+    const round = ++this.round;
+    const after = this.order.lastSeq;
+    this.early = [];
+    try {
+      const answer = await this.server.request("peft/run/subscribe", { run_id: this.runId, after_seq: after });
+      if (round !== this.round) return;
+      const { early } = this;
+      this.early = undefined;
+      if (!answer.run) throw noRun(this.runId, answer.error);
+      this.flush();
+      this.reader.onEvents(answer.run, this.order.take(answer.events ?? []), after === 0);
+      for (const { run, events } of early) this.arrived(run, events);
+    } catch (error) {
+      if (round !== this.round) return;
+      this.early = undefined;
+      this.reader.onProblem(Problem.from(error));
+    }
+  }
+
+  private arrived(run: RunSummary, events: RunEvent[]): void {
+    if (!this.active) return;
+    if (this.early) return void this.early.push({ run, events });
+    const fresh = this.order.follow(events);
+    if (!fresh) return void this.subscribe();
+    this.batch = { run, events: [...(this.batch?.events ?? []), ...fresh] };
+    this.timer ??= setTimeout(() => this.flush(), BATCH_MS);
+  }
+
+  private flush(): void {
+    const { batch } = this;
+    this.dropBatch();
+    if (batch) this.reader.onEvents(batch.run, batch.events, false);
+  }
+
+  private dropBatch(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    this.batch = undefined;
+  }
+}
+
+function noRun(runId: string, error: { message: string; remedy: string } | null | undefined): Problem {
+  return error ? new Problem(error.message, error.remedy) : new Problem(`There is no run ${runId}.`);
+}

@@ -1,0 +1,186 @@
+/** The daemon as the rest of the extension knows it: started, watched, restarted after crashes, and asked. */
+import * as vscode from "vscode";
+
+import { Problem } from "../problem";
+import type { Notifications, Requests } from "../protocol/types";
+import { Connection, type ConnectionOptions, type NotificationHandlers } from "./connection";
+import { CrashHistory } from "./crashes";
+import { ProtocolMismatch } from "./handshake";
+import { RestartQueue } from "./restartQueue";
+
+export type ServerState =
+  | { readonly kind: "stopped" }
+  | { readonly kind: "starting" }
+  | { readonly kind: "running"; readonly version: string }
+  /** It crashed, and is started again after a pause. */
+  | { readonly kind: "waiting" }
+  | { readonly kind: "failed"; readonly problem: Problem };
+
+/** How the daemon is started. */
+export interface Launcher {
+  /** Finds the interpreter, making its environment first if there is none. */
+  prepare(): Promise<ConnectionOptions>;
+  /** Called when the daemon did not start; true when something was repaired and a second try is worth it. */
+  repair(python: string): Promise<boolean>;
+}
+
+type Emitters = { readonly [M in keyof Notifications]: vscode.EventEmitter<Notifications[M]> };
+
+export class Server implements vscode.Disposable {
+  private current: ServerState = { kind: "stopped" };
+  private connection: Connection | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private disposed = false;
+  /** Between a crash and the next successful start. */
+  private recovering = false;
+  private readonly crashes = new CrashHistory();
+  private readonly queue = new RestartQueue(() => this.replace());
+  private readonly stateEmitter = new vscode.EventEmitter<ServerState>();
+  private readonly emitters: Emitters = {
+    "peft/run/events": new vscode.EventEmitter(),
+    "peft/runs/changed": new vscode.EventEmitter(),
+    "peft/chat/delta": new vscode.EventEmitter(),
+    "peft/serve/changed": new vscode.EventEmitter(),
+  };
+
+  readonly onDidChangeState = this.stateEmitter.event;
+
+  constructor(
+    private readonly launcher: Launcher,
+    private readonly log: vscode.LogOutputChannel,
+  ) {}
+
+  get state(): ServerState {
+    return this.current;
+  }
+
+  on<M extends keyof Notifications>(method: M): vscode.Event<Notifications[M]> {
+    return this.emitters[method].event;
+  }
+
+  /** Starts the daemon, or replaces the one that runs. Failures are told through the state. */
+  restart(): Promise<void> {
+    this.crashes.forget();
+    this.recovering = false;
+    return this.queue.request();
+  }
+
+  /** @throws Problem when there is no daemon to ask. */
+  async request<M extends keyof Requests>(
+    method: M,
+    params: Requests[M]["params"],
+    token?: vscode.CancellationToken,
+  ): Promise<Requests[M]["result"]> {
+    const connection = await this.whenRunning();
+    try {
+      return await connection.request(method, params, token);
+    } catch (error) {
+      if (this.connection === connection) throw error;
+      throw new Problem("The language server ended before it had answered.", "It is being restarted; try again.", {
+        cause: error,
+      });
+    }
+  }
+
+  async dispose(): Promise<void> {
+    this.disposed = true;
+    clearTimeout(this.timer);
+    await this.connection?.close();
+    this.stateEmitter.dispose();
+    for (const emitter of Object.values(this.emitters)) emitter.dispose();
+  }
+
+  private async whenRunning(): Promise<Connection> {
+    while (!this.connection) {
+      const { current } = this;
+      if (current.kind === "failed") throw current.problem;
+      if (current.kind === "stopped")
+        throw new Problem("The language server is not running.", "Run 'PEFT: Restart Server'.");
+      await new Promise<void>((resolve) => {
+        const subscription = this.onDidChangeState(() => {
+          subscription.dispose();
+          resolve();
+        });
+      });
+    }
+    return this.connection;
+  }
+
+  private async replace(): Promise<void> {
+    clearTimeout(this.timer);
+    const previous = this.connection;
+    this.connection = undefined;
+    this.setState({ kind: "starting" });
+    await previous?.close();
+    try {
+      const connection = await this.open();
+      if (this.disposed) {
+        await connection.close();
+        return;
+      }
+      this.connection = connection;
+      void connection.crashed.then(() => this.crashedWith(connection));
+      this.recovering = false;
+      this.log.info(
+        `The language server ${connection.version} runs as process ${connection.pid} with ${connection.python}.`,
+      );
+      this.setState({ kind: "running", version: connection.version });
+    } catch (error) {
+      this.log.error(error instanceof Error ? error : String(error));
+      if (error instanceof Problem && error.cause) this.log.error(error.cause as Error);
+      if (this.recovering && !(error instanceof ProtocolMismatch)) this.startAgainLater();
+      else this.setState({ kind: "failed", problem: Problem.from(error) });
+    }
+  }
+
+  private async open(): Promise<Connection> {
+    const options = await this.launcher.prepare();
+    try {
+      return await Connection.open(options, this.handlers());
+    } catch (error) {
+      if (!(await this.launcher.repair(options.python))) throw error;
+      return Connection.open(await this.launcher.prepare(), this.handlers());
+    }
+  }
+
+  private crashedWith(connection: Connection): void {
+    if (connection.isClosing || this.connection !== connection || this.disposed) return;
+    this.connection = undefined;
+    this.startAgainLater();
+  }
+
+  private startAgainLater(): void {
+    const delay = this.crashes.record(Date.now());
+    if (delay === undefined) {
+      const problem = new Problem(
+        "The language server crashed five times in three minutes and is not started again.",
+        "The log says why.",
+      );
+      this.setState({ kind: "failed", problem });
+      return;
+    }
+    this.log.warn(`The language server ended unexpectedly; starting it again in ${delay / 1000} s.`);
+    this.recovering = true;
+    this.setState({ kind: "waiting" });
+    this.timer = setTimeout(() => void this.queue.request(), delay);
+  }
+
+  private setState(state: ServerState): void {
+    if (this.disposed) return;
+    this.current = state;
+    this.stateEmitter.fire(state);
+  }
+
+  private handlers(): NotificationHandlers {
+    const handler =
+      <M extends keyof Notifications>(method: M) =>
+      (params: Notifications[M]) =>
+        this.emitters[method].fire(params);
+    return {
+      "peft/run/events": handler("peft/run/events"),
+      "peft/runs/changed": handler("peft/runs/changed"),
+      "peft/chat/delta": handler("peft/chat/delta"),
+      "peft/serve/changed": handler("peft/serve/changed"),
+    };
+  }
+}

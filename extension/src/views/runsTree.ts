@@ -1,0 +1,68 @@
+/** The list of runs in the activity bar. */
+import * as vscode from "vscode";
+
+import type { RunSummary } from "../protocol/types";
+import { isActive, type RunState } from "../protocol/words";
+import { progressText } from "../runs/describe";
+import type { RunStore } from "../runs/runStore";
+
+const ICONS: Record<RunState, vscode.ThemeIcon> = {
+  queued: new vscode.ThemeIcon("clock"),
+  preparing: new vscode.ThemeIcon("loading~spin"),
+  running: new vscode.ThemeIcon("loading~spin"),
+  stopping: new vscode.ThemeIcon("loading~spin"),
+  completed: new vscode.ThemeIcon("pass", new vscode.ThemeColor("testing.iconPassed")),
+  failed: new vscode.ThemeIcon("error", new vscode.ThemeColor("testing.iconFailed")),
+  stopped: new vscode.ThemeIcon("debug-stop"),
+};
+
+/** Its elements are run ids: they stay the same while what is shown of a run changes. */
+export class RunsTree implements vscode.TreeDataProvider<string>, vscode.Disposable {
+  private readonly emitter = new vscode.EventEmitter<string[] | undefined>();
+  private readonly subscription: vscode.Disposable;
+
+  readonly onDidChangeTreeData = this.emitter.event;
+
+  constructor(private readonly store: RunStore) {
+    this.subscription = store.onDidChange(({ changed, listChanged }) => {
+      this.emitter.fire(listChanged ? undefined : changed.map((run) => run.id));
+    });
+  }
+
+  getChildren(element?: string): string[] {
+    return element === undefined ? this.store.runs.map((run) => run.id) : [];
+  }
+
+  getTreeItem(id: string): vscode.TreeItem {
+    const run = this.store.get(id);
+    if (!run) return new vscode.TreeItem(id);
+    const item = new vscode.TreeItem(run.name);
+    item.id = id;
+    item.description = progressText(run);
+    item.iconPath = ICONS[run.state];
+    item.tooltip = tooltip(run);
+    item.contextValue = contextValue(run);
+    item.command = { command: "peft.openRun", title: "Open Run", arguments: [id] };
+    item.accessibilityInformation = { label: `Run ${run.name}, ${progressText(run)}` };
+    return item;
+  }
+
+  dispose(): void {
+    this.subscription.dispose();
+    this.emitter.dispose();
+  }
+}
+
+function contextValue(run: RunSummary): string {
+  return ["run", isActive(run) && "active", run.chat_model !== null && "chat"].filter(Boolean).join(" ");
+}
+
+function tooltip(run: RunSummary): vscode.MarkdownString {
+  const text = new vscode.MarkdownString();
+  text.appendMarkdown(`**${run.name}** — ${progressText(run)}\n\n`);
+  text.appendText(`Base model: ${run.base}\n`);
+  text.appendText(`Started: ${new Date(run.created).toLocaleString()}\n`);
+  text.appendText(`Config: ${run.config_path}\n`);
+  if (run.error) text.appendText(`\n${run.error.message} ${run.error.remedy}`);
+  return text;
+}

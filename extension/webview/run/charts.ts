@@ -1,0 +1,41 @@
+/** The charts of a run: the loss in front, and what explains it beneath. */
+import { lossText } from "../../src/runs/describe";
+import { Chart } from "./chart";
+import { element } from "./element";
+import type { Columns } from "./model";
+
+export class Charts {
+  readonly root: HTMLElement;
+  private readonly loss = new Chart(
+    "Loss",
+    [
+      { label: "training", color: "--vscode-charts-blue", format: lossText },
+      { label: "evaluation", color: "--vscode-charts-orange", format: lossText, sparse: true },
+    ],
+    240,
+  );
+  private readonly learningRate = new Chart(
+    "Learning rate",
+    [{ label: "learning rate", color: "--vscode-charts-purple", format: (rate) => rate.toExponential(1) }],
+    130,
+  );
+  private readonly speed = new Chart(
+    "Tokens a second",
+    [{ label: "tokens/s", color: "--vscode-charts-green", format: (speed) => Math.round(speed).toLocaleString("en") }],
+    130,
+  );
+
+  constructor() {
+    const small = element("div", { class: "small-charts" }, this.learningRate.root, this.speed.root);
+    this.root = element("section", { class: "charts", "aria-label": "Charts" }, this.loss.root, small);
+    // The editor changes the theme by changing the body's classes and the root's variables.
+    const redraw = () => [this.loss, this.learningRate, this.speed].forEach((chart) => chart.draw());
+    new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
+  }
+
+  show({ steps, loss, evaluationLoss, learningRate, tokensPerSecond }: Columns): void {
+    this.loss.show(steps, [loss, evaluationLoss]);
+    this.learningRate.show(steps, [learningRate]);
+    this.speed.show(steps, [tokensPerSecond]);
+  }
+}
