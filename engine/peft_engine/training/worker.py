@@ -1,0 +1,86 @@
+"""The worker: one process, one run, and a truthful end whatever happens. Light until data and base are known."""
+
+import os
+import sys
+import traceback
+from dataclasses import replace
+from pathlib import Path
+
+from peft_engine.datasets import load_dataset
+from peft_engine.models import ResolvedBase, resolve_base
+from peft_engine.models.materialise import Cancelled, materialise
+from peft_engine.rundir import RunDirectory
+from peft_engine.training.failures import describe
+from peft_engine.training.journal import Journal
+from peft_engine.training.request import Request, read_request
+from peft_engine.training.stop import StopRequest, StopRequested
+from peft_schemas.errors import WorkbenchError
+
+_TRAINED_METHODS = ("lora", "full")
+
+
+def work(path: Path) -> int:
+    """Do the run that a launcher laid out in a directory.
+
+    Returns:
+        0 when the run completed or was stopped, 1 when it failed; both are in the run's journal.
+    """
+    run = RunDirectory(path)
+    stop = StopRequest(run)
+    stop.listen()
+    journal = Journal(run)
+    try:
+        journal.begin()
+        _train(run, journal, stop)
+    except (StopRequested, Cancelled):
+        journal.stop(step=journal.step)
+    except BaseException as error:
+        traceback.print_exc()
+        journal.fail(describe(error))
+        return 1
+    return 0
+
+
+def _train(run: RunDirectory, journal: Journal, stop: StopRequest) -> None:
+    request = read_request(run)
+    _refuse_unsupported(request)
+    journal.enter("preparing", "reading the data")
+    datasets = [load_dataset(dataset, request.folder) for dataset in request.config.datasets]
+    stop.check()
+    base = _base(request, journal, stop)
+    # All that is needed is on this machine now: from here on no library may ask the network for anything.
+    os.environ["HF_HUB_OFFLINE"] = "1"
+    journal.enter("preparing", "loading the training libraries")
+    # Here and not above: torch takes seconds to import, and a wrong path should be told at once.
+    try:
+        from peft_engine.training.session import Session
+    except ImportError as error:
+        raise WorkbenchError(
+            "extra-missing",
+            f"This Python ({sys.executable}) cannot train: {error}.",
+            "Install the training extra: `pip install 'peft-workbench[train]'`.",
+        ) from error
+    Session(run, request, base, datasets, journal, stop).fit()
+
+
+def _base(request: Request, journal: Journal, stop: StopRequest) -> ResolvedBase:
+    model = request.config.model
+    resolved = resolve_base(model.base, model.revision, folder=request.folder)
+    found = materialise(resolved, lambda doing: journal.enter("preparing", doing), stop.requested)
+    return replace(found, base=resolved.base)
+
+
+def _refuse_unsupported(request: Request) -> None:
+    config = request.config
+    if config.method.type not in _TRAINED_METHODS:
+        raise WorkbenchError(
+            "not-supported",
+            f"The method {config.method.type} cannot be trained yet.",
+            f"Use one of: {', '.join(_TRAINED_METHODS)}.",
+        )
+    if config.model.quantization != "none":
+        raise WorkbenchError(
+            "not-supported",
+            f"A base held as {config.model.quantization} cannot be trained yet.",
+            "Set `model.quantization: none`.",
+        )
