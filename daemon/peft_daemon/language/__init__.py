@@ -1,0 +1,1 @@
+"""The language server: documents, rules, and one module an LSP feature."""

@@ -1,0 +1,154 @@
+"""A document matched with the language: which of its keys are known, what they may hold, and what is absent.
+
+The match is made once; the rules, hover and completion read it.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from peft_engine.config.document import Document, Path
+from peft_engine.config.nodes import Alias, Entry, Mapping, Node, Scalar, Sequence, effective_entries, target
+from peft_engine.config.schema import Key, Section, language
+
+
+@dataclass(frozen=True)
+class BoundKey:
+    """A written key that the language knows."""
+
+    path: Path
+    key: Key
+    entry: Entry
+    via: Alias | None
+    """The alias through which it came here; its value then stands elsewhere."""
+
+
+@dataclass(frozen=True)
+class StrayKey:
+    """A written key that its section does not have."""
+
+    path: Path
+    section: Section
+    mapping: Mapping
+    entry: Entry
+    via: Alias | None
+
+
+@dataclass(frozen=True)
+class AbsentKey:
+    """A required key that is not written."""
+
+    path: Path
+    key: Key
+    mapping: Mapping | None
+    """The section that lacks it; None when it is the root of an empty document."""
+
+    holder: BoundKey | None
+    """The key whose value lacks it; None for the root."""
+
+
+@dataclass(frozen=True)
+class RepeatedKey:
+    """A key that its mapping has already."""
+
+    path: Path
+    first: Entry
+    again: Entry
+
+
+@dataclass(frozen=True)
+class Misshapen:
+    """A value that is not the mapping or list that the language has there."""
+
+    path: Path
+    node: Node
+    wanted: Key | None
+    """None for the root."""
+
+    via: Alias | None
+
+
+@dataclass
+class Binding:
+    """Everything that the match found, each list in the order of the text."""
+
+    known: list[BoundKey] = field(default_factory=list)
+    stray: list[StrayKey] = field(default_factory=list)
+    absent: list[AbsentKey] = field(default_factory=list)
+    repeated: list[RepeatedKey] = field(default_factory=list)
+    misshapen: list[Misshapen] = field(default_factory=list)
+
+    def values(self) -> Iterator[BoundKey]:
+        """Yield the known keys that hold a value rather than a section."""
+        return (bound for bound in self.known if bound.key.section is None)
+
+    def at(self, path: Path) -> BoundKey | None:
+        """Return the known key at a path, None when it is not written."""
+        return next((bound for bound in self.known if bound.path == path), None)
+
+
+def bind(document: Document) -> Binding:
+    """Match a document with the language."""
+    binding = Binding()
+    root = target(document.root)
+    if isinstance(root, Mapping):
+        _bind_section(binding, language(), root, (), None, None)
+    elif root is None or _is_null(root):
+        for key in language().keys.values():
+            if key.required:
+                binding.absent.append(AbsentKey((key.name,), key, None, None))
+    else:
+        binding.misshapen.append(Misshapen((), root, None, None))
+    return binding
+
+
+def _bind_section(
+    binding: Binding, section: Section, mapping: Mapping, path: Path, via: Alias | None, holder: BoundKey | None
+) -> None:
+    seen: dict[str, Entry] = {}
+    for effective in effective_entries(mapping):
+        entry, here = effective.entry, via or effective.via
+        below = (*path, entry.name)
+        if entry.name in seen:
+            binding.repeated.append(RepeatedKey(below, seen[entry.name], entry))
+            continue
+        seen[entry.name] = entry
+        key = section.keys.get(entry.name)
+        if key is None:
+            binding.stray.append(StrayKey(below, section, mapping, entry, here))
+            continue
+        bound = BoundKey(below, key, entry, here)
+        binding.known.append(bound)
+        if key.section is not None:
+            _bind_below(binding, bound, key.section)
+    for key in section.keys.values():
+        if key.required and key.name not in seen:
+            binding.absent.append(AbsentKey((*path, key.name), key, mapping, holder))
+
+
+def _bind_below(binding: Binding, bound: BoundKey, section: Section) -> None:
+    """Match the value of a key that holds a section or a list of sections."""
+    value = bound.entry.value
+    via = bound.via or (value if isinstance(value, Alias) else None)
+    node = target(value)
+    if node is None:  # an undefined alias, which has its own finding
+        return
+    if not bound.key.is_list:
+        if isinstance(node, Mapping):
+            _bind_section(binding, section, node, bound.path, via, bound)
+        else:
+            binding.misshapen.append(Misshapen(bound.path, value, bound.key, via))
+        return
+    if not isinstance(node, Sequence):
+        binding.misshapen.append(Misshapen(bound.path, value, bound.key, via))
+        return
+    for index, item in enumerate(node.items):
+        entry_via = via or (item if isinstance(item, Alias) else None)
+        inner = target(item)
+        if isinstance(inner, Mapping):
+            _bind_section(binding, section, inner, (*bound.path, index), entry_via, bound)
+        elif inner is not None:
+            binding.misshapen.append(Misshapen((*bound.path, index), item, bound.key, entry_via))
+
+
+def _is_null(node: Node) -> bool:
+    return isinstance(node, Scalar) and node.value is None

@@ -1,0 +1,104 @@
+"""What is known of the world around a document, gathered before the rules run so that they do no I/O."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from peft_engine.config.document import Document
+
+DATA_SUFFIXES = (".csv", ".json", ".jsonl", ".txt", ".parquet")
+MODEL_SUFFIXES = (".gguf", ".safetensors")
+
+FileState = Literal["present", "folder", "empty", "missing", "unreadable"]
+
+_MAX_SIBLINGS = 200
+"""Names looked at in a folder when a file is missing, to find one that was meant."""
+
+_MAX_PATHS = 200
+"""Paths looked at for one document."""
+
+
+@dataclass(frozen=True)
+class FileFact:
+    """What stands on disk where a config points."""
+
+    state: FileState
+    alternatives: tuple[str, ...] = ()
+    """Paths, written as the config would, of the data files beside a missing one."""
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """What the rules may know. A rule that finds nothing here about its subject stays silent."""
+
+    folder: Path | None = None
+    """The folder that relative paths count from."""
+
+    files: Mapping[str, FileFact] = field(default_factory=dict)
+    """Local paths as the config writes them."""
+
+
+NOTHING_KNOWN = CheckContext()
+
+
+def gather(document: Document, path: Path | None) -> CheckContext:
+    """Look at the files that a document names.
+
+    Args:
+        document: The document.
+        path: Its own file, which need not exist; None for a document without a place on disk.
+    """
+    if path is None:
+        return NOTHING_KNOWN
+    folder = path.absolute().parent
+    facts: dict[str, FileFact] = {}
+    for written, suffixes in _local_paths(document.to_plain()):
+        if written not in facts and len(facts) < _MAX_PATHS:
+            facts[written] = _look(folder, written, suffixes)
+    return CheckContext(folder, facts)
+
+
+def is_local_path(written: str, suffixes: tuple[str, ...]) -> bool:
+    """Tell whether a value names a file or folder of this machine rather than something on the hub."""
+    return written.startswith((".", "/", "~")) or "\\" in written or written.lower().endswith(suffixes)
+
+
+def _local_paths(values: Any) -> list[tuple[str, tuple[str, ...]]]:
+    found = []
+    if not isinstance(values, dict):
+        return found
+    model, datasets = values.get("model"), values.get("datasets")
+    base = model.get("base") if isinstance(model, dict) else None
+    if isinstance(base, str) and is_local_path(base, MODEL_SUFFIXES):
+        found.append((base, MODEL_SUFFIXES))
+    for dataset in datasets if isinstance(datasets, list) else []:
+        path = dataset.get("path") if isinstance(dataset, dict) else None
+        if isinstance(path, str) and is_local_path(path, DATA_SUFFIXES):
+            found.append((path, DATA_SUFFIXES))
+    return found
+
+
+def _look(folder: Path, written: str, suffixes: tuple[str, ...]) -> FileFact:
+    try:
+        place = folder / Path(written).expanduser()
+        if place.is_dir():
+            return FileFact("folder")
+        if place.is_file():
+            return FileFact("empty" if place.stat().st_size == 0 else "present")
+        return FileFact("missing", _alternatives(folder, place, suffixes))
+    except (OSError, ValueError, RuntimeError):
+        return FileFact("unreadable")
+
+
+def _alternatives(folder: Path, missing: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the files beside a missing one, or beside the config when even the folder is missing."""
+    parent = missing.parent if missing.parent.is_dir() else folder
+    names = []
+    with os.scandir(parent) as entries:
+        for entry, _ in zip(entries, range(_MAX_SIBLINGS), strict=False):
+            if entry.name.lower().endswith(suffixes) and entry.is_file():
+                names.append(entry.name)
+    relative = Path(os.path.relpath(parent, folder)) if parent.is_relative_to(folder) else parent
+    return tuple(sorted((relative / name).as_posix() for name in names))

@@ -1,0 +1,171 @@
+"""Family `syntax`: what keeps a text from being one YAML document. The parser finds these; the rules name them."""
+
+from collections.abc import Iterator
+
+from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_engine.config.document import Document, parse
+from peft_engine.config.problems import ProblemKind
+from peft_engine.config.text import SourceText
+from peft_schemas.findings import Finding, Fix, TextEdit
+
+_FAMILY = "syntax"
+_TAB_WIDTH = 2
+
+
+def _named(subject: Subject, this: Rule, kind: ProblemKind) -> Iterator[Finding]:
+    document = subject.document
+    for problem in document.problems:
+        if problem.kind == kind:
+            yield this.at(problem.message, document.source.range(problem.start, problem.end))
+
+
+@rule(
+    "PW001",
+    "error",
+    _FAMILY,
+    "The text is not valid YAML here.",
+    advice="Correct the line; quote a value that holds `: `, `#`, `@` or a backtick.",
+    example="name: a: b\n",
+)
+def invalid_yaml(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find faults of the YAML itself."""
+    return _named(subject, this, "syntax")
+
+
+@rule(
+    "PW002",
+    "error",
+    _FAMILY,
+    "A key has no colon.",
+    advice="Write `key: value`.",
+    example="version: 1\nmodel:\n  base: gpt2\n  dtype\n",
+)
+def no_colon(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find lines that are neither `key: value` nor a list entry, as while a key is typed."""
+    return _named(subject, this, "incomplete")
+
+
+@rule(
+    "PW003",
+    "error",
+    _FAMILY,
+    "A line is indented with a tab.",
+    advice="Indent with spaces. The fix replaces every tab of an indentation by two spaces.",
+    example="model:\n\tbase: gpt2\n",
+)
+def tab_indent(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find tabs where YAML counts spaces."""
+    document = subject.document
+    fixes: list[Fix] | None = None
+    for problem in document.problems:
+        if problem.kind == "tab":
+            fixes = _without_tabs(document) if fixes is None else fixes
+            yield this.at(problem.message, document.source.range(problem.start, problem.end), fixes=fixes)
+
+
+@rule(
+    "PW004",
+    "error",
+    _FAMILY,
+    "A merge conflict is not resolved.",
+    advice="Keep one side and delete the marker lines.",
+    example="<<<<<<< HEAD\nversion: 1\n=======\nversion: 1\n>>>>>>> other\n",
+)
+def merge_conflict(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find the markers that a version control system leaves."""
+    return _named(subject, this, "conflict")
+
+
+@rule(
+    "PW005",
+    "error",
+    _FAMILY,
+    "An alias refers to no anchor.",
+    advice="Define `&name` above the first `*name`, or correct the name.",
+    example="version: 1\nname: *missing\n",
+)
+def undefined_alias(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find aliases whose anchor does not stand before them."""
+    return _named(subject, this, "alias")
+
+
+@rule(
+    "PW006",
+    "error",
+    _FAMILY,
+    "A tag has no meaning in a config.",
+    advice="Remove the tag. Only the tags of YAML's core schema, such as `!!str`, are known.",
+    example="version: 1\nname: !custom x\n",
+)
+def unknown_tag(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find tags outside the core schema."""
+    return _named(subject, this, "tag")
+
+
+@rule(
+    "PW007",
+    "error",
+    _FAMILY,
+    "A merge key does not name a mapping.",
+    advice="Write `<<: *name`, where `&name` marks a mapping.",
+    example="version: 1\ntraining:\n  <<: 3\n  seed: 1\n",
+)
+def bad_merge(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find merge keys that cannot be followed."""
+    return _named(subject, this, "merge")
+
+
+@rule(
+    "PW008",
+    "error",
+    _FAMILY,
+    "A character cannot stand in YAML.",
+    advice="Delete it, or save the file as UTF-8.",
+    example="version: 1\nname: a\u0000b\n",
+)
+def control_character(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find control characters and bytes that are not UTF-8."""
+    for finding in _named(subject, this, "control"):
+        yield finding.model_copy(update={"fixes": [replace("Delete it", finding.range, "")]})
+
+
+@rule(
+    "PW009",
+    "error",
+    _FAMILY,
+    "The file holds more than one YAML document.",
+    advice="Keep one config a file.",
+    example="version: 1\n---\nversion: 1\n",
+)
+def several_documents(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find further documents, which no command reads."""
+    return _named(subject, this, "documents")
+
+
+@rule(
+    "PW010",
+    "error",
+    _FAMILY,
+    "The file is too large or too deeply nested to be a config.",
+    advice="Check that this is the file that you meant.",
+    example="[" * 70 + "]" * 70,
+)
+def beyond_limits(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find files that are not read at all."""
+    return _named(subject, this, "limit")
+
+
+def _without_tabs(document: Document) -> list[Fix]:
+    """Return the fix of all tabbed lines together: one line alone would no longer stand with its neighbours."""
+    source = document.source
+    edits = []
+    text = source.text
+    for problem in reversed([problem for problem in document.problems if problem.kind == "tab"]):
+        spaces = text[problem.start : problem.end].replace("\t", " " * _TAB_WIDTH)
+        edits.append(TextEdit(range=source.range(problem.start, problem.end), newText=spaces))
+        text = text[: problem.start] + spaces + text[problem.end :]
+    repaired = parse(SourceText(text))
+    before = {problem.kind for problem in document.problems if problem.kind != "tab"}
+    if {problem.kind for problem in repaired.problems} - before:
+        return []
+    return [Fix(title="Indent with spaces instead of tabs", edits=edits[::-1])]

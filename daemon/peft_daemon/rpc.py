@@ -1,0 +1,78 @@
+"""The typed `peft/*` messages: what is in the tables of `peft_schemas.protocol`, and nothing else, goes over the wire."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import ValidationError
+from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
+
+from peft_schemas.base import Word
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.protocol import NOTIFICATIONS, REQUESTS
+
+if TYPE_CHECKING:
+    from peft_daemon.server import WorkbenchServer
+
+Params = TypeVar("Params", bound=Word)
+Result = TypeVar("Result", bound=Word)
+Handler = Callable[[Params], Awaitable[Result]]
+
+_REQUESTS = {request.method: request for request in REQUESTS}
+_NOTIFICATIONS = {notification.method: notification for notification in NOTIFICATIONS}
+_REQUEST_FAILED = -32803
+"""LSP's code for a request that was sound and yet could not be done."""
+
+
+def bind(server: WorkbenchServer, method: str) -> Callable[[Handler[Params, Result]], Handler[Params, Result]]:
+    """Answer a `peft/*` request with a coroutine function from its params model to its result model.
+
+    The handler sees only valid params. What it raises becomes a JSON-RPC error and a line in the log; it may let
+    `asyncio.CancelledError` through, or catch it to answer what was done before the cancellation.
+
+    Raises:
+        KeyError: The method is not in `peft_schemas.protocol.REQUESTS`.
+    """
+    request = _REQUESTS[method]
+
+    def register(handler: Handler[Params, Result]) -> Handler[Params, Result]:
+        # The parameter is annotated `Any` because pygls passes the server to a first parameter of any wider type.
+        async def answer(params: Any) -> dict[str, Any]:
+            try:
+                result = await handler(_validated(method, request.params, params))  # type: ignore[arg-type]
+            except JsonRpcException:
+                raise
+            except WorkbenchError as error:
+                text = f"{error.message} {error.remedy}"
+                raise JsonRpcException(text, _REQUEST_FAILED, error.report().model_dump(mode="json")) from error
+            except Exception as error:
+                text = f"{method} failed inside the server ({type(error).__name__}); its log says where."
+                raise JsonRpcInternalError(text) from error
+            return result.model_dump(mode="json")
+
+        server.feature(method)(answer)
+        return handler
+
+    return register
+
+
+def notify(server: WorkbenchServer, method: str, params: Word) -> None:
+    """Send a `peft/*` notification to the editor.
+
+    Raises:
+        TypeError: `params` is not the model that `peft_schemas.protocol.NOTIFICATIONS` names for the method.
+    """
+    expected = _NOTIFICATIONS[method].params
+    if type(params) is not expected:
+        raise TypeError(f"{method} carries {expected.__name__}, not {type(params).__name__}")
+    server.protocol.notify(method, params.model_dump(mode="json"))
+
+
+def _validated(method: str, model: type[Word], params: Any) -> Word:
+    try:
+        return model.model_validate({} if params is None else params)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "params"
+        raise JsonRpcInvalidParams(f"{method}: {where}: {first['msg']}.") from None

@@ -1,0 +1,200 @@
+"""A config file as an immutable snapshot: nodes with exact places, and everything wrong with the text itself."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import tree_sitter_yaml
+from tree_sitter import Language, Parser, Tree
+from tree_sitter import Node as SyntaxNode
+
+from peft_engine.config.build import Builder, Refused
+from peft_engine.config.nodes import MERGE_KEY, Alias, Mapping, Node, Scalar, Sequence, effective_entries, plain, target
+from peft_engine.config.problems import Problem
+from peft_engine.config.recovery import mask_unreadable, recover
+from peft_engine.config.text import SourceText
+from peft_schemas.findings import Range
+
+MAX_LENGTH = 300_000
+"""Characters of the longest file that is read. The longest sensible config has a hundredth of that."""
+
+_MAX_BLOCK_DEPTH = 100
+"""Block levels beyond which the text is not even given to tree-sitter, whose YAML scanner crashes near 250."""
+
+_INDICATOR = re.compile(r"[-?:](?=\s|$)")
+
+Path = tuple[str | int, ...]
+"""Keys and list indices from the root: `("datasets", 0, "path")`."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a value stands: its key, when it has one, and itself."""
+
+    key: Node | None
+    value: Node
+    via: Alias | None
+    """The alias through which it was reached, the nearest to the root."""
+
+
+@dataclass(frozen=True, eq=False)
+class Document:
+    """A parsed text. It never changes, so it can be shared between threads and kept beside later versions."""
+
+    source: SourceText
+    root: Node | None
+    """None for an empty text, and for one that had to be refused."""
+
+    problems: tuple[Problem, ...]
+    """What is wrong with the text itself, in its order."""
+
+    comments: tuple[tuple[int, int], ...]
+
+    @property
+    def is_sound(self) -> bool:
+        """Whether the whole text could be read, so that what is not there was not written."""
+        return not self.problems
+
+    def to_plain(self) -> Any:
+        """Return the values as plain Python objects."""
+        return plain(self.root)
+
+    def range(self, node: Node) -> Range:
+        """Return where a node stands."""
+        return self.source.range(node.start, node.end)
+
+    def find(self, path: Path) -> Place | None:
+        """Return where the value at a path stands, None when there is none."""
+        place = None if self.root is None else Place(None, self.root, None)
+        for part in path:
+            place = None if place is None else _step(place, part)
+        return place
+
+
+def parse(source: SourceText) -> Document:
+    """Parse a text of any content in bounded time. Faults become problems; nothing is raised."""
+    refusal = _refusal(source)
+    if refusal is not None:
+        return Document(source, None, (refusal,), ())
+    masked = mask_unreadable(source)
+    problems = list(masked.problems)
+    text = masked.text
+    tree = _tree(text)
+    if tree.root_node.has_error:
+        recovered = recover(source, text, lambda candidate: not _tree(candidate).root_node.has_error)
+        problems.extend(recovered.problems)
+        text = recovered.text
+        tree = _tree(text)
+        if tree.root_node.has_error and not recovered.problems:
+            problems.append(_unexplained(source, tree.root_node))
+    builder = Builder(source, text.encode())
+    try:
+        root = _build(tree.root_node, builder, problems)
+    except Refused as refused:
+        return Document(source, None, (Problem("limit", str(refused), 0, source.line_end(0)),), ())
+    problems.extend(builder.problems)
+    problems.extend(_bad_merges(root))
+    problems.sort(key=lambda problem: (problem.start, problem.end))
+    return Document(source, root, tuple(problems), tuple(builder.comments))
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(Language(tree_sitter_yaml.language()))
+
+
+def _tree(text: str) -> Tree:
+    return _parser().parse(text.encode())
+
+
+def _refusal(source: SourceText) -> Problem | None:
+    if len(source) > MAX_LENGTH:
+        message = f"This file has {len(source):,} characters; a config may have at most {MAX_LENGTH:,}."
+        return Problem("limit", message, 0, source.line_end(0))
+    levels: list[tuple[int, int]] = []
+    depth = 0
+    for line in range(source.line_count):
+        written = source.line(line)
+        stripped = written.lstrip(" \t")
+        if not stripped:
+            continue
+        indent = len(written) - len(stripped)
+        while levels and levels[-1][0] >= indent:
+            depth -= levels.pop()[1]
+        here = 1 + len(_INDICATOR.findall(stripped))
+        depth += here
+        levels.append((indent, here))
+        if depth > _MAX_BLOCK_DEPTH:
+            start = source.line_start(line)
+            return Problem("limit", "This is nested too deeply, so the file is not read.", start, source.line_end(line))
+    return None
+
+
+def _build(stream: SyntaxNode, builder: Builder, problems: list[Problem]) -> Node | None:
+    documents = [child for child in stream.named_children if child.type == "document"]
+    builder.comments.extend(
+        (builder.offset(child.start_byte), builder.offset(child.end_byte))
+        for child in stream.named_children
+        if child.type == "comment"
+    )
+    for extra in documents[1:]:
+        start = builder.offset(extra.start_byte)
+        message = "A config is one YAML document; what follows `---` is not read."
+        problems.append(Problem("documents", message, start, start + 3))
+    if not documents:
+        return None
+    root: Node | None = None
+    for child in documents[0].named_children:
+        if child.type == "comment":
+            builder.comments.append((builder.offset(child.start_byte), builder.offset(child.end_byte)))
+        elif child.type in ("block_node", "flow_node"):
+            root = builder.build(child)
+    return root
+
+
+def _unexplained(source: SourceText, root: SyntaxNode) -> Problem:
+    """Name a fault that only tree-sitter sees."""
+    node = root
+    while node.type != "ERROR" and not node.is_missing:
+        node = next((child for child in node.children if child.has_error or child.is_missing), node.children[0])
+    line = min(node.start_point.row, source.line_count - 1)
+    start, end = source.line_start(line), source.line_end(line)
+    return Problem("syntax", "This line cannot be read as YAML.", start, end)
+
+
+def _bad_merges(node: Node | None) -> Iterator[Problem]:
+    """Find merge keys whose value is not an alias of a mapping, or a list of such."""
+    if isinstance(node, Sequence):
+        for item in node.items:
+            yield from _bad_merges(item)
+    if not isinstance(node, Mapping):
+        return
+    for entry in node.entries:
+        if entry.name != MERGE_KEY:
+            yield from _bad_merges(entry.value)
+            continue
+        sources = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
+        for source in sources:
+            undefined = isinstance(source, Alias) and source.target is None
+            mapping = isinstance(source, Alias) and isinstance(source.target, Mapping)
+            if not mapping and not undefined:
+                yield Problem("merge", "A merge key takes an alias of a mapping.", source.start, source.end)
+
+
+def _step(place: Place, part: str | int) -> Place | None:
+    via = place.via or (place.value if isinstance(place.value, Alias) else None)
+    node = target(place.value)
+    if isinstance(node, Sequence) and isinstance(part, int) and 0 <= part < len(node.items):
+        return Place(None, node.items[part], via)
+    if isinstance(node, Mapping):
+        for effective in effective_entries(node):
+            if effective.entry.name == part:
+                return Place(effective.entry.key, effective.entry.value, via or effective.via)
+    return None
+
+
+def is_written(node: Node) -> bool:
+    """Tell whether anything stands in the text for a value."""
+    return not (isinstance(node, Scalar) and node.style == "empty")

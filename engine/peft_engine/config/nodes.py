@@ -1,0 +1,126 @@
+"""The tree of a document: immutable nodes with offsets into its text."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from peft_engine.config.scalars import PlainValue, Style
+
+MERGE_KEY = "<<"
+
+
+@dataclass(frozen=True, slots=True)
+class Scalar:
+    """A single value. One that is not written, as after `key:`, is `empty` and has no width."""
+
+    start: int
+    end: int
+    value: PlainValue
+    raw: str
+    """As it stands in the text, quotes included."""
+
+    style: Style
+    tag: str | None = None
+    """Its tag such as `!!str`, when it has one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sequence:
+    """A list."""
+
+    start: int
+    end: int
+    items: tuple["Node", ...]
+    flow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """Keys and values in the order of the text, duplicates and merge keys included."""
+
+    start: int
+    end: int
+    entries: tuple["Entry", ...]
+    flow: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alias:
+    """A reference to an anchor. What it refers to stands before it, so that trees have no cycles."""
+
+    start: int
+    end: int
+    name: str
+    target: "Target | None"
+    """None when no such anchor stands before it."""
+
+
+Target = Scalar | Sequence | Mapping
+Node = Scalar | Sequence | Mapping | Alias
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One key of a mapping and its value."""
+
+    key: Node
+    value: Node
+    start: int
+    end: int
+
+    @property
+    def name(self) -> str:
+        """The key as text."""
+        key = target(self.key)
+        if isinstance(key, Scalar):
+            return key.value if isinstance(key.value, str) else key.raw
+        return "?"
+
+
+@dataclass(frozen=True, slots=True)
+class EffectiveEntry:
+    """An entry that a mapping has, of its own or by a merge key."""
+
+    entry: Entry
+    via: Alias | None
+    """The alias that brought it; None for an own one."""
+
+
+def target(node: Node | None) -> Target | None:
+    """Return what an alias stands for, and any other node itself."""
+    return node.target if isinstance(node, Alias) else node
+
+
+def effective_entries(mapping: Mapping) -> Iterator[EffectiveEntry]:
+    """Yield own entries, duplicates included, then merged ones whose keys are not there yet."""
+    names = set()
+    merges = []
+    for entry in mapping.entries:
+        if entry.name == MERGE_KEY:
+            merges.append(entry.value)
+            continue
+        names.add(entry.name)
+        yield EffectiveEntry(entry, None)
+    for source in merges:
+        sources = source.items if isinstance(source, Sequence) else (source,)
+        for alias in sources:
+            merged = target(alias)
+            if not isinstance(alias, Alias) or not isinstance(merged, Mapping):
+                continue
+            for inner in effective_entries(merged):
+                if inner.entry.name not in names:
+                    names.add(inner.entry.name)
+                    yield EffectiveEntry(inner.entry, alias)
+
+
+def plain(node: Node | None) -> Any:
+    """Return a node as plain Python values. Of duplicate keys the first counts; an undefined alias is None."""
+    node = target(node)
+    if isinstance(node, Mapping):
+        values: dict[str, Any] = {}
+        for effective in effective_entries(node):
+            values.setdefault(effective.entry.name, plain(effective.entry.value))
+        return values
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    return None if node is None else node.value
