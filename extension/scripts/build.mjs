@@ -20,7 +20,7 @@ const host = {
 };
 
 /** What is shipped. */
-const PRODUCT = [
+export const PRODUCT = [
   { ...host, entryPoints: { extension: "src/extension.ts" }, outdir: "dist" },
   {
     ...shared,

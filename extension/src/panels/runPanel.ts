@@ -7,7 +7,7 @@ import type { Problem } from "../problem";
 import { type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
 import type { RunSummary } from "../protocol/types";
 import type { RunEvent } from "../protocol/words";
-import { type FeedReader, RunFeed } from "../runs/runFeed";
+import { type FeedReader, RunFeed, type RunSource } from "../runs/runFeed";
 import type { Server } from "../server/server";
 import { fileIcon } from "../views/icons";
 import { runPage } from "./runPage";
@@ -22,7 +22,7 @@ export class RunPanel implements FeedReader {
     extensionUri: vscode.Uri,
   ) {
     const resources = vscode.Uri.joinPath(extensionUri, "dist", "webview");
-    this.feed = new RunFeed(server, runId, this);
+    this.feed = new RunFeed(sourceOf(server), runId, this);
     panel.iconPath = fileIcon(extensionUri);
     panel.webview.options = { enableScripts: true, localResourceRoots: [resources] };
     panel.webview.onDidReceiveMessage((message: unknown) => {
@@ -72,4 +72,16 @@ export class RunPanel implements FeedReader {
         return vscode.commands.executeCommand("peft.revealRunFolder", this.runId);
     }
   }
+}
+
+function sourceOf(server: Server): RunSource {
+  return {
+    get state() {
+      return server.state;
+    },
+    onDidChangeState: server.onDidChangeState,
+    onRunEvents: server.on("peft/run/events"),
+    subscribe: (params) => server.request("peft/run/subscribe", params),
+    unsubscribe: (runId) => server.request("peft/run/unsubscribe", { run_id: runId }),
+  };
 }

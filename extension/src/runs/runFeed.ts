@@ -1,11 +1,20 @@
 /** Follows one run's events through the daemon, across its restarts, and hands them on in batches. */
-import * as vscode from "vscode";
+import type * as vscode from "vscode";
 
 import { Problem } from "../problem";
-import type { RunSummary } from "../protocol/types";
+import type { RunEventsParams, RunSummary, SubscribeParams, SubscribeResult } from "../protocol/types";
 import type { RunEvent } from "../protocol/words";
-import type { Server } from "../server/server";
+import type { ServerState } from "../server/server";
 import { EventOrder } from "./eventOrder";
+
+/** What a feed needs of the daemon. */
+export interface RunSource {
+  readonly state: ServerState;
+  readonly onDidChangeState: vscode.Event<ServerState>;
+  readonly onRunEvents: vscode.Event<RunEventsParams>;
+  subscribe(params: SubscribeParams): Promise<SubscribeResult>;
+  unsubscribe(runId: string): Promise<unknown>;
+}
 
 export interface FeedReader {
   /** `whole` when the events are all there are, from the first on; else they follow those already given. */
@@ -28,15 +37,15 @@ export class RunFeed implements vscode.Disposable {
   private active = false;
 
   constructor(
-    private readonly server: Server,
+    private readonly source: RunSource,
     private readonly runId: string,
     private readonly reader: FeedReader,
   ) {
     this.subscriptions.push(
-      server.on("peft/run/events")(({ run, events }) => {
+      source.onRunEvents(({ run, events }) => {
         if (run.id === this.runId) this.arrived(run, events);
       }),
-      server.onDidChangeState((state) => {
+      source.onDidChangeState((state) => {
         if (state.kind === "running" && this.active) void this.subscribe();
         if (state.kind === "failed" && this.active) reader.onProblem(state.problem);
       }),
@@ -57,9 +66,8 @@ export class RunFeed implements vscode.Disposable {
     this.active = false;
     this.round += 1;
     this.dropBatch();
-    if (this.server.state.kind === "running") {
-      void this.server.request("peft/run/unsubscribe", { run_id: this.runId }).catch(() => {});
-    }
+    // Nobody waits for the answer, and a daemon that is gone has forgotten us anyway.
+    if (this.source.state.kind === "running") void this.source.unsubscribe(this.runId).catch(() => {});
   }
 
   dispose(): void {
@@ -72,7 +80,7 @@ export class RunFeed implements vscode.Disposable {
     const after = this.order.lastSeq;
     this.early = [];
     try {
-      const answer = await this.server.request("peft/run/subscribe", { run_id: this.runId, after_seq: after });
+      const answer = await this.source.subscribe({ run_id: this.runId, after_seq: after });
       if (round !== this.round) return;
       const { early } = this;
       this.early = undefined;

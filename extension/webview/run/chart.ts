@@ -11,6 +11,8 @@ export interface Line {
   readonly format: (value: number) => string;
   /** Few points, far apart: they are marked, and the line goes on from one to the next. */
   readonly sparse?: boolean;
+  /** The scale begins at zero, so that a ripple does not look like a wave. */
+  readonly fromZero?: boolean;
 }
 
 export class Chart {
@@ -59,7 +61,7 @@ export class Chart {
     return {
       width,
       height: this.height,
-      scales: { x: { time: false } },
+      scales: { x: { time: false }, y: this.lines.some((line) => line.fromZero) ? { range: fromZero } : {} },
       axes: [
         { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000] },
         { ...axis, size: 56, values: (_plot, ticks) => ticks.map(format) },
@@ -77,9 +79,13 @@ function series(line: Line): uPlot.Series {
     stroke,
     width: 1.5,
     spanGaps: true,
-    points: line.sparse ? { show: true, size: 6, fill: stroke } : {},
+    points: { show: (plot) => line.sparse || plot.data[0].length < 3, size: 6, fill: stroke },
     value: (_plot, value: number | null) => (value === null ? "–" : line.format(value)),
   };
+}
+
+function fromZero(_plot: uPlot, _least: number, most: number): uPlot.Range.MinMax {
+  return [0, (most || 1) * 1.1];
 }
 
 function themeColor(variable: string): string {

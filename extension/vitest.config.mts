@@ -1,0 +1,9 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    include: ["test/unit/**/*.test.ts"],
+    // The environment test makes a real virtual environment.
+    testTimeout: 20_000,
+  },
+});
