@@ -1,0 +1,86 @@
+"""`python -m peft_engine.inference`: started by clients that need a model; see `peftw serve`."""
+
+import argparse
+import asyncio
+import logging
+import os
+import sys
+
+import psutil
+
+from peft_engine.process import ProcessIdentity
+from peft_engine.serve_lock import ServeLock
+from peft_schemas.errors import ErrorReport, WorkbenchError
+
+_log = logging.getLogger("peft_engine.inference")
+
+
+def main(arguments: list[str]) -> int:
+    """Serve, and return the exit code. An error is one line of JSON on stderr, which the starter reads."""
+    options = _parser().parse_args(arguments)
+    if options.home:
+        os.environ["PEFTW_HOME"] = options.home
+    # Threads that spin at each barrier collapse, to a fortieth of their speed, when anything else computes on this
+    # machine, as a training run does. Read by the native library when it is loaded.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
+    lock = ServeLock.take()
+    if lock is None:
+        _log.info("another process serves this user already")
+        return 0
+    try:
+        # Only now, so that a second starter leaves at once and a missing library is a sentence.
+        from peft_engine.inference.loading import require_library
+
+        require_library()
+        from peft_engine.inference.process import InferenceProcess, Settings
+
+        settings = Settings(
+            port=options.port,
+            idle_seconds=options.idle_minutes * 60,
+            threads=options.threads,
+            parent=_identity(options.parent),
+        )
+        asyncio.run(InferenceProcess(settings).run())
+    except WorkbenchError as error:
+        return _fail(error.report())
+    except ImportError as error:
+        return _fail(
+            ErrorReport(
+                code="extra-missing",
+                message=f"{error.name} is not installed for {sys.executable}, so no model can be served.",
+                remedy=f"Install it: {sys.executable} -m pip install 'peft-workbench[serve]'",
+            )
+        )
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="peft_engine.inference", description="Serve models to this user.")
+    parser.add_argument("--home", help="the state folder, as PEFTW_HOME")
+    parser.add_argument("--port", type=int, default=0, help="0 for any free one")
+    parser.add_argument("--idle-minutes", type=float, default=30, help="leave when idle for so long; 0 for never")
+    parser.add_argument("--threads", type=int, default=_default_threads(), help="processor threads that compute")
+    parser.add_argument("--parent", help="PID:STARTED of the process to end with")
+    return parser
+
+
+def _default_threads() -> int:
+    # Two threads on one core are slower than one, so hyper-threads do not count.
+    return psutil.cpu_count(logical=False) or 1
+
+
+def _identity(text: str | None) -> ProcessIdentity | None:
+    if text is None:
+        return None
+    pid, _, started = text.partition(":")
+    return ProcessIdentity(int(pid), float(started))
+
+
+def _fail(error: ErrorReport) -> int:
+    print(error.model_dump_json(), file=sys.stderr, flush=True)  # noqa: T201  (read by the starter)
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

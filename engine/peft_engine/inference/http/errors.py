@@ -1,0 +1,74 @@
+"""Errors in OpenAI's shape, with our own report beside it."""
+
+from starlette.responses import JSONResponse
+
+from peft_schemas.errors import ErrorCode, ErrorReport
+
+_STATUS: dict[ErrorCode, int] = {
+    "adapter-missing": 404,
+    "model-missing": 404,
+    "base-not-servable": 400,
+    "context-exceeded": 400,
+    "not-supported": 400,
+}
+"""What the client can mend; everything else is a fault on this side."""
+
+_OPENAI_CODE: dict[ErrorCode, str] = {
+    "adapter-missing": "model_not_found",
+    "model-missing": "model_not_found",
+    "context-exceeded": "context_length_exceeded",
+}
+"""The codes that clients act upon."""
+
+
+def error_body(
+    message: str, *, kind: str, param: str | None = None, code: str | None = None, report: ErrorReport | None = None
+) -> dict[str, object]:
+    """Return the body of an error.
+
+    Args:
+        message: One sentence for people.
+        kind: OpenAI's `type`, such as `invalid_request_error`.
+        param: The field of the request that is at fault.
+        code: What programs act upon.
+        report: The same as a value of our vocabulary, for our own clients.
+    """
+    error: dict[str, object] = {"message": message, "type": kind, "param": param, "code": code}
+    if report is not None:
+        error["report"] = report.model_dump()
+    return {"error": error}
+
+
+def invalid_request(
+    message: str, *, status: int = 400, param: str | None = None, code: str | None = None
+) -> JSONResponse:
+    """Return the answer to a request that cannot be served as it is."""
+    return JSONResponse(error_body(message, kind="invalid_request_error", param=param, code=code), status)
+
+
+def report_body(report: ErrorReport) -> dict[str, object]:
+    """Return the body of an error of ours."""
+    client = report.code in _STATUS
+    param = {"context-exceeded": "messages", "not-supported": "messages"}.get(report.code, "model")
+    return error_body(
+        f"{report.message} {report.remedy}",
+        kind="invalid_request_error" if client else "server_error",
+        param=param if client else None,
+        code=_OPENAI_CODE.get(report.code, report.code),
+        report=report,
+    )
+
+
+def report_response(report: ErrorReport) -> JSONResponse:
+    """Return the answer that says an error of ours."""
+    return JSONResponse(report_body(report), _STATUS.get(report.code, 500))
+
+
+def overloaded(seconds: int) -> JSONResponse:
+    """Return the answer to one request too many, with the seconds after which it is worth asking again."""
+    body = error_body(
+        "Too many requests are waiting already; ask again in a moment.",
+        kind="rate_limit_error",
+        code="rate_limit_exceeded",
+    )
+    return JSONResponse(body, 429, headers={"Retry-After": str(seconds)})
