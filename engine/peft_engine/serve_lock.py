@@ -9,6 +9,9 @@ from typing import IO, Self
 from peft_engine.home import serve_file
 from peft_engine.process import ProcessIdentity
 
+ALREADY_SERVED = "another process serves this user already"
+"""What a second process logs before it leaves with exit code 0."""
+
 
 class ServeLock:
     """The lock, held until the process ends. The kernel lets go of it whatever way that happens."""

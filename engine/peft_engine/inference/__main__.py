@@ -9,7 +9,7 @@ import sys
 import psutil
 
 from peft_engine.process import ProcessIdentity
-from peft_engine.serve_lock import ServeLock
+from peft_engine.serve_lock import ALREADY_SERVED, ServeLock
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 _log = logging.getLogger("peft_engine.inference")
@@ -26,7 +26,7 @@ def main(arguments: list[str]) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(process)d %(levelname)s %(message)s")
     lock = ServeLock.take()
     if lock is None:
-        _log.info("another process serves this user already")
+        _log.info(ALREADY_SERVED)
         return 0
     try:
         # Only now, so that a second starter leaves at once and a missing library is a sentence.

@@ -1,0 +1,151 @@
+"""Asking the inference process."""
+
+import asyncio
+import json
+import sys
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import httpx
+
+from peft_daemon.serving.endpoint import authorization
+from peft_daemon.serving.launch import ensure_running
+from peft_engine.catalog import list_servable
+from peft_engine.serve_record import ServeRecord
+from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.protocol import ChatMessage, ChatModel
+
+_TIMEOUT = httpx.Timeout(60, connect=5, read=None)
+"""Seconds. Reading may wait as long as the queue is: the process sends signs of life, and its death ends the stream."""
+
+
+@dataclass(frozen=True)
+class Delta:
+    """A piece of an answer."""
+
+    text: str
+
+
+@dataclass(frozen=True)
+class Answered:
+    """The end of an answer. Seconds count from the request's arrival in the inference process."""
+
+    finish_reason: Literal["stop", "length"]
+    prompt_tokens: int
+    completion_tokens: int
+    first_token_seconds: float | None
+    tokens_per_second: float | None
+
+
+def list_chat_models() -> list[ChatModel]:
+    """Return what can be chatted with, bases first, then adapters, newest first. Starts nothing."""
+    return [
+        ChatModel(
+            id=model.id,
+            label=model.label,
+            base=model.base,
+            run_id=model.run_id,
+            context_length=model.context_length,
+            tool_calling=model.tool_calling,
+        )
+        for model in list_servable()
+    ]
+
+
+async def stream_chat(
+    model: str,
+    messages: Sequence[ChatMessage],
+    *,
+    max_tokens: int | None = None,
+    temperature: float = 0.0,
+    seed: int | None = None,
+    python: str = sys.executable,
+    progress: Callable[[str], None] = lambda _: None,
+) -> AsyncGenerator[Delta | Answered, None]:
+    """Yield an answer piece by piece and then its end. Starts the inference process if none runs.
+
+    Closing the iterator, or cancelling the task that reads it, stops the computation.
+
+    Args:
+        model: `<base>` or `<base>:<run id>`.
+        messages: The conversation, the question last.
+        max_tokens: The most tokens of the answer; None for as many as the context holds.
+        temperature: 0 for the most likely answer.
+        seed: Of the random choices; None for another one each time.
+        python: The interpreter that serves, when a process must be started.
+        progress: Told what is being waited for.
+
+    Raises:
+        WorkbenchError: There is no answer, or no more of it.
+    """
+    record = await asyncio.to_thread(ensure_running, python=python, progress=progress)
+    body = {
+        "model": model,
+        "messages": [message.model_dump() for message in messages],
+        "max_tokens": max_tokens,
+        "temperature": temperature,
+        "top_p": 1.0,
+        "seed": seed,
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    progress("waiting for the model")
+    finish_reason: Literal["stop", "length"] | None = None
+    try:
+        async for chunk in _chunks(record, body):
+            for choice in chunk["choices"]:
+                if choice["delta"].get("content"):
+                    yield Delta(choice["delta"]["content"])
+                finish_reason = choice["finish_reason"] or finish_reason
+            if finish_reason is not None and "usage" in chunk:
+                yield _answered(finish_reason, chunk)
+    except httpx.HTTPError as error:
+        raise _interrupted() from error
+    if finish_reason is None:
+        raise _interrupted()
+
+
+async def _chunks(record: ServeRecord, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    # trust_env would send a loopback request, and its token, to a proxy.
+    async with (
+        httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client,
+        client.stream("POST", f"{record.url}/chat/completions", json=body, headers=authorization(record)) as response,
+    ):
+        if response.status_code != 200:
+            raise _refused(json.loads(await response.aread()))
+        async for line in response.aiter_lines():
+            data = line.removeprefix("data: ")
+            if data == line or data == "[DONE]":
+                continue
+            chunk = json.loads(data)
+            if "error" in chunk:
+                raise _refused(chunk)
+            yield chunk
+
+
+def _answered(reason: Literal["stop", "length"], chunk: dict[str, Any]) -> Answered:
+    timings = chunk.get("timings", {})
+    return Answered(
+        finish_reason=reason,
+        prompt_tokens=chunk["usage"]["prompt_tokens"],
+        completion_tokens=chunk["usage"]["completion_tokens"],
+        first_token_seconds=timings.get("first_token_seconds"),
+        tokens_per_second=timings.get("tokens_per_second"),
+    )
+
+
+def _refused(body: dict[str, Any]) -> WorkbenchError:
+    error = body["error"]
+    if "report" in error:
+        report = ErrorReport.model_validate(error["report"])
+        return WorkbenchError(report.code, report.message, report.remedy)
+    return WorkbenchError("serve-failed", str(error["message"]), "Change the request and ask again.")
+
+
+def _interrupted() -> WorkbenchError:
+    return WorkbenchError(
+        "serve-failed",
+        "The inference process ended in the middle of the answer.",
+        "Ask again: it is started anew. Its log is logs/serve.log in the state folder.",
+    )

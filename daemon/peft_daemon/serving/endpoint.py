@@ -1,0 +1,77 @@
+"""Finding and stopping the inference process of this user."""
+
+import signal
+import time
+
+import httpx
+
+from peft_engine.serve_lock import serve_owner
+from peft_engine.serve_record import ServeRecord, read_serve_record
+from peft_schemas.base import Word
+from peft_schemas.protocol import ServeStatus
+
+_ANSWER = 5.0
+"""Seconds in which a living process answers even on a loaded machine."""
+
+_LEAVE = 20.0
+"""Seconds that a process gets to leave by itself: it finishes the step it computes and unloads the model."""
+
+
+class Health(Word):
+    """What the process says of itself."""
+
+    status: str
+    version: str
+    pid: int
+    loaded: list[str]
+    active: int
+    waiting: int
+    generated_tokens: int
+
+
+def find() -> ServeRecord | None:
+    """Return where the process is reached, None when none runs. Does not ask it anything."""
+    record = read_serve_record()
+    return record if record is not None and record.identity.alive() else None
+
+
+def health(record: ServeRecord) -> Health | None:
+    """Ask the process how it is; None when it does not answer."""
+    try:
+        answer = httpx.get(
+            f"{record.root}/health", headers=authorization(record), timeout=_ANSWER, trust_env=False
+        ).raise_for_status()
+        return Health.model_validate_json(answer.content)
+    except (httpx.HTTPError, ValueError):
+        return None
+
+
+def authorization(record: ServeRecord) -> dict[str, str]:
+    """Return the header that every request carries."""
+    return {"Authorization": f"Bearer {record.token}"}
+
+
+def status() -> ServeStatus:
+    """Describe the process, starting nothing."""
+    record = find()
+    if record is None:
+        return ServeStatus(state="stopped" if serve_owner() is None else "starting")
+    answer = health(record)
+    if answer is None:
+        return ServeStatus(state="starting", pid=record.pid)
+    return ServeStatus(state="running", url=record.url, pid=record.pid, loaded=answer.loaded)
+
+
+def stop() -> bool:
+    """Make the process leave and wait until it has; tell whether there was one."""
+    owner = serve_owner()
+    if owner is None:
+        return False
+    for number, patience in ((signal.SIGTERM, _LEAVE), (signal.SIGKILL, _ANSWER)):
+        owner.signal(number)
+        deadline = time.monotonic() + patience
+        while owner.alive() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        if not owner.alive():
+            break
+    return True

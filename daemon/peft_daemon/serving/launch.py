@@ -1,0 +1,115 @@
+"""Starting the inference process when it is needed."""
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from peft_daemon.serving.endpoint import find, health
+from peft_engine.home import home, logs_dir
+from peft_engine.process import ProcessIdentity, spawn_detached
+from peft_engine.serve_lock import ALREADY_SERVED, serve_owner
+from peft_engine.serve_record import ServeRecord
+from peft_schemas.errors import ErrorReport, WorkbenchError
+
+START_LIMIT = 120.0
+"""Seconds. An idle machine needs one; a loaded one ten times as much."""
+
+_INTERVAL = 0.05
+"""Seconds between two looks while waiting."""
+
+
+def ensure_running(
+    *,
+    python: str = sys.executable,
+    port: int = 0,
+    idle_minutes: float | None = None,
+    parent: ProcessIdentity | None = None,
+    progress: Callable[[str], None] = lambda _: None,
+) -> ServeRecord:
+    """Return where the inference process of this user answers, starting it if none runs.
+
+    Any number of clients may do this at once: one process comes to serve them all.
+
+    Args:
+        python: The interpreter that serves.
+        port: Where a new process listens; 0 for any free port.
+        idle_minutes: After how long without a request a new process leaves, 0 for never; None for its default.
+        parent: A process with which a new one ends.
+        progress: Told what is being waited for.
+
+    Raises:
+        WorkbenchError: It could not be started; the sentence is its own where it gave one.
+    """
+    record = find()
+    if record is not None and health(record) is not None:
+        return record
+    command = _command(python, port, idle_minutes, parent)
+    logs_dir().mkdir(parents=True, exist_ok=True)
+    log = logs_dir() / "serve.log"
+    progress("starting the inference process")
+    child: ProcessIdentity | None = None
+    offset = 0
+    deadline = time.monotonic() + START_LIMIT
+    while time.monotonic() < deadline:
+        record = find()
+        if record is not None and health(record) is not None:
+            return record
+        if child is not None and not child.alive():
+            error = _last_words(log, offset)
+            if error is not None:
+                raise WorkbenchError(error.code, error.message, error.remedy)
+        if serve_owner() is None and (child is None or not child.alive()):
+            if child is not None and not _gave_way(log, offset):
+                raise _crashed(log, offset)
+            offset = log.stat().st_size if log.exists() else 0
+            child = spawn_detached(command, log=log, cwd=home())
+        time.sleep(_INTERVAL)
+    raise WorkbenchError(
+        "serve-failed",
+        f"The inference process did not answer within {START_LIMIT:.0f} seconds.",
+        f"Look at {log}, and try again when the machine is less busy.",
+    )
+
+
+def _command(python: str, port: int, idle_minutes: float | None, parent: ProcessIdentity | None) -> list[str]:
+    # -P keeps the working directory out of the module path. The token never stands in a command line.
+    command = [python, "-P", "-m", "peft_engine.inference", "--home", str(home()), "--port", str(port)]
+    if idle_minutes is not None:
+        command += ["--idle-minutes", str(idle_minutes)]
+    if parent is not None:
+        command += ["--parent", f"{parent.pid}:{parent.started}"]
+    return command
+
+
+def _last_words(log: Path, offset: int) -> ErrorReport | None:
+    """Return the error that the process wrote to its log after `offset`, if it wrote one."""
+    for line in reversed(_lines(log, offset)):
+        try:
+            return ErrorReport.model_validate_json(line)
+        except ValidationError:
+            continue
+    return None
+
+
+def _gave_way(log: Path, offset: int) -> bool:
+    """Tell whether our process left because another one served, which has left in the meantime."""
+    return any(ALREADY_SERVED in line for line in _lines(log, offset))
+
+
+def _crashed(log: Path, offset: int) -> WorkbenchError:
+    lines = _lines(log, offset)
+    detail = f": {lines[-1]}" if lines else ", without a word"
+    return WorkbenchError(
+        "serve-failed",
+        f"The inference process ended as it started{detail}.",
+        f"Look at {log}, and check the installation with `peftw doctor`.",
+    )
+
+
+def _lines(log: Path, offset: int) -> list[str]:
+    with log.open("rb") as file:
+        file.seek(offset)
+        return [line for line in file.read().decode("utf-8", errors="replace").splitlines() if line.strip()]
