@@ -125,6 +125,9 @@ class StoppedEvent(Event):
     checkpoint: str | None
 
 
+LAST_WORDS = (CompletedEvent, FailedEvent, StoppedEvent)
+"""The events that end a run; their `type` is the run's final state."""
+
 AnyEvent = Annotated[
     StateEvent
     | PlanEvent

@@ -3,7 +3,7 @@
 import fcntl
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
 from peft_engine.files import sha256
@@ -11,12 +11,10 @@ from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import ErrorReport
-from peft_schemas.events import FINAL_STATES, CheckpointEvent, FailedEvent, RunState, StateFile
+from peft_schemas.events import FINAL_STATES, LAST_WORDS, CheckpointEvent, FailedEvent, MetricEvent, StateFile
 
 _START_LIMIT = 120
 """Seconds in which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
-
-_REMEDY = "Look at worker.log in the run's directory, then run the config again."
 
 
 def settle(run: RunDirectory) -> StateFile:
@@ -61,26 +59,37 @@ def _worker_may_live(state: StateFile) -> bool:
 def _pronounce(run: RunDirectory, state: StateFile) -> StateFile:
     """Write the end of a run whose worker cannot: copy a final event that is there, else record the failure."""
     events = EventTail(run.events).read()
-    final = next((event for event in reversed(events) if event.type in FINAL_STATES), None)
-    if final is None:
-        report = ErrorReport(
-            code="worker-killed",
-            message=f"The worker of run {run.id} ended at step {state.step} without a word: it was killed or crashed.",
-            remedy=_REMEDY,
-        )
+    final = next((event for event in reversed(events) if isinstance(event, LAST_WORDS)), None)
+    if final is not None:
+        error = final.error if isinstance(final, FailedEvent) else None
+        settled = state.model_copy(update={"state": final.type, "error": error, "updated": now()})
+        return _written(run, settled)
+    step = max((event.step for event in events if isinstance(event, MetricEvent)), default=state.step)
+    report = ErrorReport(
+        code="worker-killed",
+        message=f"The worker of run {run.id} ended at step {step} without a word: it was killed or crashed.",
+        remedy="Look at worker.log in the run's directory, then run the config again.",
+    )
+    settled = state.model_copy(update={"state": "failed", "error": report, "step": step, "updated": now()})
+    try:
         with EventLog(run.events) as log:
-            final = log.append(
+            log.append(
                 FailedEvent,
                 run_id=run.id,
                 directory=str(run.path),
-                step=max((event.step for event in events if event.type == "metric"), default=state.step),
+                step=step,
                 error=report,
                 checkpoint=last_verified_checkpoint(run),
             )
-    ended: RunState = final.type if final.type in ("completed", "failed", "stopped") else "failed"
-    error = final.error if isinstance(final, FailedEvent) else None
-    settled = state.model_copy(update={"state": ended, "error": error, "updated": now()})
-    run.write_state(settled)
+    except OSError:
+        return settled
+    return _written(run, settled)
+
+
+def _written(run: RunDirectory, settled: StateFile) -> StateFile:
+    """Keep the verdict. A full disk, which may be what ended the run, must not keep anyone from hearing it."""
+    with suppress(OSError):
+        run.write_state(settled)
     return settled
 
 

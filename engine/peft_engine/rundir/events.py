@@ -1,14 +1,15 @@
 """Writing and following `events.jsonl`."""
 
 import os
-from collections.abc import Callable
 from pathlib import Path
-from typing import Self
+from typing import Any, Self, TypeVar
 
 from pydantic import ValidationError
 
 from peft_engine.rundir.directory import now
-from peft_schemas.events import EVENT, AnyEvent
+from peft_schemas.events import EVENT, AnyEvent, Event
+
+SomeEvent = TypeVar("SomeEvent", bound=Event)
 
 
 class EventLog:
@@ -26,7 +27,7 @@ class EventLog:
         """The number of the newest event, 0 when there is none."""
         return self._last_seq
 
-    def append(self, make: Callable[..., AnyEvent], **fields: object) -> AnyEvent:
+    def append(self, make: type[SomeEvent], **fields: Any) -> SomeEvent:
         """Number, time and write one event: `log.append(StateEvent, state="running")`.
 
         Raises:
