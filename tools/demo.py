@@ -16,6 +16,8 @@ from rich.markup import escape
 from rich.panel import Panel
 from rich.table import Table
 
+from peft_daemon.serving import endpoint
+
 ROOT = Path(__file__).resolve().parent.parent
 EXAMPLE = ROOT / "examples/support-desk"
 CONFIG = EXAMPLE / "support-desk.peft.yaml"
@@ -151,7 +153,7 @@ def main() -> int:
     peftw("check", str(CONFIG))
     peftw("run", str(CONFIG))
     run = newest_run()
-    served = ask_json("serve", "--status")["state"] == "running"
+    served = endpoint.find() is not None
     console.print("\n[bold]$ peftw serve --detach[/]")
     server = ask_json("serve", "--detach")
     try:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from peft_daemon.cli.check import print_findings
+from peft_daemon.cli.check_formats import print_text
 from peft_daemon.cli.output import FAILURE, OK, err, finish, print_json, show_error
 from peft_daemon.cli.progress import RunProgress
 from peft_daemon.runs.follow import RunFollower
@@ -64,11 +64,12 @@ def command(
 
 
 def _refuse(error: WorkbenchError, *, json: bool) -> None:
-    findings = error.findings if isinstance(error, ConfigRefused) else []
+    checked = error.checked if isinstance(error, ConfigRefused) else None
     if json:
-        print_json(NotLaunched(error=error.report(), findings=findings))
+        print_json(NotLaunched(error=error.report(), findings=checked.findings if checked else []))
     else:
-        print_findings(findings, console=err)
+        if checked:
+            print_text(err, [checked])
         show_error(error.report())
     finish(FAILURE)
 

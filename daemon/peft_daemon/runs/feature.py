@@ -3,14 +3,13 @@
 import asyncio
 from pathlib import Path
 
-from peft_engine.hardware import detect
-
 from peft_daemon.rpc import bind, notify
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.launch import ConfigRefused, launch
 from peft_daemon.runs.stop import ask_to_stop
 from peft_daemon.runs.watch import RunWatch
 from peft_daemon.server import WorkbenchServer
+from peft_engine.hardware import detect
 from peft_engine.rundir import find_run
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import AnyEvent
@@ -46,7 +45,7 @@ def register(server: WorkbenchServer) -> None:
         try:
             run = await asyncio.to_thread(launch, Path(params.path), python=server.python)
         except ConfigRefused as refused:
-            return RunStartResult(run=None, findings=refused.findings, error=refused.report())
+            return RunStartResult(run=None, findings=refused.checked.findings, error=refused.report())
         except WorkbenchError as error:
             return RunStartResult(run=None, error=error.report())
         return RunStartResult(run=summarise(run))

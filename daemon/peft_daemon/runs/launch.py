@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft_daemon.language.check import check_file
+from peft_daemon.language.check import CheckedFile, check_file
 from peft_daemon.runs.judge import settle
 from peft_engine.config.resolve import ResolvedConfig
 from peft_engine.files import write_atomic
@@ -21,20 +21,19 @@ from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, ControlFile, StateFile
-from peft_schemas.findings import FileFinding
 
 
 class ConfigRefused(WorkbenchError):
     """The config has findings of error severity, so nothing was started."""
 
-    def __init__(self, path: Path, findings: list[FileFinding]) -> None:
-        count = len(findings)
+    def __init__(self, path: Path, checked: CheckedFile) -> None:
+        count = sum(finding.severity == "error" for finding in checked.findings)
         super().__init__(
             "config-invalid",
             f"{path.name} has {count} error{'s' if count != 1 else ''}, so no run was started.",
             f"Correct what `peftw check {path}` shows and run it again.",
         )
-        self.findings = findings
+        self.checked = checked
 
 
 def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
@@ -53,9 +52,8 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
             directory is left.
     """
     checked = check_file(path)
-    errors = [finding for finding in checked.findings if finding.severity == "error"]
-    if errors or checked.resolved is None:
-        raise ConfigRefused(path, errors)
+    if checked.resolved is None:
+        raise ConfigRefused(path, checked)
     model = checked.resolved.config.model
     if python == sys.executable:
         # Another interpreter may carry models in packages that this one cannot see; there the worker looks alone.
