@@ -36,6 +36,7 @@ def command(
     port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen on 127.0.0.1; 0 for any free port.")] = 0,
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once it answers; it leaves when idle.")] = False,
+    status: Annotated[bool, typer.Option("--status", help="Say whether a process serves; starts none.")] = False,
     stop: Annotated[bool, typer.Option("--stop", help="Stop the process that serves.")] = False,
     idle_minutes: Annotated[
         float | None,
@@ -48,6 +49,8 @@ def command(
     ] = sys.executable,
 ) -> None:
     """Serve base models and adapters over HTTP until Ctrl-C. One process serves all clients of a user."""
+    if status:
+        _status(json=json)
     if stop:
         _stop(json=json)
     running = endpoint.find()
@@ -95,6 +98,16 @@ def _wait(record: ServeRecord) -> NoReturn:
 
 def _interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
+
+
+def _status(*, json: bool) -> NoReturn:
+    now = endpoint.status()
+    if json:
+        print_json(now)
+    else:
+        where = f" at {now.url}, process {now.pid}, in memory: {', '.join(now.loaded) or 'nothing'}" if now.url else ""
+        out.print(f"{now.state}{where}", markup=False)
+    finish(OK)
 
 
 def _stop(*, json: bool) -> NoReturn:
