@@ -1,4 +1,4 @@
-"""The typed `peft/*` messages: what is in the tables of `peft_schemas.protocol`, and nothing else, goes over the wire."""
+"""The typed `peft/*` messages: what the tables of `peft_schemas.protocol` name goes over the wire, and nothing else."""
 
 from __future__ import annotations
 

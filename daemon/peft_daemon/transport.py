@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from cattrs import Converter
 from lsprotocol import types
@@ -101,7 +101,7 @@ class WorkbenchProtocol(LanguageServerProtocol):
         result.capabilities.experimental = {"peft": version.model_dump(mode="json")}
         # pygls would follow the client's preference, but our ranges are UTF-16 everywhere.
         result.capabilities.position_encoding = types.PositionEncodingKind.Utf16
-        return cast(types.InitializeResult, result)
+        return result
 
     @lsp_method(types.INITIALIZED)
     def lsp_initialized(self, *_: Any) -> None:
@@ -129,7 +129,7 @@ class WorkbenchProtocol(LanguageServerProtocol):
         yield from self._tell(types.TEXT_DOCUMENT_DID_CLOSE, params)
 
     @lsp_method(types.EXIT)
-    def lsp_exit(self, *_: Any) -> None:
+    def lsp_exit(self, *_: Any) -> NoReturn:
         """End the process."""
         raise SystemExit
 

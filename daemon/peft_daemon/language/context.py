@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 from typing import Any, Literal
 
@@ -39,6 +40,9 @@ class CheckContext:
     files: Mapping[str, FileFact] = field(default_factory=dict)
     """Local paths as the config writes them."""
 
+    data_files: tuple[str, ...] = ()
+    """Data files in the folder and its folder `data`, as a config there would write them."""
+
 
 NOTHING_KNOWN = CheckContext()
 
@@ -57,7 +61,12 @@ def gather(document: Document, path: Path | None) -> CheckContext:
     for written, suffixes in _local_paths(document.to_plain()):
         if written not in facts and len(facts) < _MAX_PATHS:
             facts[written] = _look(folder, written, suffixes)
-    return CheckContext(folder, facts)
+    return CheckContext(folder, facts, data_files(folder))
+
+
+def data_files(folder: Path) -> tuple[str, ...]:
+    """Return the data files that lie in a folder or in its folder `data`."""
+    return (*_files(folder, folder, DATA_SUFFIXES), *_files(folder, folder / "data", DATA_SUFFIXES))
 
 
 def is_local_path(written: str, suffixes: tuple[str, ...]) -> bool:
@@ -66,7 +75,7 @@ def is_local_path(written: str, suffixes: tuple[str, ...]) -> bool:
 
 
 def _local_paths(values: Any) -> list[tuple[str, tuple[str, ...]]]:
-    found = []
+    found: list[tuple[str, tuple[str, ...]]] = []
     if not isinstance(values, dict):
         return found
     model, datasets = values.get("model"), values.get("datasets")
@@ -94,11 +103,17 @@ def _look(folder: Path, written: str, suffixes: tuple[str, ...]) -> FileFact:
 
 def _alternatives(folder: Path, missing: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
     """Return the files beside a missing one, or beside the config when even the folder is missing."""
-    parent = missing.parent if missing.parent.is_dir() else folder
+    return _files(folder, missing.parent if missing.parent.is_dir() else folder, suffixes)
+
+
+def _files(folder: Path, parent: Path, suffixes: tuple[str, ...]) -> tuple[str, ...]:
     names = []
-    with os.scandir(parent) as entries:
-        for entry, _ in zip(entries, range(_MAX_SIBLINGS), strict=False):
-            if entry.name.lower().endswith(suffixes) and entry.is_file():
-                names.append(entry.name)
-    relative = Path(os.path.relpath(parent, folder)) if parent.is_relative_to(folder) else parent
-    return tuple(sorted((relative / name).as_posix() for name in names))
+    try:
+        with os.scandir(parent) as entries:
+            for entry in islice(entries, _MAX_SIBLINGS):
+                if entry.name.lower().endswith(suffixes) and not entry.name.startswith(".") and entry.is_file():
+                    names.append(entry.name)
+    except OSError:
+        return ()
+    shown = Path(os.path.relpath(parent, folder)) if parent.is_relative_to(folder) else parent
+    return tuple(sorted((shown / name).as_posix() for name in names))

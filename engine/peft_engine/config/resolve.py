@@ -8,10 +8,10 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from peft_engine.profiles import load_profile, load_template
-from peft_schemas.config import RunConfig
+from peft_schemas.config import ProfileName, RunConfig, TemplateName
 from peft_schemas.explain import ExplainedValue, ExplainReport, Origin
 
 _NAME_LENGTH = 64
@@ -52,17 +52,8 @@ def resolve(data: Mapping[str, Any], *, source: Path) -> ResolvedConfig:
     Raises:
         pydantic.ValidationError: The document is not a valid config.
     """
-    written = RunConfig.model_validate(data)
-    layers = [_Layer("user", None, data)]
-    if written.template is not None:
-        values = load_template(written.template).values
-        layers.append(_Layer("template", f"From the template {written.template}.", values))
-    if written.profile is not None:
-        values = load_profile(written.profile).values
-        layers.append(_Layer("profile", f"From the profile {written.profile}.", values))
-    reason = f"No name is written, so the run takes the name of its file, {source.name}."
-    layers.append(_Layer("computed", reason, {"name": run_name(source)}))
-
+    RunConfig.model_validate(data)
+    layers = _layers(data, source)
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged = _merge(merged, layer.values)
@@ -71,11 +62,20 @@ def resolve(data: Mapping[str, Any], *, source: Path) -> ResolvedConfig:
     return ResolvedConfig(config, explained)
 
 
+def explain_one(data: Mapping[str, Any], path: str, default: Any, *, source: Path) -> ExplainedValue:
+    """Return the effective value at a dotted path of a document that need not be valid, as while it is typed."""
+    return _explain(path, default, _layers(data, source), effective=False)
+
+
 def run_name(source: Path) -> str:
     """Return a valid run name made from a file's name: `Release notes.peft.yaml` gives `Release-notes`."""
     stem = re.sub(r"(\.peft)?\.ya?ml$", "", source.name, flags=re.IGNORECASE)
-    name = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).lstrip("._-")[:_NAME_LENGTH]
-    return name or "run"
+    return clean_name(stem) or "run"
+
+
+def clean_name(text: str) -> str:
+    """Return a valid run name that is near a text, the empty string when nothing of it can stand in a name."""
+    return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:_NAME_LENGTH].rstrip("-")
 
 
 def leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
@@ -99,10 +99,33 @@ def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _explain(path: str, value: Any, layers: list[_Layer]) -> ExplainedValue:
+def _layers(data: Mapping[str, Any], source: Path) -> list[_Layer]:
+    """Return what fills the config, the strongest first. A profile or template that does not exist fills nothing."""
+    layers = [_Layer("user", None, data)]
+    template, profile = data.get("template"), data.get("profile")
+    if template in get_args(TemplateName):
+        layers.append(_Layer("template", f"From the template {template}.", load_template(template).values))
+    if profile in get_args(ProfileName):
+        layers.append(_Layer("profile", f"From the profile {profile}.", load_profile(profile).values))
+    reason = f"No name is written, so the run takes the name of its file, {source.name}."
+    layers.append(_Layer("computed", reason, {"name": run_name(source)}))
+    return layers
+
+
+def _explain(path: str, value: Any, layers: list[_Layer], *, effective: bool = True) -> ExplainedValue:
+    """Return where the value at a path comes from.
+
+    Args:
+        path: The dotted path.
+        value: The effective value, or with `effective=False` the default, which a layer may replace.
+        layers: What fills the config, the strongest first.
+        effective: Whether `value` is the outcome already.
+    """
     for layer in layers:
-        if _lookup(layer.values, path) is not _ABSENT:
-            return ExplainedValue(path=path, value=value, origin=layer.origin, reason=layer.reason)
+        found = _lookup(layer.values, path)
+        if found is not _ABSENT:
+            shown = value if effective else found
+            return ExplainedValue(path=path, value=shown, origin=layer.origin, reason=layer.reason)
     return ExplainedValue(path=path, value=value, origin="default", reason="The default of the config language.")
 
 

@@ -23,7 +23,7 @@ class Fault:
     """An offset in the last such line; lines indented further than the first hang on it as well."""
 
     with_siblings: bool = False
-    """Whether the lines of the same indentation that follow are spoilt too, as when a whole block is indented wrongly."""
+    """Whether lines of the same indentation that follow are spoilt too, as when a whole block is indented wrongly."""
 
 
 def first_fault(text: str) -> Fault | None:

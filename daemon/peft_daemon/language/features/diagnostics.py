@@ -15,7 +15,7 @@ from peft_schemas.findings import Finding
 
 SOURCE = "peftw"
 _SHORTEST_WAIT, _LONGEST_WAIT = 0.01, 0.3
-"""Seconds between an edit and its check. A document that takes long to check waits longer, so that typing stays free."""
+"""Seconds between an edit and its check. A document that takes long to check waits longer, so typing stays free."""
 
 _KEPT = 64
 """Documents whose last findings are kept for code actions."""

@@ -1,6 +1,6 @@
-"""The rules, one module a family. Importing this package registers them all."""
+"""The rules, one module a family or a part of one. Importing this package registers them all."""
 
-from peft_daemon.language.rules import syntax
+from peft_daemon.language.rules import data, keys, model, schema_values, support, syntax
 
-FAMILY_MODULES = (syntax,)
+FAMILY_MODULES = (syntax, keys, schema_values, data, model, support)
 """The modules whose import fills the registry."""

@@ -6,9 +6,11 @@ knowledge to judge stays silent. To add a rule, write the function in the module
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cached_property
 
-from peft_daemon.language.binding import Binding
+from peft_daemon.language.binding import Binding, BoundKey
 from peft_daemon.language.context import CheckContext
+from peft_daemon.language.rules.values import Fault, faults
 from peft_engine.config.document import Document
 from peft_schemas.findings import Finding, Fix, Range, Related, Severity, TextEdit
 
@@ -29,6 +31,13 @@ class Subject:
     document: Document
     binding: Binding
     context: CheckContext
+
+    @cached_property
+    def faults(self) -> tuple[tuple[BoundKey, Fault], ...]:
+        """Every value that its key does not take."""
+        return tuple(
+            (bound, fault) for bound in self.binding.values() for fault in faults(bound.key, bound.entry.value)
+        )
 
 
 @dataclass(frozen=True)

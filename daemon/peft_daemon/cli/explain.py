@@ -1,0 +1,53 @@
+"""`peftw explain`: every effective value of a config and where it comes from."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+from rich.text import Text
+
+from peft_daemon.cli.check_formats import print_text
+from peft_daemon.cli.output import FAILURE, err, finish, out, print_json
+from peft_daemon.language.check import check_file
+from peft_daemon.language.rules.values import written
+from peft_schemas.explain import ExplainedValue, Origin
+
+_STYLES: dict[Origin, str] = {
+    "user": "bold",
+    "preset": "magenta",
+    "template": "cyan",
+    "profile": "green",
+    "computed": "yellow",
+    "default": "dim",
+}
+
+
+def command(
+    file: Annotated[Path, typer.Argument(help="A config file.")],
+    as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
+) -> None:
+    """Print every value that a run would use, with its origin: you, the template, the profile, or the default."""
+    checked = check_file(file)
+    if checked.resolved is None:
+        print_text(err, [checked])
+        finish(FAILURE)
+    if as_json:
+        print_json(checked.resolved.report())
+        return
+    config = checked.resolved.config
+    sources: dict[Origin, str | None] = {"template": config.template, "profile": config.profile}
+    table = Table(box=None, padding=(0, 2, 0, 0))
+    for heading in ("key", "value", "origin", "why"):
+        table.add_column(heading, header_style="dim", no_wrap=heading == "key")
+    for value in checked.resolved.explained:
+        style = _STYLES[value.origin]
+        shown = ", ".join(map(str, value.value)) if isinstance(value.value, list) else written(value.value)
+        origin = value.origin if value.origin not in sources else f"{value.origin} {sources[value.origin]}"
+        table.add_row(value.path, Text(shown, style=style), Text(origin, style=style), _why(value))
+    out.print(table)
+
+
+def _why(value: ExplainedValue) -> str:
+    """Return the reason where it says more than the origin does."""
+    return value.reason or "" if value.origin == "computed" else ""

@@ -1,0 +1,67 @@
+"""Family `data`: what the config says of the training data, against what stands on disk."""
+
+from collections.abc import Iterator
+
+from peft_daemon.language.binding import BoundKey
+from peft_daemon.language.context import FileFact
+from peft_daemon.language.rules.places import value_place
+from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_daemon.language.rules.values import nearest, shorten, written
+from peft_engine.config.nodes import Alias, Scalar, target
+from peft_schemas.findings import Finding, Fix
+
+_EXAMPLE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: data/absent.jsonl\n"
+
+
+@rule(
+    "PW601",
+    "error",
+    "data",
+    "A dataset's file does not exist.",
+    advice="Correct the path; it counts from the folder of the config file.",
+    example=_EXAMPLE,
+)
+def missing_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find paths of datasets where no file stands."""
+    for bound, written_path, fact in _datasets(subject):
+        if fact.state == "missing":
+            message = f"There is no file `{shorten(written_path, 80)}` beside this config."
+            range_, related = value_place(subject.document, bound.entry.value, bound.via)
+            yield this.at(message, range_, related=related, fixes=alternatives(subject, bound, written_path, fact))
+
+
+@rule(
+    "PW602",
+    "error",
+    "data",
+    "A dataset's file holds no data.",
+    advice="Name a csv, json, jsonl, txt or parquet file that has at least one record.",
+    example=_EXAMPLE,
+)
+def unusable_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find paths of datasets that lead to a folder, to an empty file, or to a file that cannot be opened."""
+    said = {"folder": "is a folder, not a file", "empty": "is empty", "unreadable": "cannot be opened"}
+    for bound, written_path, fact in _datasets(subject):
+        if fact.state in said:
+            range_, related = value_place(subject.document, bound.entry.value, bound.via)
+            yield this.at(f"`{shorten(written_path, 80)}` {said[fact.state]}.", range_, related=related)
+
+
+def alternatives(subject: Subject, bound: BoundKey, path: str, fact: FileFact) -> list[Fix]:
+    """Return the fix that names the file which was probably meant."""
+    meant = nearest(path, list(fact.alternatives))
+    if meant is None and len(fact.alternatives) == 1:
+        meant = fact.alternatives[0]
+    value = bound.entry.value
+    if meant is None or bound.via is not None or isinstance(value, Alias):
+        return []
+    return [replace(f"Change to `{meant}`", subject.document.range(value), written(meant))]
+
+
+def _datasets(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
+    for bound in subject.binding.values():
+        value = target(bound.entry.value)
+        if bound.path[0] == "datasets" and bound.key.name == "path" and isinstance(value, Scalar):
+            fact = subject.context.files.get(value.value) if isinstance(value.value, str) else None
+            if fact is not None:
+                yield bound, str(value.value), fact

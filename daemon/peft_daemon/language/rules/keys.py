@@ -1,0 +1,176 @@
+"""Family `schema`, part 1: keys that are unknown, foreign, repeated or absent."""
+
+from collections.abc import Iterator
+
+from peft_daemon.language.binding import AbsentKey, StrayKey
+from peft_daemon.language.rules.edits import delete_entry, insert_key, insert_root_key
+from peft_daemon.language.rules.moves import homes, move, place_name, removal, rename, same_section
+from peft_daemon.language.rules.places import dotted, key_place, section_name
+from peft_daemon.language.rules.registry import Rule, Subject, rule
+from peft_daemon.language.rules.values import nearest, shorten, written
+from peft_engine.config.foreign import foreign_names
+from peft_engine.config.nodes import Mapping, target
+from peft_engine.config.schema import Key, key_at, walk
+from peft_schemas.findings import Finding, Fix, Position, Range, Related
+
+_FAMILY = "schema"
+
+
+@rule(
+    "PW101",
+    "error",
+    _FAMILY,
+    "The section has no such key.",
+    advice="Correct the spelling, move the key to the section that has it, or delete it.",
+    example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\ntraining:\n  learning_rat: 1.0e-4\n",
+)
+def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find keys that are neither in the language nor known from other tools."""
+    for stray in subject.binding.stray:
+        if stray.entry.name in foreign_names():
+            continue
+        message, fixes = _explain_unknown(subject, stray)
+        range_, related = key_place(subject.document, stray.entry, stray.via)
+        yield this.at(message, range_, fixes=fixes, related=related)
+
+
+@rule(
+    "PW110",
+    "error",
+    _FAMILY,
+    "The key is another tool's name for something that the language has.",
+    advice="Use the language's own name; the fix renames the key and moves it where it belongs.",
+    example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\nmethod:\n  type: lora\n  lora_r: 8\n",
+)
+def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find the key names of Axolotl, LLaMA-Factory, TRL, torchtune and Oumi."""
+    for stray in subject.binding.stray:
+        foreign = foreign_names().get(stray.entry.name)
+        key = None if foreign is None else key_at(tuple(foreign.path.replace("[]", "").split(".")))
+        if foreign is None or key is None:
+            continue
+        tools = " and ".join(foreign.tools[:2])
+        message = f"`{stray.entry.name}` is the name in {tools}; here it is `{key.name}` in {place_name(foreign.path)}."
+        fixes = _relocations(subject, stray, foreign.path, key)
+        range_, related = key_place(subject.document, stray.entry, stray.via)
+        yield this.at(message, range_, fixes=fixes, related=related)
+
+
+@rule(
+    "PW106",
+    "error",
+    _FAMILY,
+    "A mapping has the same key twice.",
+    advice="Keep one of the two; the first one counts until then.",
+    example="version: 1\nversion: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n",
+)
+def repeated_key(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find keys that their mapping has already."""
+    document = subject.document
+    for repeated in subject.binding.repeated:
+        message = f"`{shorten(repeated.again.name)}` stands here a second time."
+        first = Related(range=document.range(repeated.first.key), message="It stands here first.")
+        mapping = _mapping_of(subject, repeated.path[:-1])
+        edit = None if mapping is None else delete_entry(document, mapping, repeated.again)
+        fixes = [] if edit is None else [Fix(title=f"Delete this `{shorten(repeated.again.name)}`", edits=[edit])]
+        yield this.at(message, document.range(repeated.again.key), fixes=fixes, related=[first])
+
+
+@rule(
+    "PW104",
+    "error",
+    _FAMILY,
+    "A required key is missing.",
+    advice="Add the key; the fix inserts it with an example value where one can be known to work.",
+    example="version: 1\nmodel:\n  dtype: auto\ndatasets:\n  - path: org/data\n",
+)
+def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find required keys that are not written. While parts of the text cannot be read, this cannot be known."""
+    if not subject.document.is_sound:
+        return
+    for absent in subject.binding.absent:
+        where = section_name(absent.path[:-1])
+        message = f"{where} needs the key `{absent.key.name}`."
+        yield this.at(message, _absence_place(subject, absent), fixes=_insertions(subject, absent))
+
+
+def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]:
+    name = stray.entry.name
+    start = f"`{shorten(name)}` is not a key of {section_name(stray.path[:-1]).lower()}"
+    near = nearest(name, list(stray.section.keys))
+    found = homes(name)
+    if not found and near is None:
+        elsewhere = nearest(name, [key.name for _, key in walk()])
+        found = homes(elsewhere) if elsewhere is not None else []
+    if near is not None and not found:
+        key = stray.section.keys[near]
+        fix = rename(subject.document, stray, key)
+        fixes = [fix] if fix is not None else []
+        return f"{start}; did you mean `{near}`?", [*fixes, *_deletion(subject, stray)]
+    if found:
+        names = " or ".join(f"{place_name(path)}" for path, _ in found)
+        spelled = found[0][1].name
+        belongs = f"`{spelled}` belongs in {names}" if spelled != name else f"it belongs in {names}"
+        fixes = [fix for path, key in found for fix in _relocations(subject, stray, path, key)]
+        return f"{start}; {belongs}.", [*fixes, *_deletion(subject, stray)]
+    return f"{start}.", _deletion(subject, stray)
+
+
+def _relocations(subject: Subject, stray: StrayKey, path: str, key: Key) -> list[Fix]:
+    if same_section(stray, path):
+        fix = rename(subject.document, stray, key)
+    else:
+        fix = move(subject.document, stray, path, key)
+    return [] if fix is None else [fix]
+
+
+def _deletion(subject: Subject, stray: StrayKey) -> list[Fix]:
+    return list(removal(subject.document, stray))
+
+
+def _mapping_of(subject: Subject, path: tuple[str | int, ...]) -> Mapping | None:
+    place = subject.document.find(path)
+    mapping = None if place is None or place.via is not None else target(place.value)
+    return mapping if isinstance(mapping, Mapping) else None
+
+
+def _absence_place(subject: Subject, absent: AbsentKey) -> Range:
+    """Return the key that holds the incomplete section; for the root and for list entries, their first key."""
+    document = subject.document
+    in_list = len(absent.path) > 1 and isinstance(absent.path[-2], int)
+    if absent.holder is not None and (not in_list or absent.holder.via is not None):
+        return key_place(document, absent.holder.entry, absent.holder.via)[0]
+    if absent.mapping is not None and absent.mapping.entries:
+        return document.range(absent.mapping.entries[0].key)
+    if absent.mapping is not None:
+        return document.range(absent.mapping)
+    start = Position(line=0, character=0)
+    return Range(start=start, end=start)
+
+
+def _insertions(subject: Subject, absent: AbsentKey) -> list[Fix]:
+    text = _example(subject, absent.key)
+    if text is None or (absent.holder is not None and absent.holder.via is not None):
+        return []
+    document = subject.document
+    if len(absent.path) == 1:
+        edit = insert_root_key(document, text, first=absent.key.name == "version")
+    else:
+        edit = None if absent.mapping is None else insert_key(document, absent.mapping, text)
+    return [] if edit is None else [Fix(title=f"Insert `{dotted(absent.path)}`", edits=[edit])]
+
+
+def _example(subject: Subject, key: Key) -> str | None:
+    """Return a key with a value that has no finding, None when none can be known."""
+    if key.section is not None:
+        inner = [_example(subject, below) for below in key.section.keys.values() if below.required]
+        if not inner or any(text is None for text in inner):
+            return None
+        dash, indent = ("- ", "    ") if key.is_list else ("", "  ")
+        return f"{key.name}:\n  {dash}" + f"\n{indent}".join(text for text in inner if text is not None)
+    if key.choices:
+        return f"{key.name}: {written(key.choices[0])}"
+    example = subject.context.data_files[0] if key.name == "path" and subject.context.data_files else None
+    if example is None and (key.name != "path" or subject.context.folder is None):
+        example = next(iter(key.examples), None)
+    return None if example is None else f"{key.name}: {written(example)}"

@@ -1,0 +1,136 @@
+"""Repairs of a key that stands in the wrong place or under the wrong name."""
+
+from collections.abc import Iterator
+
+from peft_daemon.language.binding import StrayKey
+from peft_daemon.language.rules.edits import (
+    contains_anchor,
+    delete_entry,
+    insert_below,
+    insert_key,
+    insert_root_key,
+    is_one_line,
+    list_entry,
+    value_text,
+)
+from peft_daemon.language.rules.values import fits, shorten
+from peft_engine.config.document import Document
+from peft_engine.config.nodes import Mapping, Sequence, effective_entries, target
+from peft_engine.config.schema import Key, Section, language, walk
+from peft_schemas.findings import Fix, TextEdit
+
+
+def homes(name: str) -> list[tuple[str, Key]]:
+    """Return every key of the language with a name, with its dotted path."""
+    return [(path, key) for path, key in walk() if key.name == name]
+
+
+def place_name(path: str) -> str:
+    """Say where a dotted path's key stands: `training`, `an entry of datasets`, or `the top level`."""
+    holder = path.rpartition(".")[0]
+    if not holder:
+        return "the top level"
+    return f"an entry of `{holder.removesuffix('[]')}`" if holder.endswith("[]") else f"`{holder}`"
+
+
+def same_section(stray: StrayKey, path: str) -> bool:
+    """Tell whether a dotted path's key belongs to the section where a stray key stands."""
+    return (
+        ".".join("[]" if isinstance(part, int) else part for part in stray.path[:-1]).replace(".[]", "[]")
+        == path.rpartition(".")[0]
+    )
+
+
+def rename(document: Document, stray: StrayKey, key: Key) -> Fix | None:
+    """Return the fix that gives a stray key another name of its own section, None when that would be wrong too."""
+    if stray.via is not None or _has(stray.mapping, key.name) or not fits(key, stray.entry.value):
+        return None
+    node = stray.entry.key
+    edit = TextEdit(range=document.range(node), newText=key.name)
+    return Fix(title=f"Rename to `{key.name}`", edits=[edit])
+
+
+def move(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None:
+    """Return the fix that moves a stray key to where the language has it, None when that is not safe.
+
+    Args:
+        document: The document.
+        stray: The key.
+        path: The dotted path of the key's right place.
+        key: What stands there; its name may differ from the stray one's.
+    """
+    entry = stray.entry
+    movable = stray.via is None and is_one_line(document, entry) and fits(key, entry.value)
+    if not movable or contains_anchor(document, entry.start, entry.end) or not document.is_sound:
+        return None
+    deletion = _deletion(document, stray)
+    text = f"{key.name}: {value_text(document, entry)}"
+    insertion = None if deletion is None else _insertion(document, path, key, text, stray)
+    if deletion is None or insertion is None:
+        return None
+    title = f"Move to {place_name(path).replace('`', '')} as `{key.name}`"
+    return Fix(title=title, edits=_joined(document, deletion, insertion))
+
+
+def removal(document: Document, stray: StrayKey) -> Iterator[Fix]:
+    """Yield the fix that deletes a stray key, with its section when it is the only one there."""
+    edit = _deletion(document, stray) if document.is_sound and stray.via is None else None
+    if edit is not None:
+        yield Fix(title=f"Delete `{shorten(stray.entry.name)}`", edits=[edit])
+
+
+def _deletion(document: Document, stray: StrayKey) -> TextEdit | None:
+    if len(stray.mapping.entries) > 1:
+        return delete_entry(document, stray.mapping, stray.entry)
+    root = target(document.root)
+    holder = stray.path[0]
+    key = language().keys.get(str(holder))
+    if len(stray.path) != 2 or key is None or key.required or not isinstance(root, Mapping):
+        return None
+    entry = next((entry for entry in root.entries if entry.name == holder), None)
+    return None if entry is None else delete_entry(document, root, entry)
+
+
+def _insertion(document: Document, path: str, key: Key, text: str, stray: StrayKey) -> TextEdit | None:
+    holder = path.rpartition(".")[0]
+    root = target(document.root)
+    if not isinstance(root, Mapping):
+        return None
+    if not holder:
+        return None if _has(root, key.name) else insert_root_key(document, text)
+    name, is_list = holder.removesuffix("[]"), holder.endswith("[]")
+    entry = next((entry for entry in root.entries if entry.name == name), None)
+    if entry is None:
+        section = language().keys[name].section
+        if section is None or _lacks_required(section, key) or _has(root, name):
+            return None
+        return insert_root_key(document, f"{name}:\n  - {text}" if is_list else f"{name}:\n  {text}")
+    if contains_anchor(document, entry.start, entry.end):
+        return None
+    value = entry.value
+    if is_list:
+        value = (list_entry(value) if isinstance(value, Sequence) else None) or value
+    if isinstance(value, Mapping):
+        return None if _has(value, key.name) or value is stray.mapping else insert_key(document, value, text)
+    return insert_below(document, entry, text) if value.start == value.end and not is_list else None
+
+
+def _lacks_required(section: Section, key: Key) -> bool:
+    return any(other.required and other.name != key.name for other in section.keys.values())
+
+
+def _has(mapping: Mapping, name: str) -> bool:
+    return any(effective.entry.name == name for effective in effective_entries(mapping))
+
+
+def _joined(document: Document, deletion: TextEdit, insertion: TextEdit) -> list[TextEdit]:
+    """Return both edits, as one where the text goes in at the place that is deleted, since edits must not overlap."""
+    source = document.source
+    start, end = source.offset(deletion.range.start), source.offset(deletion.range.end)
+    if not start <= source.offset(insertion.range.start) <= end:
+        return [deletion, insertion]
+    deleted = source.text[start:end]
+    line_end = deleted[len(deleted.rstrip("\r\n")) :]
+    leading = "" if line_end or not start else "\n"
+    text = leading + insertion.newText.strip("\r\n") + line_end
+    return [TextEdit(range=deletion.range, newText=text)]

@@ -1,0 +1,53 @@
+"""Family `support`: what the language has and this version cannot do yet."""
+
+from collections.abc import Iterator, Sequence
+
+from peft_daemon.language.rules.places import value_place
+from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
+from peft_engine.config.document import Path
+from peft_engine.config.nodes import Alias, Scalar, target
+from peft_schemas.findings import Finding
+
+_BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
+
+
+@rule(
+    "PW901",
+    "error",
+    "support",
+    "This version cannot train with the method.",
+    advice="Choose one of the methods that the finding names.",
+    example=_BASE + "method:\n  type: pissa\n",
+)
+def untrainable_method(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find methods that the training worker does not have yet."""
+    return _unsupported(subject, this, ("method", "type"), "method", TRAINABLE_METHODS)
+
+
+@rule(
+    "PW902",
+    "error",
+    "support",
+    "This version cannot train on a base that is quantized so.",
+    advice="Choose one of the quantizations that the finding names.",
+    example=_BASE.replace("base: gpt2", "base: gpt2\n  quantization: fp4"),
+)
+def untrainable_quantization(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find quantizations that the training worker does not have yet."""
+    return _unsupported(subject, this, ("model", "quantization"), "quantization", TRAINABLE_QUANTIZATIONS)
+
+
+def _unsupported(subject: Subject, this: Rule, path: Path, noun: str, supported: Sequence[str]) -> Iterator[Finding]:
+    bound = subject.binding.at(path)
+    value = None if bound is None else target(bound.entry.value)
+    if bound is None or not isinstance(value, Scalar):
+        return
+    if value.value not in bound.key.choices or value.value in supported:
+        return
+    choices = " or ".join(f"`{choice}`" for choice in supported)
+    message = f"This version cannot train with the {noun} `{value.value}` yet; it can with {choices}."
+    own = bound.via is None and not isinstance(bound.entry.value, Alias)
+    range_, related = value_place(subject.document, bound.entry.value, bound.via)
+    fixes = [replace(f"Change to `{supported[0]}`", range_, supported[0])] if own else []
+    yield this.at(message, range_, related=related, fixes=fixes)
