@@ -5,8 +5,6 @@ import json
 import logging
 import sys
 from collections.abc import Callable, Coroutine
-from importlib import import_module
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
@@ -21,6 +19,9 @@ if TYPE_CHECKING:
     from peft_daemon.language.features.diagnostics import Diagnostics
 
 _log = logging.getLogger(__name__)
+
+_SERVICES_AFTER = 0.3
+"""Seconds between the editor being ready and the import of the services, in which the first documents are checked."""
 
 Background = Callable[[], Coroutine[Any, Any, None]]
 
@@ -40,17 +41,39 @@ class WorkbenchServer(LanguageServer):
         """The findings of open documents; set by its feature."""
 
         self._background: list[Background] = []
+        self._ready = False
+        self._services_loaded = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def on_initialized(self, work: Background) -> None:
         """Run a coroutine function in the background from the moment the editor is ready until the server ends."""
-        self._background.append(work)
+        if self._ready:
+            self.spawn(work())
+        else:
+            self._background.append(work)
 
     def start_background(self) -> None:
-        """Start what was given to `on_initialized`."""
+        """Load the services and start what was given to `on_initialized`, now that the editor is ready."""
+        self._ready = True
         for work in self._background:
             self.spawn(work())
         self._background.clear()
+        self.spawn(self._load_services_soon())
+
+    def load_services(self) -> None:
+        """Register the `peft/*` services, once.
+
+        They take as long to import as the language itself, and the first diagnostics do not need them. So they come
+        when the first of them is asked for, and at the latest soon after the editor is ready.
+        """
+        if self._services_loaded:
+            return
+        self._services_loaded = True
+        from peft_daemon.runs import feature as runs
+        from peft_daemon.serving import feature as serving
+
+        runs.register(self)
+        serving.register(self)
 
     def spawn(self, work: Coroutine[Any, Any, None]) -> None:
         """Run a coroutine beside everything else; what it raises goes to the log."""
@@ -78,6 +101,12 @@ class WorkbenchServer(LanguageServer):
         if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
             self.protocol.answer_unreadable(error)
 
+    async def _load_services_soon(self) -> None:
+        await asyncio.sleep(_SERVICES_AFTER)
+        # Importing in a thread leaves the loop free for the editor; registering is done here.
+        await asyncio.to_thread(_import_services)
+        self.load_services()
+
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
@@ -85,13 +114,15 @@ class WorkbenchServer(LanguageServer):
 
 
 def create_server() -> WorkbenchServer:
-    """Return a server with every feature registered."""
+    """Return a server with every feature of the language registered; the services follow on demand."""
     # The features import the class above, so they are imported here.
     from peft_daemon.language import features
 
     server = WorkbenchServer()
     features.register(server)
-    for name in ("peft_daemon.runs.feature", "peft_daemon.serving.feature"):
-        if find_spec(name.rpartition(".")[0]) and find_spec(name):
-            import_module(name).register(server)
     return server
+
+
+def _import_services() -> None:
+    import peft_daemon.runs.feature
+    import peft_daemon.serving.feature  # noqa: F401  (imported for the time that it takes)

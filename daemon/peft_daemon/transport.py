@@ -80,6 +80,11 @@ class WorkbenchProtocol(LanguageServerProtocol):
             self._initialized = True
         super()._handle_request(msg_id, method_name, params)
 
+    def _get_handler(self, feature_name: str) -> Any:
+        if feature_name.startswith("peft/"):
+            self._server.load_services()
+        return super()._get_handler(feature_name)
+
     def handle_message(self, message: Any) -> None:
         """Answer also what comes after `shutdown`, which pygls drops."""
         if self._shutdown and isinstance(getattr(message, "method", None), str) and hasattr(message, "id"):

@@ -19,7 +19,11 @@ const host = {
   external: ["vscode"],
 };
 
-/** What is shipped. */
+/**
+ * What is shipped.
+ *
+ * @type {import("esbuild").BuildOptions[]}
+ */
 export const PRODUCT = [
   { ...host, entryPoints: { extension: "src/extension.ts" }, outdir: "dist" },
   {

@@ -46,20 +46,14 @@ def show_command(run_id: RunId, json: Json = False) -> None:
     if json:
         print_json(run)
         return
-    table = Table(box=None, show_header=False, padding=(0, 2, 0, 0))
-    table.add_row("run", f"[bold]{run.id}[/]")
-    table.add_row("state", _state(run))
-    table.add_row("step", _steps(run))
-    table.add_row("base", run.base)
-    for name, value in sorted(run.metrics.items()):
-        table.add_row(name, _number(value))
-    table.add_row("config", run.config_path)
-    table.add_row("directory", run.directory)
-    if run.checkpoint:
-        table.add_row("checkpoint", run.checkpoint)
-    if run.chat_model:
-        table.add_row("chat", f"peftw chat --model {run.chat_model}")
-    out.print(table)
+    rows = [("run", run.id), ("state", _state(run)), ("step", _steps(run)), ("base", run.base)]
+    rows += [(name, _number(value)) for name, value in sorted(run.metrics.items())]
+    rows += [("config", run.config_path), ("directory", run.directory), ("checkpoint", run.checkpoint)]
+    rows.append(("chat", f"peftw chat --model {run.chat_model}" if run.chat_model else None))
+    for name, value in rows:
+        # Not a table: a path or a command that is folded cannot be copied.
+        if value is not None:
+            out.print(f"[dim]{name:<18}[/]{value}")
     if run.error:
         out.print(f"\n{run.error.message}\n{run.error.remedy}", markup=False)
 

@@ -87,7 +87,8 @@ export class Connection {
     params: Requests[M]["params"],
     token?: vscode.CancellationToken,
   ): Promise<Requests[M]["result"]> {
-    return this.client.sendRequest<Requests[M]["result"]>(method, params, token);
+    // An undefined token would be sent as a second parameter.
+    return token ? this.client.sendRequest(method, params, token) : this.client.sendRequest(method, params);
   }
 
   async close(): Promise<void> {

@@ -130,9 +130,9 @@ def _offers(document: OpenDocument, path: tuple[str, ...], key: Key) -> list[tup
     """Return the values worth offering for a key, each with a word about it, the likeliest first."""
     offers: list[tuple[object, str]] = []
     if key.name == "profile":
-        return [(name, load_profile(name).title) for name in key.choices]  # type: ignore[arg-type]
+        return [(name, load_profile(name).title) for name in key.choices]
     if key.name == "template":
-        return [(name, load_template(name).title) for name in key.choices]  # type: ignore[arg-type]
+        return [(name, load_template(name).title) for name in key.choices]
     if path == ("model", "base"):
         return [(name, f"{model.licence}, known offline") for name, model in known_models().items()]
     if path == ("datasets", "path") and document.path is not None:

@@ -54,7 +54,7 @@ def wrong_type(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The number is outside the range in which it has a meaning.",
-    advice="Choose a number within the range. The fix takes the nearest one, or the default where the bound is excluded.",
+    advice="Choose a number in the range. The fix takes the nearest one, or the default where the bound is excluded.",
     example=_BASE + "method:\n  r: 0\n",
 )
 def out_of_range(subject: Subject, this: Rule) -> Iterator[Finding]:
