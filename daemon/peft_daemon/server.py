@@ -8,6 +8,7 @@ from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
+from pygls.exceptions import FeatureRequestError
 from pygls.lsp.server import LanguageServer
 
 from peft_daemon.language.documents import DocumentStore
@@ -96,7 +97,9 @@ class WorkbenchServer(LanguageServer):
         self.python = known.python or self.python
 
     def report_server_error(self, error: Exception, source: Any) -> None:
-        """Log what went wrong. pygls would pop up a message for each, which helps nobody."""
+        """Log what went wrong outside any request. pygls would pop up a message for each, which helps nobody."""
+        if source is FeatureRequestError:  # answered and logged already
+            return
         _log.error("%s: %s", getattr(source, "__name__", source), error)
         if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
             self.protocol.answer_unreadable(error)

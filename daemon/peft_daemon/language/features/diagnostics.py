@@ -7,7 +7,7 @@ from collections import OrderedDict
 from lsprotocol import types
 
 from peft_daemon.language.check import check_document
-from peft_daemon.language.context import gather
+from peft_daemon.language.context import DATA_SUFFIXES, gather
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.server import WorkbenchServer
@@ -82,6 +82,23 @@ class Diagnostics:
             items=[to_diagnostic(document.uri, finding) for finding in findings], result_id=result_id
         )
 
+    async def watch_data_files(self) -> None:
+        """Ask the editor to tell of data files that come and go, where it can."""
+        workspace = self._server.client_capabilities.workspace
+        watching = workspace.did_change_watched_files if workspace is not None else None
+        if watching is None or not watching.dynamic_registration:
+            return
+        pattern = f"**/*{{{','.join(DATA_SUFFIXES)}}}"
+        watcher = types.FileSystemWatcher(
+            glob_pattern=pattern, kind=types.WatchKind.Create | types.WatchKind.Change | types.WatchKind.Delete
+        )
+        registration = types.Registration(
+            id="data-files",
+            method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
+            register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers=[watcher]),
+        )
+        await self._server.client_register_capability_async(types.RegistrationParams([registration]))
+
     def _start(self, uri: str) -> None:
         self._pending.pop(uri, None)
         document = self._server.documents.get(uri)
@@ -155,6 +172,8 @@ def register(server: WorkbenchServer) -> None:
     @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
     def did_change_files(_: types.DidChangeWatchedFilesParams) -> None:
         diagnostics.refresh()
+
+    server.on_initialized(diagnostics.watch_data_files)
 
     options = types.DiagnosticOptions(inter_file_dependencies=False, workspace_diagnostics=False, identifier=SOURCE)
 
