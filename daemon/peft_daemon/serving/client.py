@@ -3,7 +3,8 @@
 import asyncio
 import json
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -93,20 +94,22 @@ async def stream_chat(
     progress("waiting for the model")
     finish_reason: Literal["stop", "length"] | None = None
     try:
-        async for chunk in _chunks(record, body):
-            for choice in chunk["choices"]:
-                if choice["delta"].get("content"):
-                    yield Delta(choice["delta"]["content"])
-                finish_reason = choice["finish_reason"] or finish_reason
-            if finish_reason is not None and "usage" in chunk:
-                yield _answered(finish_reason, chunk)
+        # Closing us must close the connection at once and not with the garbage: that is what stops the computation.
+        async with aclosing(_chunks(record, body)) as chunks:
+            async for chunk in chunks:
+                for choice in chunk["choices"]:
+                    if choice["delta"].get("content"):
+                        yield Delta(choice["delta"]["content"])
+                    finish_reason = choice["finish_reason"] or finish_reason
+                if finish_reason is not None and "usage" in chunk:
+                    yield _answered(finish_reason, chunk)
     except httpx.HTTPError as error:
         raise _interrupted() from error
     if finish_reason is None:
         raise _interrupted()
 
 
-async def _chunks(record: ServeRecord, body: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+async def _chunks(record: ServeRecord, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
     # trust_env would send a loopback request, and its token, to a proxy.
     async with (
         httpx.AsyncClient(timeout=_TIMEOUT, trust_env=False) as client,
