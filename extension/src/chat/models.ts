@@ -49,7 +49,7 @@ export class ChatModels {
   }
 
   /** Lets the user choose; resolves with false when nothing was chosen. */
-  async pick(): Promise<boolean> {
+  async letChoose(): Promise<boolean> {
     const current = this.memory.get<string>(CHOSEN);
     const models = await this.list();
     const items: (vscode.QuickPickItem & { id?: string })[] = [

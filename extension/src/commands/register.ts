@@ -8,9 +8,8 @@ import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { Setup } from "../server/setup";
 import type { Training } from "../server/training";
-import { chatWithAdapter, openRun, openRunConfig, revealRunFolder, stopRun } from "./runCommands";
+import { chatWithAdapter, chooseChatModel, openRun, openRunConfig, revealRunFolder, stopRun } from "./runCommands";
 import { startRun } from "./startRun";
-import { requireTrust } from "./trust";
 
 export interface Parts {
   readonly server: Server;
@@ -30,7 +29,7 @@ export function registerCommands({ server, setup, training, store, panels, model
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),
     "peft.chatWithAdapter": (given) => chatWithAdapter(store, models, given),
-    "peft.chooseChatModel": async () => (await requireTrust("Chats")) && models.pick(),
+    "peft.chooseChatModel": () => chooseChatModel(models),
     "peft.restartServer": () => server.restart(),
     "peft.showLogs": () => log.show(),
     "peft.setUpEnvironment": async () => {

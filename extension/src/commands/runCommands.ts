@@ -27,7 +27,14 @@ export async function chatWithAdapter(store: RunStore, models: ChatModels, given
   if (!(await requireTrust("Chats"))) return;
   const none = "There is no adapter to chat with yet: complete a run first.";
   const run = await pickRun(store, given, ({ chat_model }) => chat_model !== null, none);
-  if (run) await openChat(models, run);
+  if (!run?.chat_model) return;
+  await models.choose(run.chat_model);
+  await openChat(run.chat_model);
+}
+
+export async function chooseChatModel(models: ChatModels): Promise<void> {
+  if (!(await requireTrust("Chats"))) return;
+  if (await models.letChoose()) await openChat((await models.current()).id);
 }
 
 export async function openRunConfig(store: RunStore, given: unknown): Promise<void> {
