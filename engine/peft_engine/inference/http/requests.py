@@ -94,6 +94,7 @@ class ChatCompletionRequest(_Part):
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
 
+_FORMS = {"str", "TextPart"}
 _UNSUPPORTED = {
     "n": "only one answer a request is possible",
     "response_format": "only plain text answers are possible",
@@ -109,10 +110,18 @@ _UNSUPPORTED = {
 
 def first_fault(error: ValidationError) -> tuple[str, str]:
     """Return the dotted path of the first field at fault and one sentence about it."""
-    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    # A union names its alternatives in the path; only names and positions of the document are of use.
-    path = [str(part) for part in fault["loc"] if isinstance(part, int) or (part.isidentifier() and part.islower())]
-    path = [part for part in path if part != "str"]
+    faults = error.errors(include_url=False, include_input=False, include_context=False)
+    first_field = faults[0]["loc"][:1]
+    # A field of several forms fails once for each; the one that got furthest is what was meant.
+    fault = max(
+        (fault for fault in faults if fault["loc"][:1] == first_field), key=lambda fault: len(_path(fault["loc"]))
+    )
+    path = _path(fault["loc"])
     field = ".".join(path) or "body"
     reason = (_UNSUPPORTED.get(path[0]) if path else None) or fault["msg"]
     return field, f"{field}: {reason}."
+
+
+def _path(location: tuple[int | str, ...]) -> list[str]:
+    """Return names and positions of the document, without the names of the forms that were tried."""
+    return [str(part) for part in location if isinstance(part, int) or (part.isidentifier() and part not in _FORMS)]
