@@ -33,7 +33,7 @@ def load_engine(model: Servable, *, threads: int) -> Engine:
         WorkbenchError: llama.cpp is not installed, crashes here, or cannot load the file.
     """
     require_library()
-    _try_in_child(model.gguf)
+    try_in_child(model.gguf)
     # Not before the trial: importing it loads the native library.
     from peft_engine.inference.llama import LlamaEngine
 
@@ -56,7 +56,12 @@ def require_library() -> Path:
     return Path(spec.submodule_search_locations[0])
 
 
-def _try_in_child(gguf: Path) -> None:
+def try_in_child(gguf: Path) -> None:
+    """Load a base and compute with it in a child process, unless that went well before.
+
+    Raises:
+        WorkbenchError: It crashed (`serve-failed`, `out-of-memory`) or was refused (`model-unreadable`).
+    """
     stamp = home() / "probes" / _key(gguf)
     if stamp.exists():
         return

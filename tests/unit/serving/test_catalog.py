@@ -1,0 +1,125 @@
+"""What is listed is what can be served, as the files are now."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from peft_engine.catalog import CONTEXT_LIMIT, find_servable, list_servable
+from peft_engine.rundir import RunDirectory, create_run_directory
+from peft_engine.rundir.directory import now
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.events import StateFile
+
+SMOL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def completed(name: str, base: str = SMOL, *, source: Path = Path("/nowhere/x.peft.yaml")) -> RunDirectory:
+    run = create_run_directory(name)
+    run.resolved.write_text(json.dumps({"config": {"model": {"base": base}}, "source": str(source)}))
+    run.gguf.write_bytes(b"GGUF")
+    time = now()
+    state = StateFile(
+        run_id=run.id,
+        name=name,
+        state="completed",
+        pid=None,
+        started=None,
+        created=time,
+        updated=time,
+        base=base,
+        config_path=str(source),
+        step=1,
+        total_steps=1,
+    )
+    run.write_state(state)
+    run.write_manifest({})
+    return run
+
+
+def ids() -> list[str]:
+    return [model.id for model in list_servable()]
+
+
+def test_a_known_base_is_listed_with_what_it_can_do() -> None:
+    (base,) = list_servable()
+
+    assert base.id == base.base == SMOL
+    assert base.label == "SmolLM2-135M-Instruct"
+    assert base.context_length == CONTEXT_LIMIT
+    assert base.tool_calling is False
+    assert base.adapter is None
+
+
+def test_a_run_is_listed_from_the_moment_its_manifest_is_there() -> None:
+    run = completed("notes")
+    run.manifest.rename(run.path / "aside")
+    assert ids() == [SMOL]
+
+    (run.path / "aside").rename(run.manifest)
+    assert ids() == [SMOL, f"{SMOL}:notes-1"]
+    assert find_servable(f"{SMOL}:notes-1").adapter == run.gguf
+
+    shutil.rmtree(run.path)
+    assert ids() == [SMOL]
+
+
+def test_bases_come_first_and_adapters_newest_first() -> None:
+    import os
+
+    for age, name in enumerate(["old", "older", "oldest"]):
+        os.utime(completed(name).manifest, (1e9 - age, 1e9 - age))
+
+    assert ids() == [SMOL, f"{SMOL}:old-1", f"{SMOL}:older-1", f"{SMOL}:oldest-1"]
+
+
+def test_a_base_given_as_a_path_is_relative_to_the_config(tmp_path: Path) -> None:
+    shutil.copy(find_servable(SMOL).gguf, tmp_path / "mine.gguf")
+    completed("local", "mine.gguf", source=tmp_path / "x.peft.yaml")
+
+    assert ids() == [SMOL, "mine.gguf", "mine.gguf:local-1"]
+    assert find_servable("mine.gguf:local-1").gguf == tmp_path / "mine.gguf"
+    assert find_servable("mine.gguf").gguf == tmp_path / "mine.gguf"
+
+
+@pytest.mark.parametrize(
+    ("model_id", "code"),
+    [
+        ("nobody/nothing", "model-missing"),
+        (f"{SMOL}:none-1", "model-missing"),
+        (f"{SMOL}:../../etc", "model-missing"),
+        ("other/base:notes-1", "model-missing"),
+        (":notes-1", "model-missing"),
+        ("notes-1", "model-missing"),
+        ("", "model-missing"),
+        (f"{SMOL}:gone-1", "adapter-missing"),
+        ("/etc/passwd", "model-missing"),
+        ("../../secret.gguf", "model-missing"),
+    ],
+)
+def test_an_id_that_is_not_served_is_a_sentence(model_id: str, code: str) -> None:
+    completed("notes")
+    completed("gone").gguf.unlink()
+
+    with pytest.raises(WorkbenchError) as error:
+        find_servable(model_id)
+    assert error.value.code == code
+
+
+def test_a_run_whose_config_is_damaged_is_not_listed() -> None:
+    completed("notes").resolved.write_text("{")
+
+    assert ids() == [SMOL]
+
+
+def test_a_base_without_a_gguf_file_is_not_servable(tmp_path: Path) -> None:
+    folder = tmp_path / "hf"
+    folder.mkdir()
+    (folder / "config.json").write_text("{}")
+    run = completed("plain", str(folder))
+
+    assert ids() == [SMOL]
+    with pytest.raises(WorkbenchError, match="has no GGUF file") as error:
+        find_servable(f"{folder}:{run.id}")
+    assert error.value.code == "base-not-servable"
