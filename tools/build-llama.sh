@@ -19,7 +19,10 @@ flags="-DGGML_NATIVE=OFF -DLLAVA_BUILD=OFF"
 platform=$("$python" -c 'import sysconfig; print(sysconfig.get_platform())')
 cache=${PEFTW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/peft-workbench}/wheels
 folder=$cache/llama_cpp_python-$version-$(printf '%s' "$flags" | sha256sum | cut -c1-8)-py3-$platform
-present() { find "$folder" -name '*.whl' 2>/dev/null | head -n 1; }
+present() {
+  local wheels=("$folder"/*.whl)
+  [ ! -e "${wheels[0]}" ] || printf '%s\n' "${wheels[0]}"
+}
 
 wheel=$(present)
 if [ -n "$wheel" ]; then
