@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from peft_daemon.cli.check_formats import print_text
-from peft_daemon.cli.output import FAILURE, OK, err, finish, print_json, show_error
+from peft_daemon.cli.output import FAILURE, INTERRUPTED, OK, err, finish, print_json, show_error
 from peft_daemon.cli.progress import RunProgress
 from peft_daemon.runs.follow import RunFollower
 from peft_daemon.runs.launch import ConfigRefused, launch
@@ -16,7 +16,7 @@ from peft_daemon.runs.stop import ask_to_stop, kill
 from peft_engine.rundir import RunDirectory
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport, WorkbenchError
-from peft_schemas.events import FINAL_STATES, AnyEvent
+from peft_schemas.events import FINAL_STATES, AnyEvent, RunState
 from peft_schemas.findings import FileFinding
 
 _INTERVAL = 0.1
@@ -59,7 +59,9 @@ def command(
         finish(OK)
     watch = _JsonWatch() if json else RunProgress(run.id)
     with watch:
-        final = _follow(run, watch)
+        final, interrupted = _follow(run, watch)
+    if interrupted:
+        finish(INTERRUPTED)
     finish(OK if final == "completed" else FAILURE)
 
 
@@ -90,8 +92,11 @@ class _JsonWatch:
         pass
 
 
-def _follow(run: RunDirectory, watch: "_JsonWatch | RunProgress") -> str:
-    """Show every event to the last and return the final state. A second Ctrl-C does not wait for the step."""
+def _follow(run: RunDirectory, watch: "_JsonWatch | RunProgress") -> tuple[RunState, bool]:
+    """Show every event to the last; return the final state and whether Ctrl-C asked for it.
+
+    A second Ctrl-C does not wait for the step.
+    """
     follower = RunFollower(run)
     asked = False
     while True:
@@ -100,7 +105,7 @@ def _follow(run: RunDirectory, watch: "_JsonWatch | RunProgress") -> str:
                 watch.show(event)
             state = follower.summary().state
             if state in FINAL_STATES:
-                return state
+                return state, asked
             time.sleep(_INTERVAL)
         except KeyboardInterrupt:
             if asked:
