@@ -46,7 +46,12 @@ def show_command(run_id: RunId, json: Json = False) -> None:
     if json:
         print_json(run)
         return
-    rows = [("run", run.id), ("state", _state(run)), ("step", _steps(run)), ("base", run.base)]
+    rows: list[tuple[str, str | None]] = [
+        ("run", run.id),
+        ("state", _state(run)),
+        ("step", _steps(run)),
+        ("base", run.base),
+    ]
     rows += [(name, _number(value)) for name, value in sorted(run.metrics.items())]
     rows += [("config", run.config_path), ("directory", run.directory), ("checkpoint", run.checkpoint)]
     rows.append(("chat", f"peftw chat --model {run.chat_model}" if run.chat_model else None))
