@@ -1,107 +1,115 @@
 /** The run panel's page alone, in the browser, under its own content security policy. */
-import fs from "node:fs";
-import path from "node:path";
+import { expect, test } from "@playwright/test";
 
-import { expect, type Page, test } from "@playwright/test";
+import { history, PanelPage, RUN } from "./panelPage";
 
-import { runPage } from "../../src/panels/runPage";
-import type { HostMessage } from "../../src/protocol/panel";
-import type { RunSummary } from "../../src/protocol/types";
-import type { RunEvent } from "../../src/protocol/words";
-
-const ORIGIN = "http://panel.test";
-const DIST = path.join(__dirname, "../../dist/webview");
-const THEMES = {
-  dark: {
-    "foreground": "#cccccc", "descriptionForeground": "#9d9d9d", "editor-background": "#1f1f1f", "editorWidget-border": "#313131",
-    "button-background": "#0078d4", "button-foreground": "#ffffff", "button-secondaryBackground": "#313131", "button-secondaryForeground": "#cccccc",
-    "badge-background": "#616161", "badge-foreground": "#f8f8f8", "charts-blue": "#59a4f9", "charts-orange": "#d18616", "charts-purple": "#b180d7",
-    "charts-green": "#89d185", "progressBar-background": "#0078d4", "focusBorder": "#0078d4", "font-family": "sans-serif", "font-size": "13px",
-    "inputValidation-errorBackground": "#5a1d1d", "inputValidation-errorBorder": "#be1100", "errorForeground": "#f85149", "textBlockQuote-background": "#2b2b2b",
-  },
-  light: {
-    "foreground": "#3b3b3b", "descriptionForeground": "#616161", "editor-background": "#ffffff", "editorWidget-border": "#e5e5e5",
-    "button-background": "#005fb8", "button-foreground": "#ffffff", "button-secondaryBackground": "#e5e5e5", "button-secondaryForeground": "#3b3b3b",
-    "badge-background": "#cccccc", "badge-foreground": "#3b3b3b", "charts-blue": "#0063d3", "charts-orange": "#b86a00", "charts-purple": "#652d90",
-    "charts-green": "#388a34", "progressBar-background": "#005fb8", "focusBorder": "#005fb8", "font-family": "sans-serif", "font-size": "13px",
-    "inputValidation-errorBackground": "#f2dede", "inputValidation-errorBorder": "#be1100", "errorForeground": "#f85149", "textBlockQuote-background": "#f8f8f8",
-  },
+const COMPLETED = {
+  ...RUN,
+  state: "completed",
+  step: 120,
+  eta_seconds: null,
+  chat_model: "base:release-notes-1",
 } as const;
 
-const RUN: RunSummary = {
-  id: "release-notes-1",
-  name: "release-notes",
-  state: "running",
-  base: "HuggingFaceTB/SmolLM2-135M-Instruct",
-  step: 60,
-  total_steps: 120,
-  directory: "/runs/release-notes-1",
-  config_path: "/work/release-notes.peft.yaml",
-  created: "2026-01-01T10:00:00Z",
-  updated: "2026-01-01T10:02:00Z",
-  metrics: { loss: 1.234, eval_loss: 1.31, learning_rate: 1e-4, tokens_per_second: 812, grad_norm: 0.71, tokens: 51_200, memory_bytes: 1.4e9 },
-  eta_seconds: 95,
-  error: null,
-  checkpoint: "checkpoints/step-50",
-  adapter: null,
-  chat_model: null,
-};
+test("it asks for the run, and draws it without breaking its policy", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await expect(page.getByRole("alert")).toHaveText("Loading the run…");
+  await panel.show(RUN, history(60));
+  await expect(page.locator(".u-wrap canvas")).toHaveCount(3);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("release-notes");
+  await expect(page.getByText("step 60/120 · about 1 min 35 s left")).toBeVisible();
+  await expect(page.getByRole("progressbar")).toHaveJSProperty("value", 60);
+  expect(await panel.sent()).toEqual([{ type: "ready" }]);
+  expect(await panel.state()).toEqual({ runId: RUN.id });
+  expect(panel.complaints).toEqual([]);
+});
 
-const time = (second: number) => new Date(Date.UTC(2026, 0, 1, 10, 0, second)).toISOString();
+test("events that follow extend the curve; a whole history replaces it", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const loss = page.getByRole("img", { name: /^Loss by step/ });
+  await panel.show(RUN, history(10));
+  await expect(loss).toHaveAccessibleName("Loss by step, 10 values");
+  await panel.show(RUN, history(15).slice(12), { whole: false });
+  await expect(loss).toHaveAccessibleName("Loss by step, 15 values");
+  await panel.show(RUN, history(3));
+  await expect(loss).toHaveAccessibleName("Loss by step, 3 values");
+});
 
-type Unnumbered = RunEvent extends infer E ? (E extends RunEvent ? Omit<E, "seq"> : never) : never;
+test("before the first step it says what it waits for", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(
+    { ...RUN, state: "preparing", step: 0, total_steps: null, metrics: {}, eta_seconds: null },
+    history(0),
+  );
+  await expect(page.getByText("The curves begin with the first step.")).toBeVisible();
+  await expect(page.getByText("Preparing: loading the model")).toBeVisible();
+  await expect(page.getByRole("table")).toBeHidden();
+});
 
-function history(steps: number): RunEvent[] {
-  const parameters = { trainable_parameters: 4_884_480, total_parameters: 139_399_488 };
-  const where = { device: "cpu", dtype: "float32", backend: "transformers" };
-  const events: Unnumbered[] = [
-    { type: "state", time: time(0), state: "preparing", detail: "loading the model" },
-    { type: "plan", time: time(2), total_steps: 120, examples: 480, ...parameters, ...where },
-  ];
-  for (let step = 1; step <= steps; step++) {
-    const at = { time: time(2 + step), step };
-    const loss = 1 + 2 * Math.exp(-step / 20);
-    const values = { loss: loss + 0.08 * Math.sin(step * 1.7), learning_rate: 2e-4 * (1 - step / 120), tokens_per_second: 800 + 40 * Math.sin(step) };
-    events.push({ type: "metric", ...at, epoch: step / 40, values });
-    if (step % 20 === 0) events.push({ type: "evaluation", ...at, values: { loss: loss + 0.1 } });
-    if (step % 50 === 0) events.push({ type: "checkpoint", ...at, path: `checkpoints/step-${step}`, sha256: "" });
+test("what the curves show can be read as a table and heard as a sentence", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(RUN, history(60));
+  await expect(page.getByRole("row", { name: "Evaluation loss 1.310" })).toBeVisible();
+  const spoken = "release-notes is running, step 60 of 120, loss 1.234, about 1 min 35 s left.";
+  await expect(page.getByRole("status")).toHaveText(spoken);
+});
+
+test("everything is reached and pressed with the keyboard", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(RUN, history(5));
+  for (const name of ["Stop", "Config", "Folder"]) {
+    await page.keyboard.press("Tab");
+    await expect(page.getByRole("button", { name })).toBeFocused();
+    await page.keyboard.press("Enter");
   }
-  return events.map((event, index) => ({ ...event, seq: index + 1 }));
-}
+  const pressed = (await panel.sent()).map(({ type }) => type);
+  expect(pressed).toEqual(["ready", "stop", "openConfig", "revealFolder"]);
+});
 
-async function openPanel(page: Page, theme: keyof typeof THEMES): Promise<{ violations: string[] }> {
-  const violations: string[] = [];
-  page.on("console", (message) => {
-    if (message.type() === "error") violations.push(message.text());
-  });
-  const html = runPage({ cspSource: ORIGIN, nonce: "n0nce", scriptUri: `${ORIGIN}/run.js`, styleUri: `${ORIGIN}/run.css` });
-  await page.route(`${ORIGIN}/**`, async (route) => {
-    const name = path.basename(new URL(route.request().url()).pathname);
-    if (name === "panel.html") return route.fulfill({ contentType: "text/html", body: html });
-    return route.fulfill({ body: fs.readFileSync(path.join(DIST, name)), contentType: name.endsWith("css") ? "text/css" : "text/javascript" });
-  });
-  await page.addInitScript((variables) => {
-    const sent: unknown[] = [];
-    let state: unknown;
-    Object.assign(window, { sent, acquireVsCodeApi: () => ({ postMessage: (m: unknown) => sent.push(m), getState: () => state, setState: (s: unknown) => (state = s) }) });
-    addEventListener("DOMContentLoaded", () => {
-      for (const [name, value] of Object.entries(variables)) document.documentElement.style.setProperty(`--vscode-${name}`, value);
-    });
-  }, THEMES[theme]);
-  await page.goto(`${ORIGIN}/panel.html`);
-  return { violations };
-}
+test("a completed run is chatted with, where the workspace is trusted", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(COMPLETED, history(120));
+  await expect(page.getByRole("button", { name: "Stop" })).toBeHidden();
+  await page.getByRole("button", { name: "Chat" }).click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "chat" });
+  await panel.show(COMPLETED, history(120), { trusted: false });
+  await expect(page.getByRole("button", { name: "Chat" })).toBeDisabled();
+});
 
-const send = (page: Page, message: HostMessage | object) => page.evaluate((data) => window.postMessage(data), message);
-const sent = (page: Page) => page.evaluate(() => (window as unknown as { sent: unknown[] }).sent);
+test("a failure is said in words", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const error = { code: "disk-full", message: "The disk is full.", remedy: "Free some space." } as const;
+  await panel.show({ ...RUN, state: "failed", error }, history(5));
+  await expect(page.getByText("The disk is full. Free some space.")).toBeVisible();
+  await panel.send({ type: "problem", message: "There is no such run.", remedy: "" });
+  await expect(page.getByText("There is no such run.")).toBeVisible();
+});
 
-for (const theme of ["dark", "light"] as const) {
-  test(`a run that is going, ${theme}`, async ({ page }) => {
-    const { violations } = await openPanel(page, theme);
-    await send(page, { type: "events", run: RUN, events: history(60), whole: true, trusted: true });
+test("what a run says is text, and what is not ours is ignored", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const [first] = history(0);
+  const log = {
+    seq: 2,
+    time: first?.time ?? "",
+    type: "log",
+    level: "info",
+    message: "<img src=x onerror=alert(1)>",
+  } as const;
+  await panel.show({ ...RUN, name: "<b>run</b>" }, [log]);
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("<b>run</b>");
+  await expect(page.getByText(log.message)).toBeVisible();
+  await panel.send({ type: "events", run: { id: 1 }, events: "all" });
+  await expect(page.getByRole("heading", { level: 1 })).toHaveText("<b>run</b>");
+  expect(panel.complaints).toEqual([]);
+});
+
+for (const width of [320, 700, 1600]) {
+  test(`nothing sticks out at ${width} pixels`, async ({ page }) => {
+    await page.setViewportSize({ width, height: 800 });
+    const panel = await PanelPage.open(page);
+    await panel.show(RUN, history(60));
     await expect(page.locator(".u-wrap canvas")).toHaveCount(3);
-    await page.screenshot({ path: `/tmp/pv/${theme}.png` });
-    expect(violations).toEqual([]);
-    expect(await sent(page)).toEqual([{ type: "ready" }]);
+    const content = await page.evaluate(() => document.documentElement.scrollWidth);
+    expect(content).toBeLessThanOrEqual(width);
   });
 }

@@ -27,16 +27,27 @@ method:
 datasets:
   - path: data/train.jsonl
 training:
-  max_steps: 20
+  max_steps: 12
   batch_size: 2
   learning_rate: 1.0e-3
-  max_length: 128
+  max_length: 64
 evaluation:
   split: 0.2
-  every_steps: 10
+  every_steps: 6
 `;
 
-const EXAMPLES = ["the sea", "your ship", "the weather", "dinner", "treasure", "the moon", "maps", "parrots", "storms", "ports"];
+const EXAMPLES = [
+  "the sea",
+  "your ship",
+  "the weather",
+  "dinner",
+  "treasure",
+  "the moon",
+  "maps",
+  "parrots",
+  "storms",
+  "ports",
+];
 
 /** A folder to work in, with a config and the data that it names. */
 export function createProject(editor: EditorServer, name: string, config = CONFIG): string {
@@ -56,7 +67,10 @@ export function daemons(editor: EditorServer): ProcessInfo[] {
 }
 
 /** Writes a screenshot for the documentation when asked to: PEFTW_SCREENSHOTS=1. */
-export async function illustrate(page: { screenshot(options: { path: string }): Promise<unknown> }, name: string): Promise<void> {
+export async function illustrate(
+  page: { screenshot(options: { path: string }): Promise<unknown> },
+  name: string,
+): Promise<void> {
   if (!process.env.PEFTW_SCREENSHOTS) return;
   const folder = path.join(ROOT, "docs/images");
   fs.mkdirSync(folder, { recursive: true });

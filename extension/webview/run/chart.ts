@@ -22,18 +22,19 @@ export class Chart {
   private data: uPlot.AlignedData = [[]];
 
   constructor(
-    title: string,
+    private readonly title: string,
     private readonly lines: readonly Line[],
     private readonly height: number,
   ) {
     // The table of latest values says the same in words.
-    this.root = element("figure", { class: "chart", role: "img", "aria-label": `${title} by step` });
+    this.root = element("figure", { class: "chart", role: "img" });
     this.root.append(element("figcaption", {}, title), this.plotArea);
     new ResizeObserver(() => this.resize()).observe(this.plotArea);
   }
 
   show(steps: number[], columns: readonly Column[]): void {
     this.data = [steps, ...columns];
+    this.root.setAttribute("aria-label", `${this.title} by step, ${steps.length} values`);
     if (this.plot) this.plot.setData(this.data);
     else this.draw();
   }
