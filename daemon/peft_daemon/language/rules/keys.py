@@ -14,6 +14,8 @@ from peft_engine.config.schema import Key, key_at, walk
 from peft_schemas.findings import Finding, Fix, Position, Range, Related
 
 _FAMILY = "schema"
+_MOST_EXPLAINED = 50
+"""Unknown keys for which near names are sought: a file with more is no config, and seeking takes time."""
 
 
 @rule(
@@ -26,10 +28,12 @@ _FAMILY = "schema"
 )
 def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find keys that are neither in the language nor known from other tools."""
-    for stray in subject.binding.stray:
-        if stray.entry.name in foreign_names():
-            continue
-        message, fixes = _explain_unknown(subject, stray)
+    unknown = [stray for stray in subject.binding.stray if stray.entry.name not in foreign_names()]
+    for index, stray in enumerate(unknown):
+        if index < _MOST_EXPLAINED:
+            message, fixes = _explain_unknown(subject, stray)
+        else:
+            message, fixes = f"{_not_a_key(stray)}.", []
         range_, related = key_place(subject.document, stray.entry, stray.via)
         yield this.at(message, range_, fixes=fixes, related=related)
 
@@ -85,10 +89,16 @@ def repeated_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     example="version: 1\nmodel:\n  dtype: auto\ndatasets:\n  - path: org/data\n",
 )
 def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find required keys that are not written. While parts of the text cannot be read, this cannot be known."""
-    if not subject.document.is_sound:
+    """Find required keys that are not written, nor meant by another finding's key.
+
+    While parts of the text cannot be read, this cannot be known.
+    """
+    if not subject.document.is_sound or not subject.binding.absent:
         return
+    meant = {path for stray in subject.binding.stray[:_MOST_EXPLAINED] for path in _meant(stray)}
     for absent in subject.binding.absent:
+        if absent.path in meant:
+            continue
         where = section_name(absent.path[:-1])
         message = f"{where} needs the key `{absent.key.name}`."
         yield this.at(message, _absence_place(subject, absent), fixes=_insertions(subject, absent))
@@ -96,7 +106,7 @@ def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
 
 def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]:
     name = stray.entry.name
-    start = f"`{shorten(name)}` is not a key of {section_name(stray.path[:-1]).lower()}"
+    start = _not_a_key(stray)
     near = nearest(name, list(stray.section.keys))
     found = homes(name)
     if not found and near is None:
@@ -114,6 +124,22 @@ def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]
         fixes = [fix for path, key in found for fix in _relocations(subject, stray, path, key)]
         return f"{start}; {belongs}.", [*fixes, *_deletion(subject, stray)]
     return f"{start}.", _deletion(subject, stray)
+
+
+def _meant(stray: StrayKey) -> Iterator[tuple[str | int, ...]]:
+    """Yield the paths of the keys that a stray one was probably to be."""
+    foreign = foreign_names().get(stray.entry.name)
+    if foreign is not None:
+        yield (foreign.path.split(".")[0].removesuffix("[]"),)
+    near = (
+        foreign.path.rpartition(".")[2] if foreign is not None else nearest(stray.entry.name, list(stray.section.keys))
+    )
+    if near is not None:
+        yield (*stray.path[:-1], near)
+
+
+def _not_a_key(stray: StrayKey) -> str:
+    return f"`{shorten(stray.entry.name)}` is not a key of {section_name(stray.path[:-1]).lower()}"
 
 
 def _relocations(subject: Subject, stray: StrayKey, path: str, key: Key) -> list[Fix]:

@@ -1,0 +1,135 @@
+"""The check on any text: it never fails, it finds what was planted, and its fixes repair."""
+
+from collections import Counter
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from tests.property.faults import Planted, apply, planted
+from tests.property.strategies import configs, examples, texts, to_yaml
+
+from peft_daemon.language.check import check_file, check_text
+from peft_daemon.language.rules.values import written
+from peft_engine.config.document import MAX_LENGTH, parse
+from peft_engine.config.schema import walk
+from peft_engine.config.text import SourceText
+from peft_schemas.config import RunConfig
+from peft_schemas.findings import Finding
+
+
+def errors(findings: list[Finding]) -> Counter[tuple[str, str]]:
+    return Counter((finding.code, finding.message) for finding in findings if finding.severity == "error")
+
+
+@examples(100)
+@given(texts())
+@example("\ud800")
+@example("\ufeffversion: 1\n")
+@example("a: &a [*a]\n")
+@example("<<: *a\n")
+@example("a: &x {<<: *x}\n")
+def test_A3_any_text_is_checked_without_failing_and_every_range_lies_in_it(text: str) -> None:
+    source = SourceText(text)
+    end = source.position(len(source))
+    for finding in check_text(text):
+        start, stop = finding.range.start, finding.range.end
+        assert (0, 0) <= (start.line, start.character) <= (stop.line, stop.character) <= (end.line, end.character)
+        assert finding.message
+        assert "\n" not in finding.message
+
+
+@examples(60)
+@given(st.binary(max_size=400))
+def test_A3_any_bytes_on_disk_are_checked_without_failing(tmp_path_factory, data: bytes) -> None:
+    path = tmp_path_factory.mktemp("bytes") / "x.peft.yaml"
+    path.write_bytes(data)
+    checked = check_file(path)
+    assert checked.resolved is None or not any(finding.severity == "error" for finding in checked.findings)
+
+
+@examples(100)
+@given(texts())
+def test_A15_what_has_no_error_is_a_config_that_the_model_accepts(text: str) -> None:
+    if not errors(check_text(text)):
+        RunConfig.model_validate(parse(SourceText(text)).to_plain())
+
+
+@examples(60)
+@given(configs())
+def test_valid_configs_have_no_findings_and_read_back_as_written(config: dict) -> None:
+    text = to_yaml(config)
+    assert check_text(text) == []
+    assert parse(SourceText(text)).to_plain() == config
+
+
+@examples(100)
+@given(planted())
+def test_A3_a_planted_fault_is_found_at_its_exact_characters(fault: Planted) -> None:
+    source = SourceText(fault.text)
+    expected = (fault.code, source.range(fault.start, fault.end))
+    assert expected in [(finding.code, finding.range) for finding in check_text(fault.text)], fault.text
+
+
+@examples(100)
+@given(planted())
+def test_A13_each_fix_of_a_planted_fault_removes_its_finding_and_adds_no_error(fault: Planted) -> None:
+    _fixes_repair(fault.text)
+
+
+@examples(100)
+@given(texts())
+def test_A13_fixes_of_any_text_remove_their_finding(text: str) -> None:
+    before = check_text(text)
+    for finding in before:
+        for fix in finding.fixes:
+            after = errors(check_text(apply(text, fix)))
+            assert after[(finding.code, finding.message)] < errors(before)[(finding.code, finding.message)], fix.title
+
+
+def _fixes_repair(text: str) -> None:
+    before = check_text(text)
+    for finding in before:
+        for fix in finding.fixes:
+            fixed = apply(text, fix)
+            after = errors(check_text(fixed))
+            assert not after - errors(before), f"{fix.title}: {fixed}"
+            assert after[(finding.code, finding.message)] < errors(before)[(finding.code, finding.message)], fix.title
+
+
+def test_bounds_are_judged_exactly_at_their_edge() -> None:
+    base = "version: 1\nmodel:\n  base: m\ndatasets:\n  - path: org/d\n"
+    checked = 0
+    for path, key in walk():
+        section, _, name = path.rpartition(".")
+        for bound, inside in (
+            (key.bounds.ge, True),
+            (key.bounds.le, True),
+            (key.bounds.gt, False),
+            (key.bounds.lt, False),
+        ):
+            if bound is None or not section or "[]" in section:
+                continue
+            checked += 1
+            found = [f.code for f in check_text(f"{base}{section}:\n  {name}: {written(bound)}\n")]
+            beyond = bound + (1 if bound in (key.bounds.le, key.bounds.lt) and bound else -1)
+            assert found == ([] if inside else ["PW103"]), path
+            assert [f.code for f in check_text(f"{base}{section}:\n  {name}: {beyond:.0f}\n")] == ["PW103"], path
+    assert checked > 20
+
+
+def test_limits_are_refused_politely_and_soon() -> None:
+    for text in (
+        "- " * 20_000,
+        "[" * 200_000,
+        "x" * (MAX_LENGTH + 1),
+        "a:\n" * 3 + "{a: " * 50_000,
+        "".join(" " * i + "a:\n" for i in range(1500)),
+    ):
+        findings = check_text(text)
+        assert findings
+        assert len(findings) < 200
+
+
+def test_a_billion_laughs_are_declined() -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
+    assert [finding.code for finding in check_text("\n".join(lines))] == ["PW010"]

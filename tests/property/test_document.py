@@ -1,0 +1,82 @@
+"""The document: an edited text is the same as a fresh one, and scalars mean what libyaml's own reading says."""
+
+import string
+from itertools import pairwise
+
+import yaml
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from lsprotocol import types
+from tests.property.strategies import SNIPPETS, VALID, examples, texts
+
+from peft_daemon.language.documents import DocumentStore
+from peft_engine.config.document import parse
+from peft_engine.config.scalars import plain_value
+from peft_engine.config.text import SourceText
+
+URI = "file:///x.peft.yaml"
+
+
+@examples(150)
+@given(texts())
+def test_every_offset_has_one_position_and_back(text: str) -> None:
+    source = SourceText(text)
+    positions = [source.position(offset) for offset in range(len(source) + 1)]
+    for before, after in pairwise(positions):
+        assert (before.line, before.character) < (after.line, after.character)
+    for offset, position in enumerate(positions):
+        # Between the two characters of a CRLF is no place of its own in LSP.
+        inside_line_end = source.text[offset - 1 : offset + 1] == "\r\n"
+        assert inside_line_end or source.offset(position) == offset
+
+
+@examples(100)
+@given(st.data())
+def test_A3_edits_one_by_one_give_the_same_document_as_the_final_text(data: st.DataObject) -> None:
+    store = DocumentStore()
+    store.open(URI, 1, VALID)
+    expected = VALID
+    for version in range(2, 2 + data.draw(st.integers(1, 8))):
+        start = data.draw(st.integers(0, len(expected)))
+        end = data.draw(st.integers(start, min(start + 10, len(expected))))
+        new = data.draw(st.one_of(st.sampled_from([s for s in SNIPPETS if s != "\ud800"]), st.text(max_size=4)))
+        assume("\r" not in expected[max(start - 1, 0) : end + 1])
+        source = SourceText(expected)
+        where = source.range(start, end)
+        change = types.TextDocumentContentChangePartial(
+            range=types.Range(
+                types.Position(where.start.line, where.start.character),
+                types.Position(where.end.line, where.end.character),
+            ),
+            text=new,
+        )
+        store.change(URI, version, [change])
+        expected = expected[:start] + new + expected[end:]
+    document = store.get(URI)
+    assert document is not None
+    fresh = parse(SourceText(expected))
+    assert document.source.text == fresh.source.text
+    assert document.document.problems == fresh.problems
+    assert document.document.root == fresh.root
+
+
+@examples(200)
+@given(
+    st.text(alphabet=string.ascii_letters + string.digits + " \t'\"\\:#-\né😀", max_size=30), st.sampled_from("'\"|>")
+)
+def test_quoted_and_block_texts_mean_what_libyaml_reads(text: str, style: str) -> None:
+    written = yaml.dump({"k": text}, default_style=style, allow_unicode=True, width=20)
+    assert yaml.safe_load(written) == {"k": text}
+    assert parse(SourceText(written)).to_plain() == {"k": text}
+
+
+@examples(300)
+@given(st.from_regex(r"[-+.0-9eEx_a-fo~]{1,8}", fullmatch=True))
+def test_plain_numbers_are_those_of_the_core_schema(text: str) -> None:
+    value = plain_value(text)
+    if isinstance(value, float):
+        assert float(text) == value
+    elif isinstance(value, int):
+        assert int(text, 0 if text[:2] in ("0x", "0o") else 10) == value
+    else:
+        assert value == (None if text == "~" else text)

@@ -1,0 +1,55 @@
+"""Resolution: what the user wrote always wins, every value has an origin, and nothing is invented."""
+
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.property.strategies import configs, examples
+
+from peft_engine.config.resolve import explain_one, leaves, resolve
+from peft_engine.config.schema import key_at
+from peft_engine.profiles import load_profile, load_template
+
+SOURCE = Path("Release notes.peft.yaml")
+
+
+@examples(100)
+@given(configs())
+def test_B6_a_value_that_the_user_wrote_always_wins(config: dict) -> None:
+    resolved = resolve(config, source=SOURCE)
+    for path, value in leaves(config):
+        explained = resolved.explain(path)
+        assert explained is not None, path
+        assert (explained.value, explained.origin) == (value, "user")
+
+
+@examples(100)
+@given(configs())
+def test_B6_every_value_has_an_origin_and_filled_values_come_from_the_named_layer(config: dict) -> None:
+    resolved = resolve(config, source=SOURCE)
+    layers = {}
+    if "template" in config:
+        layers["template"] = dict(leaves(load_template(config["template"]).values))
+    if "profile" in config:
+        layers["profile"] = dict(leaves(load_profile(config["profile"]).values))
+    for value in resolved.explained:
+        if value.origin in ("template", "profile"):
+            assert layers[value.origin][value.path] == value.value
+            assert value.reason
+        if value.origin == "profile":
+            assert value.path not in layers.get("template", {}), "the template outranks the profile"
+        if value.origin == "default":
+            assert all(value.path not in layer for layer in layers.values())
+    assert [value.path for value in resolved.explained] == [
+        path for path, _ in leaves(resolved.config.model_dump(mode="json"))
+    ]
+
+
+@examples(60)
+@given(configs(), st.data())
+def test_B6_one_value_explained_alone_is_the_one_of_the_whole_config(config: dict, data: st.DataObject) -> None:
+    whole = data.draw(st.sampled_from(resolve(config, source=SOURCE).explained))
+    key = key_at(tuple(whole.path.replace("[0]", "").replace("[1]", "").replace("[2]", "").split(".")))
+    assert key is not None
+    alone = explain_one(config, whole.path, key.default, source=SOURCE)
+    assert (alone.value, alone.origin) == (whole.value, whole.origin)

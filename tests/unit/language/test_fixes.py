@@ -1,0 +1,84 @@
+"""Fixes as a user sees them: the text before and the text after."""
+
+import pytest
+from tests.property.faults import apply
+
+from peft_daemon.language.check import check_document, check_text
+from peft_daemon.language.context import CheckContext
+from peft_engine.config.document import parse
+from peft_engine.config.text import SourceText
+
+BASE = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\n"
+
+TABLE = [
+    ("a misspelt key", f"{BASE}training:\n  learning_rat: 1.0e-4\n", f"{BASE}training:\n  learning_rate: 1.0e-4\n"),
+    ("a misspelt section", f"{BASE}trainnig:\n  seed: 1\n", f"{BASE}training:\n  seed: 1\n"),
+    ("a foreign name in its section", f"{BASE}method:\n  lora_r: 8 # rank\n", f"{BASE}method:\n  r: 8 # rank\n"),
+    ("a foreign name at the root", f"{BASE}lora_r: 8\n", f"{BASE}method:\n  r: 8\n"),
+    (
+        "a foreign name whose section is there",
+        f"lora_r: 8\n{BASE}method: {{type: lora}}\n",
+        f"{BASE}method: {{type: lora, r: 8}}\n",
+    ),
+    (
+        "a key of another section",
+        f"{BASE}method:\n  type: lora\n  seed: 7\ntraining:\n  packing: true # yes\n",
+        f"{BASE}method:\n  type: lora\ntraining:\n  packing: true # yes\n  seed: 7\n",
+    ),
+    ("the only key of a section", f"{BASE}method:\n  seed: 7\n", f"{BASE}training:\n  seed: 7\n"),
+    ("a dataset under a foreign name", "version: 1\nmodel: {base: m}\ndataset: org/d\n", "version: 1\nmodel: {base: m}\ndatasets:\n  - path: org/d\n"),
+    ("a number below the range", f"{BASE}method: {{r: -4}}\n", f"{BASE}method: {{r: 1}}\n"),
+    ("a number above the range", f"{BASE}checkpoint:\n  keep: 5000\n", f"{BASE}checkpoint:\n  keep: 1000\n"),
+    ("a bound that is excluded", f"{BASE}training:\n  learning_rate: 0\n", f"{BASE}training:\n  learning_rate: 2.0e-4\n"),
+    ("a quoted number", f"{BASE}method:\n  r: '8'\n", f"{BASE}method:\n  r: 8\n"),
+    ("a number with separators", f"{BASE}training:\n  max_length: 2,048\n", f"{BASE}training:\n  max_length: 2048\n"),
+    ("a YAML 1.1 boolean", f"{BASE}training:\n  packing: Off\n", f"{BASE}training:\n  packing: false\n"),
+    ("a whole number as a fraction", f"{BASE}method:\n  r: 8.0\n", f"{BASE}method:\n  r: 8\n"),
+    ("a number where text belongs", f"{BASE}name: 007\n", f'{BASE}name: "7"\n'),
+    ("a misspelt choice", f"{BASE}method:\n  type: Lora\n", f"{BASE}method:\n  type: lora\n"),
+    ("an abbreviated choice", BASE.replace("base: org/m", "base: org/m\n  dtype: bf16"), BASE.replace("base: org/m", "base: org/m\n  dtype: bfloat16")),
+    ("a bad name", f"{BASE}name: Meine Läufe!\n", f"{BASE}name: Meine-L-ufe\n"),
+    ("a key without a value", f"{BASE}method:\n  r:\n", f"{BASE}method:\n  r: 16\n"),
+    ("an empty section", f"{BASE}training:\nname: x\n", f"{BASE}name: x\n"),
+    ("a repeated key", f"{BASE}name: a\nname: b\n", f"{BASE}name: a\n"),
+    ("a model written as text", BASE.replace("\n  base:", ""), BASE.replace("\n  base: org/m", " {base: org/m}")),
+    ("a dataset written as text", BASE.replace("- path: org/d", "- org/d"), BASE.replace("- path: org/d", "- {path: org/d}")),
+    ("a mapping where a list belongs", BASE.replace("\n  - path: org/d", " {path: org/d}"), BASE.replace("\n  - path: org/d", " [{path: org/d}]")),
+    ("tabs", "version: 1\nmodel:\n\tbase: org/m\n\tdtype: auto\ndatasets:\n\t- path: org/d\n", "version: 1\nmodel:\n  base: org/m\n  dtype: auto\ndatasets:\n  - path: org/d\n"),
+    ("no version", BASE.removeprefix("version: 1\n"), BASE),
+    ("no version below a comment", "# c\n" + BASE.removeprefix("version: 1\n"), "# c\n" + BASE),
+    ("a later version", BASE.replace("1", "9", 1), BASE),
+    ("no base", BASE.replace("base: org/m", "dtype: auto"), BASE.replace("base: org/m", "dtype: auto\n  base: HuggingFaceTB/SmolLM2-135M-Instruct")),
+    ("CRLF", "version: 1\r\nlora_r: 8\r\nmodel: {base: m}\r\ndatasets: [{path: org/d}]\r\n", "version: 1\r\nmodel: {base: m}\r\ndatasets: [{path: org/d}]\r\nmethod:\r\n  r: 8\r\n"),
+    ("no newline at the end", f"{BASE}name: x\nseed: 1", f"{BASE}name: x\ntraining:\n  seed: 1"),
+    ("a method that this version lacks", f"{BASE}method: {{type: qlora}}\n", f"{BASE}method: {{type: lora}}\n"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("before", "after"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])
+def test_A13_the_first_fix_repairs(before: str, after: str) -> None:
+    finding = check_text(before)[0]
+    assert apply(before, finding.fixes[0]) == after
+    assert check_text(after) == []
+
+
+def test_missing_data_is_filled_with_a_file_that_exists_or_not_at_all() -> None:
+    text = "version: 1\nmodel:\n  base: org/m\n"
+    document = parse(SourceText(text))
+    (known,) = check_document(document, CheckContext(folder=__file__, data_files=("data/train.jsonl",)))
+    assert apply(text, known.fixes[0]) == f"{text}datasets:\n  - path: data/train.jsonl\n"
+    (unknown,) = check_document(document, CheckContext(folder=__file__))
+    assert unknown.fixes == []
+
+
+def test_a_value_that_others_share_by_an_alias_is_not_changed_behind_their_back() -> None:
+    text = (
+        f"{BASE}evaluation:\n  every_steps: &n 10\ncheckpoint:\n  every_steps: 5\n  keep: *n\nmethod:\n  dropout: *n\n"
+    )
+    (finding,) = check_text(text)
+    assert (finding.code, finding.fixes) == ("PW103", [])
+
+
+def test_a_key_that_the_target_has_already_is_not_moved_there() -> None:
+    finding = next(f for f in check_text(f"{BASE}lora_r: 8\nmethod:\n  r: 4\n") if f.code == "PW110")
+    assert finding.fixes == []

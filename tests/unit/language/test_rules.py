@@ -1,0 +1,157 @@
+"""Each rule: a text, the codes that must be found, and the exact characters, with the caret marking them."""
+
+import pytest
+
+from peft_daemon.language.check import check_document, check_text
+from peft_daemon.language.context import CheckContext, FileFact
+from peft_daemon.language.rules.registry import FAMILIES, rules
+from peft_engine.config.document import parse
+from peft_engine.config.text import SourceText
+
+MODEL = "model:\n  base: org/m\n"
+DATA = "datasets:\n  - path: org/d\n"
+BASE = f"version: 1\n{MODEL}{DATA}"
+
+TABLE = [
+    # syntax
+    ("PW001", "value with a colon", f"{BASE}name: a«:» b\n"),
+    ("PW001", "unclosed quote", f"{BASE}name: «'abc»\n"),
+    ("PW001", "unclosed bracket", f"{BASE}method: «{{r: 8»\n"),
+    ("PW001", "line indented too far", f"{BASE}name: x\n   «seed»: 1\n"),
+    ("PW001", "line between indentations", f"{BASE}training:\n    seed: 1\n  «packing»: true\n"),
+    ("PW001", "key of a list entry at the dash", "version: 1\n" + MODEL + "datasets:\n  - path: org/d\n  «format»: auto\n"),
+    ("PW001", "forbidden start", f"{BASE}name: «@»x\n"),
+    ("PW002", "key being typed", f"{BASE}training:\n  seed: 1\n  «batch»\n"),
+    ("PW002", "key being typed between others", f"{BASE}training:\n  seed: 1\n  «batch»\n  packing: true\n"),
+    ("PW003", "tab", f"version: 1\nmodel:\n«\t»base: org/m\n{DATA}"),
+    ("PW004", "merge conflict", f"{BASE}«<<<<<<< HEAD»\nname: a\n=======\nname: b\n>>>>>>> theirs\n"),
+    ("PW005", "undefined alias", f"{BASE}name: «*x»\n"),
+    ("PW006", "custom tag", f"{BASE}name: «!env» X\n"),
+    ("PW007", "merge of a number", f"{BASE}training:\n  <<: «3»\n  seed: 1\n"),
+    ("PW008", "NUL", f"{BASE}name: a«\x00»b\n"),
+    ("PW008", "not UTF-8", f"{BASE}name: a«\ufffd»b\n"),
+    ("PW009", "second document", f"{BASE}«---»\nname: x\n"),
+    # schema: keys
+    ("PW101", "typo", f"{BASE}training:\n  «learning_rat»: 1.0e-4\n"),
+    ("PW101", "typo behind emoji", f"{BASE}method: {{type: lora, # 😀\n  «rnak»: 8}}\n"),
+    ("PW101", "key of another section", f"{BASE}method:\n  type: lora\n  «seed»: 1\n"),
+    ("PW101", "nothing like it", f"{BASE}«zzz»: 1\n"),
+    ("PW101", "in a list entry", f"{BASE}    «fromat»: auto\n"),
+    ("PW104", "section lacks a key", f"version: 1\n«model»:\n  dtype: auto\n{DATA}"),
+    ("PW104", "root lacks a key", f"«version»: 1\n{MODEL}"),
+    ("PW104", "list entry lacks a key", f"version: 1\n{MODEL}datasets:\n  - «format»: auto\n"),
+    ("PW106", "repeated key", f"{BASE}name: a\n«name»: b\n"),
+    ("PW110", "foreign key in its section", f"{BASE}method:\n  «lora_rank»: 8\n"),
+    ("PW110", "foreign key at the root", f"{BASE}«micro_batch_size»: 8\n"),
+    # schema: values
+    ("PW102", "text for a number", f"{BASE}method:\n  r: «eight»\n"),
+    ("PW102", "quoted number", f"{BASE}method:\n  r: «'8'»\n"),
+    ("PW102", "YAML 1.1 boolean", f"{BASE}training:\n  packing: «yes»\n"),
+    ("PW102", "fraction for a whole number", f"{BASE}method:\n  r: «1.5»\n"),
+    ("PW102", "mapping for a number", f"{BASE}method:\n  r: «{{a: 1}}»\n"),
+    ("PW102", "number for a text", f"{BASE}name: «12»\n"),
+    ("PW102", "number in a list of texts", f"{BASE}method:\n  target_modules: [q, «1»]\n"),
+    ("PW103", "below", f"{BASE}method:\n  r: «0»\n"),
+    ("PW103", "above", f"{BASE}training: {{max_length: «99999999»}}\n"),
+    ("PW103", "not a number", f"{BASE}training:\n  learning_rate: «.nan»\n"),
+    ("PW105", "misspelt choice", f"{BASE}method:\n  type: «lorra»\n"),
+    ("PW107", "root is a list", "«- a»\n"),
+    ("PW107", "root is a text", "«hello»\n"),
+    ("PW107", "section is a text", f"version: 1\nmodel: «org/m»\n{DATA}"),
+    ("PW107", "list is a text", f"version: 1\n{MODEL}datasets: «org/d»\n"),
+    ("PW107", "entry is a text", f"version: 1\n{MODEL}datasets:\n  - «org/d»\n"),
+    ("PW108", "later version", f"version: «2»\n{MODEL}{DATA}"),
+    ("PW108", "quoted version", f"version: «'1'»\n{MODEL}{DATA}"),
+    ("PW109", "name with a blank", f"{BASE}name: «my run»\n"),
+    ("PW111", "no value", f"{BASE}method:\n  «r»:\n"),
+    ("PW111", "null", f"{BASE}method:\n  r: «null»\n"),
+    ("PW111", "empty section", f"{BASE}«training»:\n"),
+    ("PW112", "empty text", f'version: 1\nmodel:\n  base: «""»\n{DATA}'),
+    ("PW112", "empty list", f"version: 1\n{MODEL}datasets: «[]»\n"),
+    # support
+    ("PW901", "method", f"{BASE}method:\n  type: «pissa»\n"),
+    ("PW902", "quantization", f"version: 1\nmodel: {{base: org/m, quantization: «fp4»}}\n{DATA}"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("code", "what", "marked"), TABLE, ids=[f"{code}-{what}" for code, what, _ in TABLE])
+def test_A3_finds_exactly_this_at_exactly_these_characters(code: str, what: str, marked: str) -> None:
+    start, end = marked.index("«"), marked.index("»") - 1
+    text = marked.replace("«", "").replace("»", "")
+    expected = SourceText(text).range(start, end)
+    assert [(finding.code, finding.range) for finding in check_text(text)] == [(code, expected)]
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\n", "\r"])
+def test_line_ends_do_not_change_what_is_found(ending: str) -> None:
+    text = f"{BASE}method:\n  r: 0\n  lora_alpha: 3\nbogus: [1\n".replace("\n", ending)
+    found = [(finding.code, finding.range.start.line) for finding in check_text(text)]
+    assert found == [("PW103", 6), ("PW110", 7), ("PW001", 8)]
+
+
+def test_all_faults_of_a_file_are_found_at_once() -> None:
+    text = (
+        "version: 1\nmodel:\n  base: org/m\n  dtype: bf16\n  revison: main\ndatasets:\n  - path: org/d\n    weight: -1\n"
+        "training:\n  learning_rat: 1.0e-4\n  batch_size: four\n  seed: 1\n  seed: 2\nname: 'x\n"
+    )
+    codes = [finding.code for finding in check_text(text)]
+    assert codes == ["PW105", "PW101", "PW103", "PW101", "PW102", "PW106", "PW001"]
+
+
+def test_a_fault_behind_an_alias_points_to_the_place_of_use_and_to_the_definition() -> None:
+    text = f"{BASE}evaluation: &e {{every_steps: 10}}\ncheckpoint:\n  <<: *e\n  keep: 1\ntraining: *e\n"
+    (finding,) = check_text(text)
+    source = SourceText(text)
+    assert finding.code == "PW101"
+    assert finding.range == source.range(text.rindex("*e"), text.rindex("*e") + 2)
+    assert finding.related[0].range.start == source.position(text.index("every_steps"))
+
+
+def test_merge_keys_fill_what_is_not_written() -> None:
+    text = f"{BASE}evaluation: &e {{every_steps: 10}}\ncheckpoint: {{<<: *e, keep: 1}}\n"
+    assert check_text(text) == []
+    assert parse(SourceText(text)).to_plain()["checkpoint"] == {"keep": 1, "every_steps": 10}
+
+
+def test_missing_keys_are_not_claimed_while_part_of_the_text_cannot_be_read() -> None:
+    assert [finding.code for finding in check_text("version: 1\nmod")] == ["PW002"]
+
+
+@pytest.mark.parametrize(
+    ("state", "code"), [("missing", "PW601"), ("folder", "PW602"), ("empty", "PW602"), ("unreadable", "PW602")]
+)
+def test_a_dataset_that_is_not_there_is_named(state, code: str) -> None:
+    text = f"version: 1\n{MODEL}datasets:\n  - path: data/trian.jsonl\n"
+    context = CheckContext(files={"data/trian.jsonl": FileFact(state, ("data/train.jsonl",))})
+    (finding,) = check_document(parse(SourceText(text)), context)
+    assert (finding.code, finding.range.start.line, finding.range.start.character) == (code, 4, 10)
+    assert [fix.edits[0].newText for fix in finding.fixes] == (["data/train.jsonl"] if state == "missing" else [])
+
+
+def test_a_local_base_model_that_is_not_there_is_named() -> None:
+    text = f"version: 1\nmodel: {{base: ./model}}\n{DATA}"
+    context = CheckContext(files={"./model": FileFact("missing")})
+    assert [finding.code for finding in check_document(parse(SourceText(text)), context)] == ["PW701"]
+
+
+def test_every_rule_is_described_and_finds_its_own_example() -> None:
+    contexts = {
+        "PW601": CheckContext(files={"data/absent.jsonl": FileFact("missing")}),
+        "PW602": CheckContext(files={"data/absent.jsonl": FileFact("empty")}),
+        "PW701": CheckContext(files={"./models/absent": FileFact("missing")}),
+    }
+    for rule in rules():
+        assert rule.family in FAMILIES
+        assert rule.summary.endswith(".")
+        assert rule.advice.endswith(".")
+        if rule.code == "PW199":  # the model and the rules agree, so there is no text that only the model refuses
+            continue
+        found = check_document(parse(SourceText(rule.example)), contexts.get(rule.code, CheckContext()))
+        assert rule.code in [finding.code for finding in found], rule.code
+
+
+def test_no_message_is_more_than_one_plain_sentence() -> None:
+    for _, _, marked in TABLE:
+        for finding in check_text(marked.replace("«", "").replace("»", "")):
+            assert finding.message[-1] in ".?"
+            assert len(finding.message) < 200
