@@ -27,7 +27,7 @@ def describe(error: BaseException) -> ErrorReport:
         return ErrorReport(
             code="out-of-memory",
             message="The machine has not enough memory for this run.",
-            remedy="Lower `training.batch_size` or `training.max_length`, or turn `training.gradient_checkpointing` on.",
+            remedy="Lower `training.batch_size` or `training.max_length`, or use `training.gradient_checkpointing`.",
         )
     return ErrorReport(
         code="internal",

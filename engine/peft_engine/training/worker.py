@@ -25,6 +25,7 @@ def work(path: Path) -> int:
     Returns:
         0 when the run completed or was stopped, 1 when it failed; both are in the run's journal.
     """
+    _share_the_processor()
     run = RunDirectory(path)
     stop = StopRequest(run)
     stop.listen()
@@ -39,6 +40,15 @@ def work(path: Path) -> int:
         journal.fail(describe(error))
         return 1
     return 0
+
+
+def _share_the_processor() -> None:
+    """Have torch's threads sleep, not spin, while they wait for each other.
+
+    An editor, a browser and a language server work beside the run. On two cores that others used as well, spinning
+    threads trained at a third of the speed (8 against 26 tokens a second) for twice the processor time.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
 def _train(run: RunDirectory, journal: Journal, stop: StopRequest) -> None:
