@@ -1,0 +1,116 @@
+import json
+
+import pytest
+
+from peft_engine.datasets import Conversation, Message, Text, load_dataset
+from peft_schemas.config import DatasetConfig
+from peft_schemas.errors import WorkbenchError
+
+PAIRS = [("One, two?", 'Three, "four".'), ("Zeile\nzwei", "Grüße 🌦"), ("a", "b")]
+EXAMPLES = tuple(Conversation((Message("user", q), Message("assistant", a))) for q, a in PAIRS)
+
+
+def load(folder, name, **fields):
+    return load_dataset(DatasetConfig(path=name, **fields), folder)
+
+
+def fault(folder, name, **fields):
+    with pytest.raises(WorkbenchError) as caught:
+        load(folder, name, **fields)
+    assert caught.value.remedy
+    return caught.value
+
+
+def write_csv(path):
+    quoted = [f'"{q}","{a.replace(chr(34), chr(34) * 2)}"' for q, a in PAIRS]
+    path.write_text("prompt,completion\r\n" + "\r\n".join(quoted) + "\r\n", encoding="utf-8", newline="")
+
+
+def write_json(path):
+    path.write_text(json.dumps([{"prompt": q, "completion": a} for q, a in PAIRS]))
+
+
+def write_wrapped_json(path):
+    path.write_text(json.dumps({"data": [{"prompt": q, "completion": a} for q, a in PAIRS]}))
+
+
+def write_jsonl(path):
+    path.write_text("\n\n".join(json.dumps({"prompt": q, "completion": a}) for q, a in PAIRS))
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [
+        ("d.csv", write_csv),
+        ("d.json", write_json),
+        ("w.json", write_wrapped_json),
+        ("d.jsonl", write_jsonl),
+        ("D.JSONL", write_jsonl),
+    ],
+)
+def test_every_file_kind_holds_the_same_examples(tmp_path, name, write):
+    write(tmp_path / name)
+    loaded = load(tmp_path, name)
+    assert loaded.examples == EXAMPLES
+    assert loaded.format == "prompt-completion"
+
+
+def test_a_text_file_has_an_example_a_line(tmp_path):
+    (tmp_path / "d.txt").write_text("first\n\n  \nsecond\n")
+    assert load(tmp_path, "d.txt").examples == (Text("first"), Text("second"))
+
+
+def test_a_byte_order_mark_is_no_part_of_the_first_field(tmp_path):
+    (tmp_path / "d.csv").write_text("text\nhello\n", encoding="utf-8-sig")
+    assert load(tmp_path, "d.csv").examples == (Text("hello"),)
+
+
+def test_an_absolute_path_is_taken_as_it_is(tmp_path):
+    write_json(tmp_path / "d.json")
+    assert load(tmp_path / "elsewhere", str(tmp_path / "d.json")).examples == EXAMPLES
+
+
+def test_a_missing_file_is_named(tmp_path):
+    error = fault(tmp_path, "no/such.jsonl")
+    assert error.code == "dataset-missing"
+    assert str(tmp_path / "no/such.jsonl") in error.message
+
+
+@pytest.mark.parametrize("name", ["d.jsonl", "d.json", "d.csv", "d.txt"])
+def test_an_empty_file_is_told(tmp_path, name):
+    (tmp_path / name).write_text("\n")
+    assert fault(tmp_path, name).code == "dataset-empty"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "where"),
+    [
+        ("d.jsonl", b'{"text": "a"}\n{"text": }\n', "line 2, column 10"),
+        ("d.json", b'[\n{"text": "a"},\n]', "line 3"),
+        ("d.jsonl", b'{"text": "a"}\n["a"]\n', "line 2"),
+        ("d.jsonl", b'{"text": "a"}\n\n{"text": 3}\n', "line 3 has no text in `text`"),
+        ("d.csv", b"prompt,completion\na,b\nc\n", "line 3"),
+        ("d.csv", b'prompt,completion\na,b\n"c"d,e\n', "line 3"),
+        ("d.csv", b"prompt,completion\na,b,c\n", "line 2"),
+        ("d.json", b'"text"', "neither a list nor an object"),
+        ("d.txt", b"caf\xe9", "not UTF-8 text"),
+        ("d.jsonl", b'{"question": "a", "answer": "b"}', "has the fields question, answer"),
+        ("d.docx", b"PK", "not a dataset file"),
+    ],
+)
+def test_what_cannot_be_read_is_told_with_its_place(tmp_path, name, content, where):
+    (tmp_path / name).write_bytes(content)
+    error = fault(tmp_path, name)
+    assert error.code == "dataset-unreadable"
+    assert where in error.message
+
+
+def test_a_written_format_is_not_guessed_again(tmp_path):
+    (tmp_path / "d.jsonl").write_text('{"text": "a", "prompt": "b", "completion": "c"}\n')
+    assert load(tmp_path, "d.jsonl").format == "prompt-completion"
+    assert load(tmp_path, "d.jsonl", format="text").examples == (Text("a"),)
+
+
+def test_parquet_is_read_or_asks_for_its_package(tmp_path):
+    (tmp_path / "d.parquet").write_bytes(b"PAR1")
+    assert fault(tmp_path, "d.parquet").code in {"extra-missing", "dataset-unreadable"}

@@ -1,0 +1,86 @@
+import pytest
+
+from peft_engine.rundir import EventLog, create_run_directory
+from peft_engine.rundir.checkpoints import CheckpointStore, last_verified_checkpoint, verify_checkpoint
+from peft_schemas.events import CheckpointEvent
+
+
+def filler(folder):
+    (folder / "weights.bin").write_bytes(b"weights")
+    (folder / "deep").mkdir()
+    (folder / "deep/state.bin").write_bytes(b"state")
+
+
+@pytest.fixture
+def run():
+    return create_run_directory("demo")
+
+
+def announce(run, checkpoint):
+    with EventLog(run.events) as log:
+        path = checkpoint.path.relative_to(run.path).as_posix()
+        log.append(CheckpointEvent, step=checkpoint.step, path=path, sha256=checkpoint.sha256)
+
+
+def test_a_checkpoint_is_what_its_manifest_says(run):
+    checkpoint = CheckpointStore(run, keep=2).write(50, filler)
+    assert checkpoint.path == run.checkpoints / "step-000050"
+    assert verify_checkpoint(checkpoint.path, checkpoint.sha256)
+
+
+@pytest.mark.parametrize("name", ["weights.bin", "deep/state.bin", "manifest.json"])
+def test_any_changed_byte_is_noticed(run, name):
+    checkpoint = CheckpointStore(run, keep=2).write(50, filler)
+    with (checkpoint.path / name).open("ab") as file:
+        file.write(b" ")
+    assert not verify_checkpoint(checkpoint.path, checkpoint.sha256)
+
+
+def test_a_missing_file_is_noticed(run):
+    checkpoint = CheckpointStore(run, keep=2).write(50, filler)
+    (checkpoint.path / "weights.bin").unlink()
+    assert not verify_checkpoint(checkpoint.path, checkpoint.sha256)
+
+
+def test_an_attempt_that_fails_leaves_nothing_and_harms_nothing(run):
+    store = CheckpointStore(run, keep=2)
+    first = store.write(10, filler)
+
+    def half(folder):
+        filler(folder)
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        store.write(20, half)
+    assert [path.name for path in run.checkpoints.iterdir()] == ["step-000010"]
+    assert verify_checkpoint(first.path, first.sha256)
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next(run):
+    (run.checkpoints / ".making-step-000010").mkdir(parents=True)
+    (run.checkpoints / ".making-step-000010/weights.bin").write_bytes(b"half")
+    CheckpointStore(run, keep=2)
+    assert list(run.checkpoints.iterdir()) == []
+
+
+def test_only_the_newest_are_kept(run):
+    store = CheckpointStore(run, keep=2)
+    for step in (5, 10, 1000):
+        store.write(step, filler)
+    store.prune()
+    assert sorted(path.name for path in run.checkpoints.iterdir()) == ["step-000010", "step-001000"]
+
+
+def test_the_last_good_checkpoint_is_the_newest_that_is_intact(run):
+    store = CheckpointStore(run, keep=3)
+    assert last_verified_checkpoint(run) is None
+    for step in (10, 20):
+        announce(run, store.write(step, filler))
+    assert last_verified_checkpoint(run) == "checkpoints/step-000020"
+    (run.checkpoints / "step-000020/weights.bin").write_bytes(b"other")
+    assert last_verified_checkpoint(run) == "checkpoints/step-000010"
+
+
+def test_a_checkpoint_that_was_never_announced_does_not_count(run):
+    CheckpointStore(run, keep=3).write(10, filler)
+    assert last_verified_checkpoint(run) is None

@@ -1,0 +1,49 @@
+import os
+
+import pytest
+
+from peft_engine.rundir import EventLog, EventTail
+from peft_schemas.events import LogEvent, StateEvent
+
+
+def fill(path, count):
+    with EventLog(path) as log:
+        for number in range(count):
+            log.append(LogEvent, level="info", message=f"number {number}")
+
+
+def test_numbers_rise_from_one(tmp_path):
+    fill(tmp_path / "e.jsonl", 3)
+    assert [event.seq for event in EventTail(tmp_path / "e.jsonl").read()] == [1, 2, 3]
+
+
+def test_a_log_that_is_opened_again_goes_on_counting(tmp_path):
+    fill(tmp_path / "e.jsonl", 2)
+    fill(tmp_path / "e.jsonl", 2)
+    assert [event.seq for event in EventTail(tmp_path / "e.jsonl").read()] == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("cut", [1, 5, 40])
+def test_a_line_that_a_crash_cut_short_is_removed(tmp_path, cut):
+    path = tmp_path / "e.jsonl"
+    fill(path, 2)
+    os.truncate(path, path.stat().st_size - cut)
+    fill(path, 1)
+    events = EventTail(path).read()
+    assert [event.seq for event in events] == [1, 2]
+    assert path.read_bytes().count(b"\n") == 2
+
+
+def test_a_reader_gets_each_event_once_and_only_whole(tmp_path):
+    path = tmp_path / "e.jsonl"
+    tail = EventTail(path)
+    assert tail.read() == []
+    fill(path, 2)
+    assert len(tail.read()) == 2
+    line = StateEvent(seq=3, time="2026-01-01T00:00:00Z", state="running").model_dump_json().encode() + b"\n"
+    with path.open("ab", buffering=0) as file:
+        file.write(line[:20])
+        assert tail.read() == []
+        file.write(line[20:])
+    assert [event.seq for event in tail.read()] == [3]
+    assert tail.read() == []
