@@ -20,6 +20,10 @@ NOT_POSSIBLE = 3
 """Exit code of the install scripts when something that they may not install is missing."""
 
 
+class CannotPrepare(Exception):
+    """What a layer needs may be had here, and yet could not be made: a failure, not a reason to skip."""
+
+
 @dataclass(frozen=True)
 class Layer:
     """One level of tests."""
@@ -56,7 +60,9 @@ def node() -> str | None:
     version = subprocess.run(["node", "--version"], capture_output=True, text=True, check=True).stdout.strip("v\n")
     if tuple(int(part) for part in version.split(".")[:2]) < NODE:
         return f"Node.js {version} is too old: install Node.js 20 or newer"
-    return None if _run(["make", "extension/node_modules"]) == 0 else "npm ci failed, see above"
+    if _run(["make", "extension/node_modules"]) != 0:
+        raise CannotPrepare("the extension's packages could not be installed, see above")
+    return None
 
 
 def editor() -> str | None:
@@ -68,10 +74,15 @@ def editor() -> str | None:
     if system == NOT_POSSIBLE:
         return "system packages are missing: see what tools/install-system.sh asks for, above"
     if system != 0:
-        return "tools/install-system.sh failed, see above"
-    if _run(EDITOR_INSTALL) != 0:
-        return "the editor could not be installed, see above"
-    return None if _run(["npm", "run", "--silent", "package"], ROOT / "extension") == 0 else "packaging failed"
+        raise CannotPrepare("tools/install-system.sh failed, see above")
+    installed = _run(EDITOR_INSTALL)
+    if installed == NOT_POSSIBLE:
+        return "the editor cannot run here, see above"
+    if installed != 0:
+        raise CannotPrepare("the editor could not be installed, see above")
+    if _run(["npm", "run", "--silent", "package"], EXTENSION) != 0:
+        raise CannotPrepare("the extension could not be packaged, see above")
+    return None
 
 
 EDITOR_INSTALL = ["node", "extension/test/workbench/install.mjs"]
@@ -92,7 +103,10 @@ def run_layer(layer: Layer, reports: Path) -> Outcome:
     """Run one layer and read its report."""
     begin = time.monotonic()
     print(f"\n\033[1m── {layer.name}\033[0m", flush=True)
-    reason = layer.require()
+    try:
+        reason = layer.require()
+    except CannotPrepare as error:
+        return Outcome(failed=1, reasons=[str(error)], seconds=time.monotonic() - begin)
     if reason:
         print(f"skipped: {reason}")
         return Outcome(skipped=1, reasons=[reason], seconds=time.monotonic() - begin)
