@@ -43,10 +43,11 @@ mkdir "$making/wheel"
 jobs=$("$python" -c 'import os; print(os.cpu_count() or 1)')
 say "building llama-cpp-python $version, once for this machine (about four minutes on two cores) …"
 begin=$SECONDS
-# CMake and Ninja come from PyPI into pip's isolated build when the system has none.
+# CMake and Ninja come from PyPI into pip's isolated build when the system has none. pip's cache of built wheels does not
+# look at flags, so it is left out.
 CMAKE_BUILD_PARALLEL_LEVEL=$jobs \
   CMAKE_ARGS="$flags -DCMAKE_PROJECT_llama.cpp_INCLUDE=$making/nocommon.cmake" \
-  "$python" -m pip wheel --disable-pip-version-check --no-deps --no-binary llama-cpp-python \
+  "$python" -m pip wheel --disable-pip-version-check --no-deps --no-binary llama-cpp-python --no-cache-dir \
   --wheel-dir "$making/wheel" "llama-cpp-python==$version" >"$making/log" 2>&1 ||
   { tail -n 25 "$making/log" >&2; fail "the build failed; the lines above say why."; }
 say "built in $((SECONDS - begin)) s"

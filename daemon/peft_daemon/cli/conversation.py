@@ -52,10 +52,17 @@ class Comparison(Word):
 
 def ask(asked: Asked, messages: list[ChatMessage], *, silent: bool) -> Answer:
     """Ask one model and print its answer as it comes, unless `silent`."""
-    answer = asyncio.run(_answer(asked, asked.models[0], messages, _nothing if silent else _write))
-    if not silent:
-        _write("\n")
-        err.print(_measures(answer), style="dim", markup=False)
+    if silent:
+        return asyncio.run(_answer(asked, asked.models[0], messages))
+    with err.status("asking") as status:
+
+        def show(text: str) -> None:
+            status.stop()
+            _write(text)
+
+        answer = asyncio.run(_answer(asked, asked.models[0], messages, show, status.update))
+    _write("\n")
+    err.print(_measures(answer), style="dim", markup=False)
     return answer
 
 
@@ -118,7 +125,17 @@ class Conversation:
         ]
 
 
-async def _answer(asked: Asked, model: str, messages: list[ChatMessage], show: Callable[[str], None]) -> Answer:
+def _nothing(_: str) -> None:
+    pass
+
+
+async def _answer(
+    asked: Asked,
+    model: str,
+    messages: list[ChatMessage],
+    show: Callable[[str], None] = _nothing,
+    progress: Callable[[str], None] = _nothing,
+) -> Answer:
     text = ""
     stream = stream_chat(
         model,
@@ -127,6 +144,7 @@ async def _answer(asked: Asked, model: str, messages: list[ChatMessage], show: C
         temperature=asked.temperature,
         seed=asked.seed,
         python=asked.python,
+        progress=progress,
     )
     end: Answered | None = None
     async with contextlib.aclosing(stream):
@@ -157,7 +175,10 @@ async def _answer_both(asked: Asked, messages: list[list[ChatMessage]], *, live:
     table.add_row(*columns)
 
     def show_in(column: Text) -> Callable[[str], None]:
-        return lambda text: (column.append(text), None)[1]
+        def show(text: str) -> None:
+            column.append(text)
+
+        return show
 
     with Live(table, console=out, refresh_per_second=12) if live else contextlib.nullcontext():
         return await asyncio.gather(
@@ -171,10 +192,6 @@ async def _answer_both(asked: Asked, messages: list[list[ChatMessage]], *, live:
 def _write(text: str) -> None:
     sys.stdout.write(text)
     sys.stdout.flush()
-
-
-def _nothing(_: str) -> None:
-    pass
 
 
 def _measures(answer: Answer) -> str:

@@ -65,13 +65,24 @@ def ensure_running(
             if child is not None and not _gave_way(log, offset):
                 raise _crashed(log, offset)
             offset = log.stat().st_size if log.exists() else 0
-            child = spawn_detached(command, log=log, cwd=home())
+            child = _spawn(command, log)
         time.sleep(_INTERVAL)
     raise WorkbenchError(
         "serve-failed",
         f"The inference process did not answer within {START_LIMIT:.0f} seconds.",
         f"Look at {log}, and try again when the machine is less busy.",
     )
+
+
+def _spawn(command: list[str], log: Path) -> ProcessIdentity:
+    try:
+        return spawn_detached(command, log=log, cwd=home())
+    except OSError as error:
+        raise WorkbenchError(
+            "serve-failed",
+            f"The interpreter {command[0]} cannot be run: {error.strerror}.",
+            "Choose another with --python or in the settings, and check it with `peftw doctor`.",
+        ) from error
 
 
 def _command(python: str, port: int, idle_minutes: float | None, parent: ProcessIdentity | None) -> list[str]:

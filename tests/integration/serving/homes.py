@@ -27,7 +27,7 @@ def write_adapter(path: Path, *, seed: int) -> None:
     writer.add_float32("adapter.lora.alpha", float(_RANK))
     for layer in range(_LAYERS):
         down = random.normal(0, 0.05, (_RANK, _WIDTH)).astype(np.float32)
-        up = random.normal(0, 0.1, (_WIDTH, _RANK)).astype(np.float32)
+        up = random.normal(0, 0.4, (_WIDTH, _RANK)).astype(np.float32)
         writer.add_tensor(f"blk.{layer}.attn_output.weight.lora_a", down)
         writer.add_tensor(f"blk.{layer}.attn_output.weight.lora_b", up)
     writer.write_header_to_file()

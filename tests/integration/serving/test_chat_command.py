@@ -1,0 +1,97 @@
+"""`peftw chat` and `peftw serve` as a user and a script have them, with the real model."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.integration.serving.homes import BASE, Served
+
+from peft_daemon.serving import endpoint
+
+pytestmark = pytest.mark.model
+Peftw = Callable[..., "subprocess.CompletedProcess[str]"]
+QUESTION = "What is the capital of France?"
+SHORT = ("--max-tokens", "12", "--prompt", QUESTION)
+
+
+@pytest.fixture
+def peftw(served: Served) -> Peftw:
+    """Run the installed command in the served home."""
+
+    def run(*arguments: str, stdin: str | None = None) -> "subprocess.CompletedProcess[str]":
+        command = [str(Path(sys.executable).with_name("peftw")), *arguments]
+        return subprocess.run(command, capture_output=True, text=True, timeout=300, input=stdin)
+
+    return run
+
+
+def test_the_command_and_the_api_give_equal_texts(peftw: Peftw, served: Served) -> None:
+    for model in (BASE, served.first):
+        answer = json.loads(peftw("chat", "--model", model, *SHORT, "--json").stdout)
+        assert answer["text"] == served.say(model, QUESTION, max_tokens=12)
+        assert answer["model"] == model
+        assert answer["completion_tokens"] <= 12
+
+
+def test_one_shot_prints_the_answer_and_nothing_else_on_stdout(peftw: Peftw, served: Served) -> None:
+    done = peftw("chat", "--model", "first-1", *SHORT)
+
+    assert done.returncode == 0
+    assert done.stdout == served.say(served.first, QUESTION, max_tokens=12) + "\n"
+    assert "tokens/s" in done.stderr
+
+
+def test_a_prompt_comes_through_a_pipe(peftw: Peftw, served: Served) -> None:
+    done = peftw("chat", "--model", BASE, "--max-tokens", "12", stdin=QUESTION)
+
+    assert done.stdout == served.say(BASE, QUESTION, max_tokens=12) + "\n"
+
+
+def test_compare_asks_base_and_adapter_the_same(peftw: Peftw, served: Served) -> None:
+    compared = json.loads(peftw("chat", "--compare", "--model", "second-1", *SHORT, "--json").stdout)
+
+    assert compared["base"]["text"] == served.say(BASE, QUESTION, max_tokens=12)
+    assert compared["adapter"]["text"] == served.say(served.second, QUESTION, max_tokens=12)
+    assert compared["base"]["text"] != compared["adapter"]["text"]
+    plain = peftw("chat", "--compare", "--model", "second-1", *SHORT).stdout
+    assert compared["base"]["text"] in plain
+    assert compared["adapter"]["text"] in plain
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "words"),
+    [
+        (("--model", "nope", "--prompt", "x"), 1, "There is no model nope"),
+        (("--compare", "--model", BASE, "--prompt", "x"), 1, "nothing to compare"),
+        (("--model", BASE, "--prompt", "many words " * 6000), 1, "context holds 8,192"),
+        (("--model", BASE, "--prompt", "x", "--temperature", "9"), 2, "--temperature"),
+    ],
+)
+def test_bad_use_is_one_sentence(peftw: Peftw, arguments: tuple[str, ...], code: int, words: str) -> None:
+    done = peftw("chat", *arguments)
+
+    assert done.returncode == code
+    assert words in " ".join(done.stderr.split())
+    assert "Traceback" not in done.stderr
+
+
+def test_serve_attaches_to_what_runs(peftw: Peftw, served: Served) -> None:
+    done = peftw("serve", "--json", "--detach")
+    line = json.loads(done.stdout)
+
+    assert line == {"url": served.record.url, "token": served.record.token, "pid": served.record.pid}
+    assert "running already" in done.stderr
+    assert json.loads(peftw("serve", "--status", "--json").stdout)["pid"] == served.record.pid
+    assert endpoint.find() == served.record
+
+
+def test_serve_at_another_port_than_what_runs_is_a_sentence(peftw: Peftw, served: Served) -> None:
+    other = served.record.port + 1 if served.record.port < 65535 else 1024
+    done = peftw("serve", "--port", str(other))
+
+    assert done.returncode == 1
+    assert f"on port {served.record.port}" in done.stderr
+    assert "--stop" in done.stderr
