@@ -1,6 +1,7 @@
 """Planting one known fault into a valid config: the text, the code that must be found, and where."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from hypothesis import strategies as st
 from tests.property.strategies import configs, to_yaml
@@ -26,7 +27,7 @@ def apply(text: str, fix: Fix) -> str:
     source = SourceText(text)
     spans = [(source.offset(edit.range.start), source.offset(edit.range.end), edit.newText) for edit in fix.edits]
     spans.sort(reverse=True)
-    for (start, _, _), (_, earlier_end, _) in zip(spans, spans[1:], strict=False):
+    for (start, _, _), (_, earlier_end, _) in pairwise(spans):
         assert earlier_end <= start, "the edits of a fix overlap"
     for start, end, new in spans:
         text = text[:start] + new + text[end:]

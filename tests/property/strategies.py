@@ -11,7 +11,7 @@ from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.config.schema import Key, Section, language
 
 FUZZ = int(os.environ.get("PEFTW_FUZZ", "0"))
-"""0 tries the same examples each time, so that a run of the tests says the same twice; n tries n times as many new ones."""
+"""0 tries the same examples each time, so that the tests say the same twice; n tries n times as many, new ones."""
 
 
 def examples(count: int) -> settings:
@@ -25,10 +25,11 @@ def examples(count: int) -> settings:
 
 
 SNIPPETS = [
-    "\t", "\r\n", "\r", "\n", "\x00", "\ufeff", "😀", "é", ": ", ":", "- ", "{", "}", "[", "]", ",", "&a ", "*a", "<<: *a", "!!str ",
-    "!x ", "'", '"', "#", "# c", "|", ">-\n", "? ", "---\n", "...\n", "%YAML 1.2\n", "@", "`", "<<<<<<< HEAD\n", "=======\n",
-    ">>>>>>> b\n", "null", "~", "yes", "1e-4", ".nan", "0x1F", "  ", "    ", "version: 1\n", "model:\n", "  base: gpt2\n", "datasets:\n",
-    "  - path: org/data\n", "training: {seed: 1}\n", "lora_r: 8\n", "\u2028", "\x85", "\ud800",
+    "\t", "\r\n", "\r", "\n", "\x00", "\ufeff", "😀", "é", ": ", ":", "- ", "{", "}", "[", "]", ",", "&a ",
+    "*a", "<<: *a", "!!str ", "!x ", "'", '"', "#", "# c", "|", ">-\n", "? ", "---\n", "...\n", "%YAML 1.2\n",
+    "@", "`", "<<<<<<< HEAD\n", "=======\n", ">>>>>>> b\n", "null", "~", "yes", "1e-4", ".nan", "0x1F", "  ",
+    "    ", "version: 1\n", "model:\n", "  base: gpt2\n", "datasets:\n", "  - path: org/data\n",
+    "training: {seed: 1}\n", "lora_r: 8\n", "\u2028", "\x85", "\ud800",
 ]  # fmt: skip
 
 VALID = """\

@@ -1,6 +1,7 @@
 """The one check behind the editor, `peftw check` and every launch."""
 
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from peft_daemon.language.binding import bind
@@ -11,6 +12,9 @@ from peft_engine.config.read import read_source
 from peft_engine.config.resolve import ResolvedConfig, resolve
 from peft_engine.config.text import SourceText
 from peft_schemas.findings import FileFinding, Finding
+
+MAX_FINDINGS = 500
+"""Findings of one document that are reported. A file with more is not a config, and an editor would choke on them."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,13 @@ class CheckedFile:
 
 
 def check_document(document: Document, context: CheckContext = NOTHING_KNOWN) -> list[Finding]:
-    """Return every finding of a document, in the order of its text. Pure: same document and context, same findings."""
+    """Return the findings of a document, in the order of its text: all of them, or the first `MAX_FINDINGS`.
+
+    Pure: the same document and context give the same findings.
+    """
     subject = Subject(document, bind(document), context)
-    findings = [finding for rule in rules() for finding in rule.find(subject, rule)]
-    return sorted(findings, key=_place)
+    findings = [finding for rule in rules() for finding in islice(rule.find(subject, rule), MAX_FINDINGS)]
+    return sorted(findings, key=_place)[:MAX_FINDINGS]
 
 
 def check_text(text: str, context: CheckContext = NOTHING_KNOWN) -> list[Finding]:

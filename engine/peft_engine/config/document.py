@@ -23,6 +23,10 @@ MAX_LENGTH = 300_000
 _MAX_BLOCK_DEPTH = 100
 """Block levels beyond which the text is not even given to tree-sitter, whose YAML scanner crashes near 250."""
 
+_MAX_OPEN = 200
+"""Open brackets beyond which libyaml, whose time grows with their square, is not asked."""
+
+_BRACKET = re.compile(r"[\[\]{}]")
 _INDICATOR = re.compile(r"[-?:](?=\s|$)")
 
 Path = tuple[str | int, ...]
@@ -110,9 +114,20 @@ def _tree(text: str) -> Tree:
 
 
 def _refusal(source: SourceText) -> Problem | None:
+    """Return why a text is not even given to a parser: some texts take a parser's time or memory beyond all bounds."""
     if len(source) > MAX_LENGTH:
         message = f"This file has {len(source):,} characters; a config may have at most {MAX_LENGTH:,}."
         return Problem("limit", message, 0, source.line_end(0))
+    too_deep = _too_deep_in_blocks(source)
+    too_deep = _too_deep_in_brackets(source) if too_deep is None else too_deep
+    if too_deep is None:
+        return None
+    start, end = source.line_start(too_deep), source.line_end(too_deep)
+    return Problem("limit", "This is nested too deeply, so the file is not read.", start, end)
+
+
+def _too_deep_in_blocks(source: SourceText) -> int | None:
+    """Return the first line at which blocks may be nested beyond `_MAX_BLOCK_DEPTH`, by an upper bound."""
     levels: list[tuple[int, int]] = []
     depth = 0
     for line in range(source.line_count):
@@ -127,8 +142,17 @@ def _refusal(source: SourceText) -> Problem | None:
         depth += here
         levels.append((indent, here))
         if depth > _MAX_BLOCK_DEPTH:
-            start = source.line_start(line)
-            return Problem("limit", "This is nested too deeply, so the file is not read.", start, source.line_end(line))
+            return line
+    return None
+
+
+def _too_deep_in_brackets(source: SourceText) -> int | None:
+    """Return the line at which more than `_MAX_OPEN` brackets are open, those in texts and comments included."""
+    depth = 0
+    for match in _BRACKET.finditer(source.text):
+        depth = depth + 1 if match.group() in "[{" else max(depth - 1, 0)
+        if depth > _MAX_OPEN:
+            return source.line_of(match.start())
     return None
 
 

@@ -61,7 +61,7 @@ class _Reading:
         if "quoted scalar" in context and "end of stream" in problem:
             return self._unclosed(self.since, "This quoted text has no closing quote.")
         if context.startswith("while parsing a flow"):
-            return self._in_brackets(problem)
+            return self._in_brackets()
         if problem == _VALUES_NOT_ALLOWED:
             return self._unexpected_colon()
         if problem in _MISPLACED:
@@ -80,14 +80,18 @@ class _Reading:
     def _unclosed(self, start: int, message: str) -> Fault:
         return self._on_line(message, start, len(self.text[: _line_end(self.text, start)].rstrip()))
 
-    def _in_brackets(self, problem: str) -> Fault:
-        bracket = self.text[self.since : self.since + 1]
-        closing = "]" if bracket == "[" else "}"
-        same_line = _line_end(self.text, self.since) == _line_end(self.text, self.at)
+    def _in_brackets(self) -> Fault:
+        opening = self.since if self.text[self.since : self.since + 1] in ("[", "{") else _last_open(self.text, self.at)
+        if opening is None:
+            return self._on_line("A value is missing here.", self.at, self._word_end(self.at))
+        bracket = self.text[opening]
+        same_line = _line_end(self.text, opening) == _line_end(self.text, self.at)
         if not same_line or not self.text[self.at :].strip():
-            return self._unclosed(self.since, f"The bracket `{bracket}` is not closed.")
-        message = f"A comma or `{closing}` is missing here." if "expected" in problem else f"{problem.capitalize()}."
-        return self._on_line(message, self.at, self._word_end(self.at))
+            return self._unclosed(opening, f"The bracket `{bracket}` is not closed.")
+        if opening != self.since:
+            return self._on_line("A value is missing here.", self.at, self._word_end(self.at))
+        closing = "]" if bracket == "[" else "}"
+        return self._on_line(f"A comma or `{closing}` is missing here.", self.at, self._word_end(self.at))
 
     def _unexpected_colon(self) -> Fault:
         before = self.text[_line_start(self.text, self.at) : self.at]
@@ -122,6 +126,17 @@ class _Reading:
     def _word_end(self, start: int) -> int:
         match = re.compile(r"[^\s:,\[\]{}]+").match(self.text, start)
         return match.end() if match else min(start + 1, _line_end(self.text, start))
+
+
+def _last_open(text: str, end: int) -> int | None:
+    """Return the offset of the innermost bracket that is open at an offset."""
+    open_: list[int] = []
+    for match in re.compile(r"[\[\]{}]").finditer(text, 0, end):
+        if match.group() in "[{":
+            open_.append(match.start())
+        elif open_:
+            open_.pop()
+    return open_[-1] if open_ else None
 
 
 def _line_start(text: str, offset: int) -> int:

@@ -1,5 +1,6 @@
 """The check on any text: it never fails, it finds what was planted, and its fixes repair."""
 
+import time
 from collections import Counter
 
 from hypothesis import example, given
@@ -7,7 +8,7 @@ from hypothesis import strategies as st
 from tests.property.faults import Planted, apply, planted
 from tests.property.strategies import configs, examples, texts, to_yaml
 
-from peft_daemon.language.check import check_file, check_text
+from peft_daemon.language.check import MAX_FINDINGS, check_file, check_text
 from peft_daemon.language.rules.values import written
 from peft_engine.config.document import MAX_LENGTH, parse
 from peft_engine.config.schema import walk
@@ -116,17 +117,26 @@ def test_bounds_are_judged_exactly_at_their_edge() -> None:
     assert checked > 20
 
 
-def test_limits_are_refused_politely_and_soon() -> None:
+def test_limits_are_refused_politely_and_in_bounded_time() -> None:
+    started = time.process_time()
     for text in (
         "- " * 20_000,
         "[" * 200_000,
+        "{a: " * 50_000,
         "x" * (MAX_LENGTH + 1),
-        "a:\n" * 3 + "{a: " * 50_000,
-        "".join(" " * i + "a:\n" for i in range(1500)),
+        "".join(" " * depth + "a:\n" for depth in range(300)),
     ):
-        findings = check_text(text)
-        assert findings
-        assert len(findings) < 200
+        assert [finding.code for finding in check_text(text)] == ["PW010"]
+    for text in (
+        'a: "\n' * 20_000,
+        "\x00\x01ab:{[&*'\"\n\t" * 10_000,
+        ": : :\n" * 20_000,
+        "&a " * 50_000,
+        "a: [\n" * 20_000,
+    ):
+        assert 0 < len(check_text(text)) <= MAX_FINDINGS
+    # Half a minute is a hundred times what it takes; a quadratic path takes hours.
+    assert time.process_time() - started < 30
 
 
 def test_a_billion_laughs_are_declined() -> None:
