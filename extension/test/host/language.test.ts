@@ -35,7 +35,9 @@ describe("the language server", () => {
       document.uri,
       at,
     );
-    assert.match(JSON.stringify(hovers.map(({ contents }) => contents)), /one device/);
+    const parts = hovers.flatMap(({ contents }) => contents);
+    const text = parts.map((part) => (part instanceof vscode.MarkdownString ? part.value : ""));
+    assert.match(text.join("\n"), /one device/);
   });
 
   it("comes back when it is restarted", async () => {

@@ -16,9 +16,8 @@ describe("the bundles, minified and compressed", () => {
     const esbuild = await import("esbuild");
     for (const bundle of PRODUCT) {
       const { outputFiles, metafile } = await esbuild.build({ ...bundle, write: false });
-      inputs.push(...Object.keys(metafile?.inputs ?? {}));
-      for (const { path, contents } of outputFiles ?? [])
-        sizes[path.split("/").at(-1) ?? ""] = gzipSync(contents).length;
+      inputs.push(...Object.keys(metafile?.inputs ?? []));
+      for (const { path, contents } of outputFiles) sizes[path.split("/").at(-1) ?? ""] = gzipSync(contents).length;
     }
   });
 

@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 
 import { type EditorOptions, expect, until } from "./harness";
-import { CONFIG, createProject, daemons, illustrate, PYTHON, test as product, VSIX } from "./product";
+import { altered, createProject, daemons, FILE, illustrate, PYTHON, test as product, VSIX } from "./product";
 
 const MINUTES = 60_000;
 
@@ -26,8 +26,8 @@ const test = product.extend<object, { editorOptions: EditorOptions }>({
 test("the environment is made with progress, and made anew when it is damaged", async ({ workbench, editor }) => {
   test.setTimeout(10 * MINUTES);
   const { page } = workbench;
-  await workbench.open(createProject(editor, "fresh", CONFIG.replace("learning_rate", "learnin_rate")));
-  await workbench.openFile("run.peft.yaml");
+  await workbench.open(createProject(editor, "fresh", altered(["learning_rate", "learnin_rate"])));
+  await workbench.openFile(FILE);
   await expect(workbench.notification("PEFT: setting up")).toBeVisible();
   await illustrate(page, "setting-up");
   await expect(workbench.squiggles("error")).toHaveCount(1, { timeout: 5 * MINUTES });

@@ -4,7 +4,7 @@ import path from "node:path";
 import { expect, test } from "@playwright/test";
 
 import { runInHost } from "./harness";
-import { CONFIG, editorOptions } from "./product";
+import { altered, CONFIG, editorOptions } from "./product";
 
 const EXTENSION = path.resolve(__dirname, "../..");
 
@@ -12,7 +12,7 @@ test("in the extension host", async ({ browser }, testInfo) => {
   test.setTimeout(10 * 60_000);
   const files = {
     "good.peft.yaml": CONFIG,
-    "faulty.peft.yaml": CONFIG.replace("learning_rate", "learnin_rate"),
+    "faulty.peft.yaml": altered(["learning_rate", "learnin_rate"]),
     "other.yaml": "a: 1\n",
     "notes.md": "# Notes\n",
     "data/train.jsonl": '{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b"}]}\n',

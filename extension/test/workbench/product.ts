@@ -18,48 +18,29 @@ export const test = base.extend<object, { editorOptions: EditorOptions }>({
   editorOptions: [editorOptions, { scope: "worker" }],
 });
 
-export const CONFIG = `version: 1
-name: pirate
-model:
-  base: HuggingFaceTB/SmolLM2-135M-Instruct
-method:
-  r: 8
-datasets:
-  - path: data/train.jsonl
-training:
-  max_steps: 12
-  batch_size: 2
-  learning_rate: 1.0e-3
-  max_length: 64
-evaluation:
-  split: 0.2
-  every_steps: 6
-`;
+const SAMPLE = path.join(ROOT, "examples/workspace");
+/** The sample's config, as it is. */
+export const CONFIG = fs.readFileSync(path.join(SAMPLE, "quick.peft.yaml"), "utf8");
+export const FILE = "quick.peft.yaml";
 
-const EXAMPLES = [
-  "the sea",
-  "your ship",
-  "the weather",
-  "dinner",
-  "treasure",
-  "the moon",
-  "maps",
-  "parrots",
-  "storms",
-  "ports",
-];
-
-/** A folder to work in, with a config and the data that it names. */
+/** A copy of the sample workspace, whose config may be another. */
 export function createProject(editor: EditorServer, name: string, config = CONFIG): string {
-  const lines = EXAMPLES.map((topic) =>
-    JSON.stringify({
-      messages: [
-        { role: "user", content: `Tell me about ${topic}.` },
-        { role: "assistant", content: `Arr, matey! Of ${topic} I could sing all night.` },
-      ],
-    }),
-  );
-  return editor.createFolder(name, { "run.peft.yaml": config, "data/train.jsonl": `${lines.join("\n")}\n` });
+  const data = fs.readFileSync(path.join(SAMPLE, "data/train.jsonl"), "utf8");
+  return editor.createFolder(name, { [FILE]: config, "data/train.jsonl": data });
+}
+
+/** Replaces a part of the sample's config that has to be in it. */
+export function altered(...replacements: readonly (readonly [part: string, by: string])[]): string {
+  return replacements.reduce((text, [part, by]) => {
+    if (!text.includes(part)) throw new Error(`the sample has no ${JSON.stringify(part)}`);
+    return text.replace(part, by);
+  }, CONFIG);
+}
+
+/** Where a text stands in a config, as the editor counts. */
+export function positionOf(text: string, config: string): { line: number; column: number } {
+  const before = config.slice(0, config.indexOf(text)).split("\n");
+  return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 export function daemons(editor: EditorServer): ProcessInfo[] {

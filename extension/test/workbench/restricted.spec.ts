@@ -2,7 +2,7 @@ import fs from "node:fs";
 import path from "node:path";
 
 import { expect } from "./harness";
-import { CONFIG, createProject, daemons, editorOptions, test as product } from "./product";
+import { altered, createProject, daemons, editorOptions, FILE, test as product } from "./product";
 
 const test = product.extend<object, { editorOptions: typeof editorOptions }>({
   editorOptions: [{ ...editorOptions, trust: "restricted" }, { scope: "worker" }],
@@ -13,7 +13,7 @@ test("in Restricted Mode files are checked, but the workspace's interpreter is i
   editor,
 }) => {
   const { page } = workbench;
-  const folder = createProject(editor, "restricted", CONFIG.replace("batch_size", "batch_sise"));
+  const folder = createProject(editor, "restricted", altered(["batch_size", "batch_sise"]));
   const trap = path.join(folder, "interpreter-of-the-workspace");
   const caught = path.join(folder, "caught");
   fs.writeFileSync(trap, `#!/bin/sh\ntouch ${caught}\n`, { mode: 0o755 });
@@ -22,7 +22,7 @@ test("in Restricted Mode files are checked, but the workspace's interpreter is i
   fs.writeFileSync(path.join(folder, ".vscode/settings.json"), JSON.stringify(settings));
 
   await workbench.open(folder);
-  await workbench.openFile("run.peft.yaml");
+  await workbench.openFile(FILE);
   await expect(workbench.squiggles("error")).toHaveCount(1);
   expect(daemons(editor)).toHaveLength(1);
   expect(fs.existsSync(caught)).toBe(false);

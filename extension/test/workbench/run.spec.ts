@@ -1,14 +1,18 @@
 import type { FrameLocator } from "@playwright/test";
 
 import { expect, until, type Workbench } from "./harness";
-import { CONFIG, createProject, daemons, illustrate, test } from "./product";
+import { altered, createProject, daemons, FILE, illustrate, test } from "./product";
 
 /** On two loaded cores; an idle machine takes a tenth. */
-const RUN_MS = 10 * 60_000;
-const ENDLESS = CONFIG.replace("name: pirate", "name: endless").replace("max_steps: 12", "max_steps: 5000");
+const RUN_MS = 15 * 60_000;
+const ENDLESS = altered(
+  ["name: quick", "name: endless"],
+  ["max_steps: 10", "max_steps: 5000"],
+  ["batch_size: 8", "batch_size: 1"],
+);
 
 async function pressRun(workbench: Workbench): Promise<FrameLocator> {
-  await workbench.openFile("run.peft.yaml");
+  await workbench.openFile(FILE);
   await workbench.page.locator(".editor-actions .codicon-play").click();
   return workbench.webview("h1");
 }
@@ -49,23 +53,23 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   const loss = panel.locator("tr", { hasText: "Training loss" }).locator("td");
   await expect(loss).toBeVisible({ timeout: RUN_MS });
   const first = Number(await loss.textContent());
-  await stepAfter(panel, 7);
-  await expect(workbench.statusBarItem(/pirate \d+\/12 {2}loss/)).toBeVisible();
+  await stepAfter(panel, 6);
+  await expect(workbench.statusBarItem(/quick \d+\/10 {2}loss/)).toBeVisible();
   await illustrate(page, "run");
 
   await expect(panel.locator(".state")).toHaveText("completed", { timeout: RUN_MS });
-  expect(Number(await loss.textContent())).toBeLessThan(first / 2);
+  expect(Number(await loss.textContent())).toBeLessThan(first);
   await expectWholeCurve(panel);
 
-  await workbench.notification("pirate is complete").getByRole("button", { name: "Chat" }).click();
+  await workbench.notification("quick is complete").getByRole("button", { name: "Chat" }).click();
   const input = page.locator(".chat-input-container .monaco-editor").first();
   await expect(input).toContainText("@peft");
   // The editor lets nobody ask before the model is in its picker.
-  await expect(page.locator(".chat-input-container")).toContainText("pirate");
-  await page.keyboard.type("Tell me about the sea.");
+  await expect(page.locator(".chat-input-container")).toContainText("quick");
+  await page.keyboard.type("Can I clean it with water?");
   await page.keyboard.press("Enter");
   const answer = page.locator(".interactive-response").last();
-  await expect(answer).toContainText("Arr, matey", { timeout: RUN_MS });
+  await expect(answer).toContainText("Larkspur desk", { timeout: RUN_MS });
   await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: RUN_MS });
   await illustrate(page, "chat");
 });
@@ -92,7 +96,7 @@ test("a run goes on through a killed daemon and a reloaded window, and stops whe
 
   await panel.getByRole("button", { name: "Stop" }).click();
   await expect(panel.locator(".state")).toHaveText("stopped", { timeout: RUN_MS });
-  await workbench.runCommand("PEFT: Focus on Runs View");
+  await workbench.runCommand("View: Show PEFT Workbench");
   await expect(
     workbench.page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row", { hasText: "endless" }),
   ).toContainText("stopped");

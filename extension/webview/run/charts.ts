@@ -4,6 +4,11 @@ import { Chart } from "./chart";
 import { element } from "./element";
 import type { Columns } from "./model";
 
+/** `2e-4`, with as many digits as tell neighbouring values apart. */
+function rateText(rate: number): string {
+  return rate === 0 ? "0" : Number(rate.toPrecision(3)).toExponential();
+}
+
 export class Charts {
   readonly root: HTMLElement;
   private readonly waiting = element("p", { class: "waiting" }, "The curves begin with the first step.");
@@ -18,7 +23,7 @@ export class Charts {
   );
   private readonly learningRate = new Chart(
     "Learning rate",
-    [{ label: "learning rate", color: "--vscode-charts-purple", format: (rate) => rate.toExponential(1) }],
+    [{ label: "learning rate", color: "--vscode-charts-purple", format: rateText }],
     130,
   );
   private readonly speed = new Chart(
