@@ -37,17 +37,19 @@ def command(
         return
     config = checked.resolved.config
     sources: dict[Origin, str | None] = {"template": config.template, "profile": config.profile}
-    table = Table(box=None, padding=(0, 2, 0, 0))
-    for heading in ("key", "value", "origin", "why"):
-        table.add_column(heading, header_style="dim", no_wrap=heading == "key")
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    table.add_column("key", no_wrap=True)
+    table.add_column("value", overflow="fold", min_width=8)
+    table.add_column("origin", overflow="fold")
     for value in checked.resolved.explained:
         style = _STYLES[value.origin]
         shown = ", ".join(map(str, value.value)) if isinstance(value.value, list) else written(value.value)
-        origin = value.origin if value.origin not in sources else f"{value.origin} {sources[value.origin]}"
-        table.add_row(value.path, Text(shown, style=style), Text(origin, style=style), _why(value))
+        table.add_row(value.path, Text(shown, style=style), Text(_origin(value, sources), style=style))
     out.print(table)
 
 
-def _why(value: ExplainedValue) -> str:
-    """Return the reason where it says more than the origin does."""
-    return value.reason or "" if value.origin == "computed" else ""
+def _origin(value: ExplainedValue, sources: dict[Origin, str | None]) -> str:
+    """Say where a value comes from: the layer's name, or for a computed one the reason."""
+    if value.origin == "computed" and value.reason:
+        return f"computed: {value.reason}"
+    return " ".join(filter(None, [value.origin, sources.get(value.origin)]))

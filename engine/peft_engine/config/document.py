@@ -11,7 +11,7 @@ from tree_sitter import Language, Parser, Tree
 from tree_sitter import Node as SyntaxNode
 
 from peft_engine.config.build import Builder, Refused
-from peft_engine.config.nodes import MERGE_KEY, Alias, Mapping, Node, Scalar, Sequence, effective_entries, plain, target
+from peft_engine.config.nodes import MERGE_KEY, Alias, Mapping, Node, Sequence, effective_entries, plain, target
 from peft_engine.config.problems import Problem
 from peft_engine.config.recovery import mask_unreadable, recover
 from peft_engine.config.text import SourceText
@@ -217,8 +217,3 @@ def _step(place: Place, part: str | int) -> Place | None:
             if effective.entry.name == part:
                 return Place(effective.entry.key, effective.entry.value, via or effective.via)
     return None
-
-
-def is_written(node: Node) -> bool:
-    """Tell whether anything stands in the text for a value."""
-    return not (isinstance(node, Scalar) and node.style == "empty")

@@ -19,7 +19,11 @@ TABLE = [
     ("PW001", "unclosed bracket", f"{BASE}method: «{{r: 8»\n"),
     ("PW001", "line indented too far", f"{BASE}name: x\n   «seed»: 1\n"),
     ("PW001", "line between indentations", f"{BASE}training:\n    seed: 1\n  «packing»: true\n"),
-    ("PW001", "key of a list entry at the dash", "version: 1\n" + MODEL + "datasets:\n  - path: org/d\n  «format»: auto\n"),
+    (
+        "PW001",
+        "key of a list entry at the dash",
+        "version: 1\n" + MODEL + "datasets:\n  - path: org/d\n  «format»: auto\n",
+    ),
     ("PW001", "forbidden start", f"{BASE}name: «@»x\n"),
     ("PW002", "key being typed", f"{BASE}training:\n  seed: 1\n  «batch»\n"),
     ("PW002", "key being typed between others", f"{BASE}training:\n  seed: 1\n  «batch»\n  packing: true\n"),
@@ -71,7 +75,7 @@ TABLE = [
     # support
     ("PW901", "method", f"{BASE}method:\n  type: «pissa»\n"),
     ("PW902", "quantization", f"version: 1\nmodel: {{base: org/m, quantization: «fp4»}}\n{DATA}"),
-]  # fmt: skip
+]
 
 
 @pytest.mark.parametrize(("code", "what", "marked"), TABLE, ids=[f"{code}-{what}" for code, what, _ in TABLE])
@@ -91,7 +95,8 @@ def test_line_ends_do_not_change_what_is_found(ending: str) -> None:
 
 def test_all_faults_of_a_file_are_found_at_once() -> None:
     text = (
-        "version: 1\nmodel:\n  base: org/m\n  dtype: bf16\n  revison: main\ndatasets:\n  - path: org/d\n    weight: -1\n"
+        "version: 1\nmodel:\n  base: org/m\n  dtype: bf16\n  revison: main\n"
+        "datasets:\n  - path: org/d\n    weight: -1\n"
         "training:\n  learning_rat: 1.0e-4\n  batch_size: four\n  seed: 1\n  seed: 2\nname: 'x\n"
     )
     codes = [finding.code for finding in check_text(text)]

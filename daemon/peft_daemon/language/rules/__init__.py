@@ -2,5 +2,4 @@
 
 from peft_daemon.language.rules import data, keys, model, schema_values, support, syntax
 
-FAMILY_MODULES = (syntax, keys, schema_values, data, model, support)
-"""The modules whose import fills the registry."""
+__all__ = ["data", "keys", "model", "schema_values", "support", "syntax"]
