@@ -151,6 +151,9 @@ def _relocations(subject: Subject, stray: StrayKey, path: str, key: Key) -> list
 
 
 def _deletion(subject: Subject, stray: StrayKey) -> list[Fix]:
+    meant = set(_meant(stray))
+    if any(absent.path in meant for absent in subject.binding.absent):  # deleting it would only uncover that
+        return []
     return list(removal(subject.document, stray))
 
 
