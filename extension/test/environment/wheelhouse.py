@@ -27,7 +27,9 @@ def closure(name: str, seen: dict[str, Distribution]) -> None:
 
 def pack(dist: Distribution, target: Path) -> None:
     """Write one wheel."""
-    tag = next(line[5:] for line in (dist.read_text("WHEEL") or "").splitlines() if line.startswith("Tag: "))
+    tags = [line[5:].split("-") for line in (dist.read_text("WHEEL") or "").splitlines() if line.startswith("Tag: ")]
+    # A wheel of several tags names them part by part: `py2.py3-none-any`.
+    tag = "-".join(".".join(dict.fromkeys(part)) for part in zip(*tags, strict=True))
     name = dist.metadata["Name"].replace("-", "_")
     with zipfile.ZipFile(target / f"{name}-{dist.version}-{tag}.whl", "w") as wheel:
         for file in dist.files or []:
