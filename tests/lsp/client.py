@@ -76,6 +76,13 @@ class Client:
             if "method" not in message and message.get("id") == id_:
                 return message
 
+    def asked(self, method: str) -> dict[str, Any]:
+        """Wait for a request that the server sends."""
+        while True:
+            message = self._next()
+            if message.get("method") == method and "id" in message:
+                return message
+
     def ask(self, method: str, uri: str, line: int | None = None, character: int = 0, **params: Any) -> Any:
         """Send a request about a document, at a position when a line is given, and return its result."""
         position = {} if line is None else {"position": {"line": line, "character": character}}
