@@ -1,4 +1,4 @@
-/** Wiring: makes the parts, introduces them to each other, and starts the server. */
+/** Wiring: makes the parts and introduces them to each other. */
 import * as vscode from "vscode";
 
 import { ChatModels } from "./chat/models";
@@ -30,13 +30,15 @@ export function activate(context: vscode.ExtensionContext): void {
   const panels = new RunPanels(server, context.extensionUri);
   const models = new ChatModels(server, store, context.workspaceState);
   const provider = registerProvider(server, models);
+  const view = vscode.window.createTreeView("peft.runs", { treeDataProvider: tree });
   const running = server;
 
   context.subscriptions.push(
     log,
     store,
     tree,
-    vscode.window.registerTreeDataProvider("peft.runs", tree),
+    view,
+    view.onDidChangeVisibility(({ visible }) => visible && running.start()),
     panels.register(),
     models.register(),
     registerParticipant(running, models, context.extensionUri),
@@ -48,10 +50,22 @@ export function activate(context: vscode.ExtensionContext): void {
     announceEnds(store, context.globalState),
     running.onDidChangeState(({ kind }) => vscode.commands.executeCommand("setContext", "peft.server", kind)),
     vscode.workspace.onDidChangeConfiguration((event) => {
-      if (affectsServer(event)) void running.restart();
+      if (affectsServer(event) && running.state.kind !== "stopped") void running.restart();
     }),
+    // What the workspace's settings say counts from now on.
+    vscode.workspace.onDidGrantWorkspaceTrust(() => running.state.kind !== "stopped" && running.restart()),
   );
-  void running.restart();
+  startWhenWanted(context, running, view.visible);
+}
+
+/**
+ * The extension is woken by every chat that looks for models, so being awake is no reason to start a daemon, let alone to make
+ * an environment for one. A file of ours or our view is.
+ */
+function startWhenWanted(context: vscode.ExtensionContext, server: Server, viewIsVisible: boolean): void {
+  const isOurs = ({ languageId }: vscode.TextDocument) => languageId === "peft-yaml";
+  if (viewIsVisible || vscode.workspace.textDocuments.some(isOurs)) void server.start();
+  context.subscriptions.push(vscode.workspace.onDidOpenTextDocument((document) => isOurs(document) && server.start()));
 }
 
 export async function deactivate(): Promise<void> {

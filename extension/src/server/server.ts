@@ -58,6 +58,11 @@ export class Server implements vscode.Disposable {
     return this.emitters[method].event;
   }
 
+  /** Starts the daemon unless somebody has already. */
+  async start(): Promise<void> {
+    if (this.current.kind === "stopped") await this.restart();
+  }
+
   /** Starts the daemon, or replaces the one that runs. Failures are told through the state. */
   restart(): Promise<void> {
     this.crashes.forget();
@@ -65,7 +70,11 @@ export class Server implements vscode.Disposable {
     return this.queue.request();
   }
 
-  /** @throws Problem when there is no daemon to ask. */
+  /**
+   * Asks the daemon, starting it first if nobody has.
+   *
+   * @throws Problem when there is no daemon to ask.
+   */
   async request<M extends keyof Requests>(
     method: M,
     params: Requests[M]["params"],
@@ -91,11 +100,9 @@ export class Server implements vscode.Disposable {
   }
 
   private async whenRunning(): Promise<Connection> {
+    void this.start();
     while (!this.connection) {
-      const { current } = this;
-      if (current.kind === "failed") throw current.problem;
-      if (current.kind === "stopped")
-        throw new Problem("The language server is not running.", "Run 'PEFT: Restart Server'.");
+      if (this.current.kind === "failed") throw this.current.problem;
       await new Promise<void>((resolve) => {
         const subscription = this.onDidChangeState(() => {
           subscription.dispose();

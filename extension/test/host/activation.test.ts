@@ -12,6 +12,10 @@ describe("the extension", () => {
     assert.equal(extension().isActive, false);
   });
 
+  it("is woken by a chat that looks for models, but starts nothing for it", async () => {
+    assert.deepEqual(await vscode.lm.selectChatModels({ vendor: "peft-workbench" }), []);
+  });
+
   it("wakes for a .peft.yaml, which is of its own language", async () => {
     const document = await show("good.peft.yaml");
     assert.equal(document.languageId, "peft-yaml");

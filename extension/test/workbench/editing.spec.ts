@@ -16,7 +16,7 @@ test("a misspelt key is underlined, and its quick fix mends it", async ({ workbe
   await workbench.page.keyboard.press("Control+Period");
   const fix = workbench.page.locator(".action-widget .monaco-list-row", { hasText: "learning_rate" }).first();
   await fix.waitFor();
-  await illustrate(workbench.page, "quick-fix");
+  await illustrate(workbench.page, "squiggle");
   await fix.click();
   await expect(workbench.squiggles("error")).toHaveCount(0);
   expect(await workbench.visibleText()).toContain("  learning_rate: 3.0e-3");

@@ -5,7 +5,7 @@ import os from "node:os";
 import path from "node:path";
 
 import { type EditorOptions, expect, until } from "./harness";
-import { altered, createProject, daemons, FILE, illustrate, PYTHON, test as product, VSIX } from "./product";
+import { altered, createProject, daemons, FILE, PYTHON, test as product, VSIX } from "./product";
 
 const MINUTES = 60_000;
 
@@ -29,7 +29,6 @@ test("the environment is made with progress, and made anew when it is damaged", 
   await workbench.open(createProject(editor, "fresh", altered(["learning_rate", "learnin_rate"])));
   await workbench.openFile(FILE);
   await expect(workbench.notification("PEFT: setting up")).toBeVisible();
-  await illustrate(page, "setting-up");
   await expect(workbench.squiggles("error")).toHaveCount(1, { timeout: 5 * MINUTES });
   await expect(workbench.notification("PEFT: setting up")).toHaveCount(0);
 
@@ -50,5 +49,4 @@ test("the environment is made with progress, and made anew when it is damaged", 
 
   await page.locator(".editor-actions .codicon-play").click();
   await expect(page.locator(".monaco-dialog-box", { hasText: "Training needs more packages" })).toBeVisible();
-  await illustrate(page, "training-packages");
 });

@@ -55,7 +55,7 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   const first = Number(await loss.textContent());
   await stepAfter(panel, 6);
   await expect(workbench.statusBarItem(/quick \d+\/10 {2}loss/)).toBeVisible();
-  await illustrate(page, "run");
+  await illustrate(page, "run-panel");
 
   await expect(panel.locator(".state")).toHaveText("completed", { timeout: RUN_MS });
   expect(Number(await loss.textContent())).toBeLessThan(first);
