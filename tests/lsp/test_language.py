@@ -14,7 +14,7 @@ def labels(client: Client, marked: str) -> list[str]:
 def items(client: Client, marked: str) -> list[dict]:
     """Return the completion items at the mark, in the order in which an editor shows them."""
     before = marked[: marked.index("|")]
-    uri = client.open("file:///completion.peft.yaml", marked.replace("|", "", 1))
+    uri = client.open("untitled:completion.peft.yaml", marked.replace("|", "", 1))
     found = client.ask("textDocument/completion", uri, before.count("\n"), len(before) - (before.rfind("\n") + 1))
     client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
     return sorted(found, key=lambda item: item["sortText"])
@@ -85,7 +85,7 @@ def test_A11_any_offered_key_keeps_the_file_readable(client: Client) -> None:
             edit = item["textEdit"]
             assert "$" not in edit["newText"], "this editor knows no snippets"
             inserted = marked.replace("|", edit["newText"])
-            uri = client.open("file:///inserted.peft.yaml", inserted)
+            uri = client.open("untitled:inserted.peft.yaml", inserted)
             found = [diagnostic["code"] for diagnostic in client.published(uri, 1)]
             client.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
             client.published(uri)
@@ -93,7 +93,7 @@ def test_A11_any_offered_key_keeps_the_file_readable(client: Client) -> None:
 
 
 def test_A12_hover_says_meaning_type_range_default_and_effective_value_with_its_origin(shared: Client) -> None:
-    uri = shared.open("file:///hover.peft.yaml", f"profile: chatbot\n{GOOD}method:\n  r: 64\n  alpha:\n")
+    uri = shared.open("untitled:hover.peft.yaml", f"profile: chatbot\n{GOOD}method:\n  r: 64\n  alpha:\n")
     on_key = shared.ask("textDocument/hover", uri, 7, 2)
     text = on_key["contents"]["value"]
     for part in (
@@ -113,7 +113,7 @@ def test_A12_hover_says_meaning_type_range_default_and_effective_value_with_its_
 
 
 def test_a_fix_is_offered_where_its_finding_is_and_repairs_it(shared: Client) -> None:
-    uri = shared.open("file:///fix.peft.yaml", BAD)
+    uri = shared.open("untitled:fix.peft.yaml", BAD)
     (diagnostic, _) = shared.published(uri)
     cursor = {"line": 6, "character": 5}
     actions = shared.ask(
@@ -136,7 +136,7 @@ def test_a_fix_is_offered_where_its_finding_is_and_repairs_it(shared: Client) ->
 
 
 def test_the_outline_has_every_key(shared: Client) -> None:
-    uri = shared.open("file:///outline.peft.yaml", GOOD)
+    uri = shared.open("untitled:outline.peft.yaml", GOOD)
     outline = shared.ask("textDocument/documentSymbol", uri)
     assert [symbol["name"] for symbol in outline] == ["version", "model", "datasets"]
     (entry,) = outline[2]["children"]
@@ -144,7 +144,7 @@ def test_the_outline_has_every_key(shared: Client) -> None:
 
 
 def test_sections_list_entries_and_comment_blocks_fold(shared: Client) -> None:
-    uri = shared.open("file:///fold.peft.yaml", "# a\n# b\n" + GOOD + "    format: auto\n")
+    uri = shared.open("untitled:fold.peft.yaml", "# a\n# b\n" + GOOD + "    format: auto\n")
     ranges = shared.ask("textDocument/foldingRange", uri)
     found = [(folding["startLine"], folding["endLine"], folding.get("kind")) for folding in ranges]
     assert found == [(0, 1, "comment"), (3, 4, None), (5, 7, None), (6, 7, None)]

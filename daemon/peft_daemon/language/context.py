@@ -12,7 +12,8 @@ from peft_engine.config.document import Document
 DATA_SUFFIXES = (".csv", ".json", ".jsonl", ".txt", ".parquet")
 MODEL_SUFFIXES = (".gguf", ".safetensors")
 
-FileState = Literal["present", "folder", "empty", "missing", "unreadable"]
+FileState = Literal["present", "folder", "empty", "missing", "unreadable", "other-kind", "elsewhere"]
+"""`other-kind` is a file that is no data file; `elsewhere` is a name that no file here has, so it means the hub."""
 
 _MAX_SIBLINGS = 200
 """Names looked at in a folder when a file is missing, to find one that was meant."""
@@ -58,7 +59,7 @@ def gather(document: Document, path: Path | None) -> CheckContext:
         return NOTHING_KNOWN
     folder = path.absolute().parent
     facts: dict[str, FileFact] = {}
-    for written, suffixes in _local_paths(document.to_plain()):
+    for written, suffixes in _named_paths(document.to_plain()):
         if written not in facts and len(facts) < _MAX_PATHS:
             facts[written] = _look(folder, written, suffixes)
     return CheckContext(folder, facts, data_files(folder))
@@ -74,7 +75,7 @@ def is_local_path(written: str, suffixes: tuple[str, ...]) -> bool:
     return written.startswith((".", "/", "~")) or "\\" in written or written.lower().endswith(suffixes)
 
 
-def _local_paths(values: Any) -> list[tuple[str, tuple[str, ...]]]:
+def _named_paths(values: Any) -> list[tuple[str, tuple[str, ...]]]:
     found: list[tuple[str, tuple[str, ...]]] = []
     if not isinstance(values, dict):
         return found
@@ -84,7 +85,7 @@ def _local_paths(values: Any) -> list[tuple[str, tuple[str, ...]]]:
         found.append((base, MODEL_SUFFIXES))
     for dataset in datasets if isinstance(datasets, list) else []:
         path = dataset.get("path") if isinstance(dataset, dict) else None
-        if isinstance(path, str) and is_local_path(path, DATA_SUFFIXES):
+        if isinstance(path, str) and path:
             found.append((path, DATA_SUFFIXES))
     return found
 
@@ -95,7 +96,10 @@ def _look(folder: Path, written: str, suffixes: tuple[str, ...]) -> FileFact:
         if place.is_dir():
             return FileFact("folder")
         if place.is_file():
-            return FileFact("empty" if place.stat().st_size == 0 else "present")
+            kind: FileState = "present" if place.suffix.lower() in suffixes else "other-kind"
+            return FileFact("empty" if place.stat().st_size == 0 else kind)
+        if not is_local_path(written, suffixes):
+            return FileFact("elsewhere")
         return FileFact("missing", _alternatives(folder, place, suffixes))
     except (OSError, ValueError, RuntimeError):
         return FileFact("unreadable")

@@ -8,7 +8,9 @@ import pytest
 from peft_daemon.cli import check, explain
 from peft_daemon.cli.output import FAILURE, OK, USAGE
 
-GOOD = "version: 1\nprofile: summarization\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\ntraining: {seed: 7}\n"
+GOOD = (
+    "version: 1\nprofile: summarization\nmodel:\n  base: org/m\ndatasets:\n  - path: train.jsonl\ntraining: {seed: 7}\n"
+)
 BAD = GOOD + "method: # 😀\n  r: 0 # 😀\nname: 'é😀 x'\n"
 
 
@@ -16,6 +18,8 @@ BAD = GOOD + "method: # 😀\n  r: 0 # 😀\nname: 'é😀 x'\n"
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
+    for data in ("train.jsonl", "sub/train.jsonl"):
+        (tmp_path / data).write_text("{}\n")
     (tmp_path / "node_modules").mkdir()
     for name, text in {
         "good.peft.yaml": GOOD,

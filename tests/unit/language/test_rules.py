@@ -1,9 +1,12 @@
 """Each rule: a text, the codes that must be found, and the exact characters, with the caret marking them."""
 
+import json
+from pathlib import Path
+
 import pytest
 
 from peft_daemon.language.check import check_document, check_text
-from peft_daemon.language.context import CheckContext, FileFact
+from peft_daemon.language.context import CheckContext, FileFact, gather
 from peft_daemon.language.rules.registry import FAMILIES, rules
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
@@ -123,7 +126,15 @@ def test_missing_keys_are_not_claimed_while_part_of_the_text_cannot_be_read() ->
 
 
 @pytest.mark.parametrize(
-    ("state", "code"), [("missing", "PW601"), ("folder", "PW602"), ("empty", "PW602"), ("unreadable", "PW602")]
+    ("state", "code"),
+    [
+        ("missing", "PW601"),
+        ("folder", "PW602"),
+        ("empty", "PW602"),
+        ("unreadable", "PW602"),
+        ("other-kind", "PW602"),
+        ("elsewhere", "PW903"),
+    ],
 )
 def test_a_dataset_that_is_not_there_is_named(state, code: str) -> None:
     text = f"version: 1\n{MODEL}datasets:\n  - path: data/trian.jsonl\n"
@@ -143,6 +154,7 @@ def test_every_rule_is_described_and_finds_its_own_example() -> None:
     contexts = {
         "PW601": CheckContext(files={"data/absent.jsonl": FileFact("missing")}),
         "PW602": CheckContext(files={"data/absent.jsonl": FileFact("empty")}),
+        "PW903": CheckContext(files={"org/data": FileFact("elsewhere")}),
         "PW701": CheckContext(files={"./models/absent": FileFact("missing")}),
     }
     for rule in rules():
@@ -160,3 +172,20 @@ def test_no_message_is_more_than_one_plain_sentence() -> None:
         for finding in check_text(marked.replace("«", "").replace("»", "")):
             assert finding.message[-1] in ".?"
             assert len(finding.message) < 200
+
+
+def test_what_a_config_names_is_looked_up_beside_it(tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "full.jsonl").write_text("{}\n")
+    (tmp_path / "empty.csv").touch()
+    (tmp_path / "notes.md").write_text("x")
+    names = ["full.jsonl", "empty.csv", "notes.md", "data", "data/absent.jsonl", "org/d", "~/nowhere.txt", "a\0b.txt"]
+    listed = "".join(f"  - path: {json.dumps(name)}\n" for name in names)
+    document = parse(SourceText(f"version: 1\nmodel: {{base: ./data}}\ndatasets:\n{listed}"))
+    context = gather(document, tmp_path / "x.peft.yaml")
+    assert [context.files[name].state for name in names] == [
+        "present", "empty", "other-kind", "folder", "missing", "elsewhere", "missing", "missing",
+    ]  # fmt: skip
+    assert context.files["./data"].state == "folder"
+    assert context.data_files == ("empty.csv", "full.jsonl")
+    assert gather(document, None).files == {}

@@ -23,7 +23,7 @@ _EXAMPLE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: data/absent.j
 )
 def missing_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find paths of datasets where no file stands."""
-    for bound, written_path, fact in _datasets(subject):
+    for bound, written_path, fact in datasets(subject):
         if fact.state == "missing":
             message = f"There is no file `{shorten(written_path, 80)}` beside this config."
             range_, related = value_place(subject.document, bound.entry.value, bound.via)
@@ -39,9 +39,14 @@ def missing_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
     example=_EXAMPLE,
 )
 def unusable_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find paths of datasets that lead to a folder, to an empty file, or to a file that cannot be opened."""
-    said = {"folder": "is a folder, not a file", "empty": "is empty", "unreadable": "cannot be opened"}
-    for bound, written_path, fact in _datasets(subject):
+    """Find paths of datasets that lead to a folder, or to a file that is empty, of another kind or closed to us."""
+    said = {
+        "folder": "is a folder, not a file",
+        "empty": "is empty",
+        "unreadable": "cannot be opened",
+        "other-kind": "is not a csv, json, jsonl, txt or parquet file",
+    }
+    for bound, written_path, fact in datasets(subject):
         if fact.state in said:
             range_, related = value_place(subject.document, bound.entry.value, bound.via)
             yield this.at(f"`{shorten(written_path, 80)}` {said[fact.state]}.", range_, related=related)
@@ -58,7 +63,8 @@ def alternatives(subject: Subject, bound: BoundKey, path: str, fact: FileFact) -
     return [replace(f"Change to `{meant}`", subject.document.range(value), written(meant))]
 
 
-def _datasets(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
+def datasets(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
+    """Yield each dataset's path, as a key and as text, with what is known of it."""
     for bound in subject.binding.values():
         value = target(bound.entry.value)
         if bound.path[0] == "datasets" and bound.key.name == "path" and isinstance(value, Scalar):

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 
+from peft_daemon.language.rules.data import datasets
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
-from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
+from peft_daemon.language.rules.values import shorten
+from peft_engine.capabilities import HUB_DATASETS, TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.config.document import Path
 from peft_engine.config.nodes import Alias, Scalar, target
 from peft_schemas.findings import Finding
@@ -36,6 +38,25 @@ def untrainable_method(subject: Subject, this: Rule) -> Iterator[Finding]:
 def untrainable_quantization(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find quantizations that the training worker does not have yet."""
     return _unsupported(subject, this, ("model", "quantization"), "quantization", TRAINABLE_QUANTIZATIONS)
+
+
+@rule(
+    "PW903",
+    "warning",
+    "support",
+    "This version reads datasets from files only, not from the hub.",
+    advice="Download the dataset, save it as a csv, json, jsonl, txt or parquet file, and name that file.",
+    example=_BASE,
+)
+def hub_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find datasets that are named by an id on the hub."""
+    if HUB_DATASETS:
+        return
+    for bound, written_path, fact in datasets(subject):
+        if fact.state == "elsewhere":
+            message = f"This version reads datasets from files only, and `{shorten(written_path)}` is no file here."
+            range_, related = value_place(subject.document, bound.entry.value, bound.via)
+            yield this.at(message, range_, related=related)
 
 
 def _unsupported(subject: Subject, this: Rule, path: Path, noun: str, supported: Sequence[str]) -> Iterator[Finding]:
