@@ -37,8 +37,12 @@ export class ChatModels {
 
   async current(): Promise<ChatModel> {
     const models = await this.list();
-    const wanted = [this.memory.get<string>(CHOSEN), this.store.newestWithAdapter?.chat_model];
-    const found = wanted.flatMap((id) => models.find((model) => model.id === id) ?? []).at(0) ?? newest(models);
+    const byId = (id: string | null | undefined) => models.find((model) => model.id === id);
+    const found =
+      byId(this.memory.get(CHOSEN)) ??
+      byId(this.store.newestWithAdapter?.chat_model) ??
+      models.find((model) => model.run_id !== null) ??
+      models[0];
     if (found) return found;
     throw new Problem("There is no model to chat with yet.", "Run a `.peft.yaml` file, and its adapter will be here.");
   }
@@ -71,9 +75,4 @@ export class ChatModels {
     if (picked) await this.choose(picked.id);
     return picked !== undefined;
   }
-}
-
-/** Bases come first in the list, so an adapter is at its end. */
-function newest(models: ChatModel[]): ChatModel | undefined {
-  return models.find((model) => model.run_id !== null) ?? models[0];
 }

@@ -2,7 +2,14 @@
 import { type ChildProcess, spawn } from "node:child_process";
 
 import * as vscode from "vscode";
-import { CloseAction, ErrorAction, LanguageClient, type LanguageClientOptions } from "vscode-languageclient/node";
+import {
+  CloseAction,
+  ErrorAction,
+  ErrorCodes,
+  LanguageClient,
+  type LanguageClientOptions,
+  ResponseError,
+} from "vscode-languageclient/node";
 
 import { Problem } from "../problem";
 import { type InitializationOptions, type Notifications, PROTOCOL_VERSION, type Requests } from "../protocol/types";
@@ -24,6 +31,11 @@ export type NotificationHandlers = {
 
 /** Enough for the answer to `shutdown`; a server that hangs is then ended by force. */
 const STOP_MS = 2_000;
+
+const CONNECTION_LOST: ReadonlySet<number> = new Set([
+  ErrorCodes.PendingResponseRejected,
+  ErrorCodes.ConnectionInactive,
+]);
 
 /** Reports to the log only: what a person is told, and when, is decided by the server's owner. */
 class QuietClient extends LanguageClient {
@@ -82,13 +94,19 @@ export class Connection {
     return this.closing;
   }
 
-  request<M extends keyof Requests>(
+  /** @throws Problem when the daemon ends before it has answered. */
+  async request<M extends keyof Requests>(
     method: M,
     params: Requests[M]["params"],
     token?: vscode.CancellationToken,
   ): Promise<Requests[M]["result"]> {
-    // An undefined token would be sent as a second parameter.
-    return token ? this.client.sendRequest(method, params, token) : this.client.sendRequest(method, params);
+    try {
+      // An undefined token would be sent as a second parameter.
+      return await (token ? this.client.sendRequest(method, params, token) : this.client.sendRequest(method, params));
+    } catch (error) {
+      if (!(error instanceof ResponseError) || !CONNECTION_LOST.has(error.code)) throw error;
+      throw new Problem("The language server ended before it had answered.", "It is being restarted; try again.");
+    }
   }
 
   async close(): Promise<void> {

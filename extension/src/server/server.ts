@@ -81,14 +81,7 @@ export class Server implements vscode.Disposable {
     token?: vscode.CancellationToken,
   ): Promise<Requests[M]["result"]> {
     const connection = await this.whenRunning();
-    try {
-      return await connection.request(method, params, token);
-    } catch (error) {
-      if (this.connection === connection) throw error;
-      throw new Problem("The language server ended before it had answered.", "It is being restarted; try again.", {
-        cause: error,
-      });
-    }
+    return connection.request(method, params, token);
   }
 
   async dispose(): Promise<void> {
