@@ -3,6 +3,7 @@
 import signal
 import sys
 import time
+from collections.abc import Callable
 from types import FrameType
 from typing import Annotated, NoReturn
 
@@ -61,18 +62,21 @@ def command(
             f"Use {running.url}, or stop it with `peftw serve --stop` and start it on port {port}.",
         )
     foreground = not detach and running is None
-    record = ensure_running(
-        python=python,
-        port=port,
-        idle_minutes=0 if foreground and idle_minutes is None else idle_minutes,
-        parent=ProcessIdentity.current() if foreground else None,
-        progress=lambda sentence: err.print(sentence, style="dim", markup=False),
-    )
-    _announce(record, json=json)
+
+    def start() -> ServeRecord:
+        return ensure_running(
+            python=python,
+            port=port,
+            idle_minutes=0 if foreground and idle_minutes is None else idle_minutes,
+            parent=ProcessIdentity.current() if foreground else None,
+            progress=lambda sentence: err.print(sentence, style="dim", markup=False),
+        )
+
+    if foreground:
+        _stay(start, json=json)
+    _announce(start(), json=json)
     if running is not None:
         err.print("It was running already; stop it with `peftw serve --stop`.", style="dim", markup=False)
-    if foreground:
-        _wait(record)
 
 
 def _announce(record: ServeRecord, *, json: bool) -> None:
@@ -83,11 +87,13 @@ def _announce(record: ServeRecord, *, json: bool) -> None:
     out.print(f"API key     {record.token}", markup=False)
 
 
-def _wait(record: ServeRecord) -> NoReturn:
-    """Stay until the process ends or we are told to; it never survives us."""
+def _stay(start: Callable[[], ServeRecord], *, json: bool) -> NoReturn:
+    """Serve until the process ends or we are told to; it never survives us."""
     signal.signal(signal.SIGTERM, _interrupt)
-    err.print("Press Ctrl-C to stop.", style="dim", markup=False)
     try:
+        record = start()
+        _announce(record, json=json)
+        err.print("Press Ctrl-C to stop.", style="dim", markup=False)
         while record.identity.alive():
             time.sleep(_INTERVAL)
         err.print("The inference process has ended.", style="dim", markup=False)

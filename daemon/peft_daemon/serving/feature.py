@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from contextlib import aclosing
 
 from peft_daemon.rpc import bind, notify
 from peft_daemon.server import WorkbenchServer
@@ -87,19 +88,21 @@ async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatPara
         watch.tell(ServeStatus(state="starting"))
     try:
         answer: Answered | None = None
-        async for event in stream_chat(
+        stream = stream_chat(
             params.model,
             params.messages,
             max_tokens=params.max_tokens,
             temperature=params.temperature,
             seed=params.seed,
             python=server.python,
-        ):
-            if isinstance(event, Delta):
-                text += event.text
-                notify(server, "peft/chat/delta", ChatDeltaParams(request_id=params.request_id, text=event.text))
-            else:
-                answer = event
+        )
+        async with aclosing(stream):
+            async for event in stream:
+                if isinstance(event, Delta):
+                    text += event.text
+                    notify(server, "peft/chat/delta", ChatDeltaParams(request_id=params.request_id, text=event.text))
+                else:
+                    answer = event
         await watch.look()
     except asyncio.CancelledError:
         # The editor asked for it, so it is an answer: what was said until then.

@@ -115,6 +115,9 @@ class InferenceProcess:
         if parent is not None and not parent.alive():
             _log.info("the process that started this one has ended")
             self._leave()
+        if not self._scheduler.computing:
+            _log.error("the computing thread has died")
+            self._leave()
         busy = self._scheduler.active or self._scheduler.waiting
         if busy:
             self._last_request = time.monotonic()

@@ -147,6 +147,11 @@ class Scheduler:
         return job
 
     @property
+    def computing(self) -> bool:
+        """Whether the thread lives, without which no request is ever answered."""
+        return self._thread.is_alive()
+
+    @property
     def loaded(self) -> tuple[str, ...]:
         """The ids of the bases in memory."""
         return self._residency.loaded

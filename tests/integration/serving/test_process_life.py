@@ -27,6 +27,9 @@ from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import ChatMessage
 
 Starter = Callable[[], ServeRecord]
+ENDLESS = [ChatMessage(role="user", content="What is the capital of France?")]
+"""The base's most likely answer goes round in circles."""
+
 HELLO = [ChatMessage(role="user", content="Hello!")]
 
 
@@ -102,7 +105,7 @@ async def test_after_kill_9_the_next_request_starts_it_again(own_process: Starte
 async def test_a_crash_in_the_middle_of_an_answer_is_one_sentence(own_process: Starter) -> None:
     record = own_process()
     with pytest.raises(WorkbenchError, match="ended in the middle") as error:
-        async for _ in stream_chat(BASE, HELLO, max_tokens=4000, temperature=1):
+        async for _ in stream_chat(BASE, ENDLESS):
             os.kill(record.pid, signal.SIGKILL)
     assert error.value.code == "serve-failed"
     assert await say_hello()
@@ -111,7 +114,7 @@ async def test_a_crash_in_the_middle_of_an_answer_is_one_sentence(own_process: S
 @pytest.mark.model
 async def test_closing_a_stream_stops_its_computation(own_process: Starter) -> None:
     record = own_process()
-    stream = stream_chat(BASE, HELLO, max_tokens=8000, temperature=1.5, seed=1)
+    stream = stream_chat(BASE, ENDLESS)
     await anext(stream)
     await stream.aclose()
 
@@ -159,7 +162,7 @@ def test_shutdown_makes_it_leave(own_process: Starter) -> None:
 async def test_told_to_stop_it_ends_an_answer_with_a_sentence(own_process: Starter) -> None:
     own_process()
     with pytest.raises(WorkbenchError) as error:
-        async for _ in stream_chat(BASE, HELLO, max_tokens=8000, temperature=1.5):
+        async for _ in stream_chat(BASE, ENDLESS):
             endpoint.stop()
     assert error.value.code == "serve-failed"
 

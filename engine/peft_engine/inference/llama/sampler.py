@@ -32,5 +32,6 @@ class Sampler:
         links = [lib.llama_sampler_init_temp(sampling.temperature)]
         if sampling.top_p < 1:
             links.append(lib.llama_sampler_init_top_p(sampling.top_p, 1))
-        links.append(lib.llama_sampler_init_dist(sampling.seed))
+        # The largest seed means a random one to llama.cpp.
+        links.append(lib.llama_sampler_init_dist(sampling.seed % lib.LLAMA_DEFAULT_SEED))
         return links
