@@ -146,6 +146,10 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
 
 def _arguments(config: RunConfig, device: torch.device, folder: Path, *, evaluates: bool) -> TrainingArguments:
     training = config.training
+    recomputing: dict[str, Any] = {}
+    if training.gradient_checkpointing:
+        # The reentrant kind wants an input that requires a gradient, which a frozen embedding does not give.
+        recomputing = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.num_epochs,
@@ -158,8 +162,7 @@ def _arguments(config: RunConfig, device: torch.device, folder: Path, *, evaluat
         warmup_steps=training.warmup_steps,
         weight_decay=training.weight_decay,
         max_grad_norm=training.max_grad_norm,
-        gradient_checkpointing=training.gradient_checkpointing,
-        gradient_checkpointing_kwargs={"use_reentrant": False},
+        **recomputing,
         optim="adamw_torch",
         seed=training.seed,
         data_seed=training.seed,

@@ -6,6 +6,7 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
+from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.datasets import load_dataset
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.materialise import Cancelled, materialise
@@ -15,8 +16,6 @@ from peft_engine.training.journal import Journal
 from peft_engine.training.request import Request, read_request
 from peft_engine.training.stop import StopRequest, StopRequested
 from peft_schemas.errors import WorkbenchError
-
-_TRAINED_METHODS = ("lora", "full")
 
 
 def work(path: Path) -> int:
@@ -82,15 +81,15 @@ def _base(request: Request, journal: Journal, stop: StopRequest) -> ResolvedBase
 
 def _refuse_unsupported(request: Request) -> None:
     config = request.config
-    if config.method.type not in _TRAINED_METHODS:
+    if config.method.type not in TRAINABLE_METHODS:
         raise WorkbenchError(
             "not-supported",
             f"The method {config.method.type} cannot be trained yet.",
-            f"Use one of: {', '.join(_TRAINED_METHODS)}.",
+            f"Use one of: {', '.join(TRAINABLE_METHODS)}.",
         )
-    if config.model.quantization != "none":
+    if config.model.quantization not in TRAINABLE_QUANTIZATIONS:
         raise WorkbenchError(
             "not-supported",
             f"A base held as {config.model.quantization} cannot be trained yet.",
-            "Set `model.quantization: none`.",
+            f"Set `model.quantization` to one of: {', '.join(TRAINABLE_QUANTIZATIONS)}.",
         )

@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import signal
+import subprocess
 
 import pytest
 from tests.integration.training.workshop import events, finished, of, start, wait_until
@@ -118,8 +119,6 @@ def failed_on_full_disk(run, limits):
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
 def test_a_disk_that_is_really_full_is_told(workshop, home):
     """On a file system of four megabytes, filled to the last byte once the run has its first checkpoint."""
-    import subprocess
-
     (home / "runs").mkdir()
     mounted = subprocess.run(
         ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(home / "runs")], capture_output=True, check=False
@@ -130,10 +129,9 @@ def test_a_disk_that_is_really_full_is_told(workshop, home):
         run = workshop.make(training=LONG, checkpoint={"every_steps": 50, "keep": 2})
         worker = start(run)
         wait_until(lambda: of(run, "checkpoint"), worker)
-        with (home / "runs/ballast").open("wb") as ballast, pytest.raises(OSError, match="No space"):
+        with (home / "runs/ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space"):
             while True:
                 ballast.write(bytes(4096))
-                ballast.flush()
         assert worker.wait(120) == 1
         end = EventTail(run.events).read()[-1]
         assert (end.type, end.error.code) == ("failed", "disk-full")
