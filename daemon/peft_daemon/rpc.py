@@ -13,7 +13,7 @@ from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS
 
 if TYPE_CHECKING:
-    from peft_daemon.server import WorkbenchServer
+    from peft_daemon.workbench import WorkbenchServer
 
 Params = TypeVar("Params", bound=Word)
 Result = TypeVar("Result", bound=Word)

@@ -21,7 +21,7 @@ from peft_schemas import PROTOCOL_VERSION, __version__
 from peft_schemas.protocol import ServerVersion
 
 if TYPE_CHECKING:
-    from peft_daemon.server import WorkbenchServer
+    from peft_daemon.workbench import WorkbenchServer
 
 _log = logging.getLogger(__name__)
 

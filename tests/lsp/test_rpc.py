@@ -7,7 +7,8 @@ from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInva
 from tests.lsp.client import Client
 
 from peft_daemon.rpc import bind, notify
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.server import create_server
+from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS, Empty, RunIdParams, RunListResult, RunResult
 
@@ -16,7 +17,7 @@ METHOD = "peft/run/show"
 
 @pytest.fixture
 def server() -> WorkbenchServer:
-    return WorkbenchServer()
+    return create_server()
 
 
 async def call(server: WorkbenchServer, params: object) -> object:

@@ -8,7 +8,7 @@ from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.launch import ConfigRefused, launch
 from peft_daemon.runs.stop import ask_to_stop
 from peft_daemon.runs.watch import RunWatch
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_engine.hardware import detect
 from peft_engine.rundir import find_run
 from peft_schemas.errors import WorkbenchError

@@ -5,9 +5,9 @@ import logging
 from contextlib import aclosing
 
 from peft_daemon.rpc import bind, notify
-from peft_daemon.server import WorkbenchServer
 from peft_daemon.serving import endpoint
 from peft_daemon.serving.client import Answered, Delta, list_chat_models, stream_chat
+from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.protocol import (
     ChatDeltaParams,

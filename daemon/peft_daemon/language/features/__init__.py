@@ -1,7 +1,7 @@
 """What the editor can ask about a document, one module an LSP feature."""
 
 from peft_daemon.language.features import code_actions, completion, diagnostics, folding, hover, symbols
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 
 
 def register(server: WorkbenchServer) -> None:

@@ -5,7 +5,7 @@ from lsprotocol import types
 from peft_daemon.language.convert import fix_to_lsp, position_from_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.features.diagnostics import to_diagnostic
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.findings import Finding, Position
 
 

@@ -8,7 +8,7 @@ from peft_daemon.language.cursor import Cursor, locate
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.rules.values import written
 from peft_daemon.language.wording import facts, type_of
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.config.nodes import Mapping, effective_entries, target
 from peft_engine.config.resolve import run_name

@@ -10,7 +10,7 @@ from peft_daemon.language.check import check_document
 from peft_daemon.language.context import DATA_SUFFIXES, gather
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.findings import Finding
 
 SOURCE = "peftw"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from lsprotocol import types
 
 from peft_daemon.language.documents import OpenDocument
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import Mapping, Node, Sequence
 
 

@@ -10,7 +10,7 @@ from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.rules.places import dotted
 from peft_daemon.language.rules.values import written
 from peft_daemon.language.wording import facts
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import Scalar
 from peft_engine.config.resolve import explain_one
 from peft_engine.config.schema import Key

@@ -5,7 +5,7 @@ from lsprotocol import types
 from peft_daemon.language.convert import range_to_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.rules.values import shorten
-from peft_daemon.server import WorkbenchServer
+from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence
 
 
