@@ -56,6 +56,9 @@ def _save_adapter(target: Path, model: Any, base: ResolvedBase) -> None:
         # The id, not this machine's cache folder: the adapter is to be opened anywhere.
         model.peft_config["default"].base_model_name_or_path = base.base
         model.peft_config["default"].revision = base.revision
+        # The model card takes its base and its tags from here.
+        bare = model.get_base_model()
+        bare.config._name_or_path = bare.name_or_path = base.base
     # False: whether embeddings were resized would else be asked of the hub.
     model.save_pretrained(making, save_embedding_layers=False)
     _check_weights(making / "adapter_model.safetensors")
