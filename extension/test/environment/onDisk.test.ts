@@ -35,7 +35,7 @@ describe.skipIf(!existsSync(PYTHON))("a managed environment on disk (needs .venv
     Object.assign(process.env, { PIP_NO_INDEX: "1", PIP_FIND_LINKS: wheelhouse });
   }, 2 * MINUTES);
 
-  afterAll(() => rmSync(folder, { recursive: true, force: true }));
+  afterAll(() => rmSync(folder, { recursive: true, force: true }), 2 * MINUTES);
 
   it(
     "is made from the wheel, starts the daemon, and is repaired after damage",
@@ -61,7 +61,7 @@ describe.skipIf(!existsSync(PYTHON))("a managed environment on disk (needs .venv
       expect(await managed.install(false, progress)).toBe(python);
       expect(await managed.isHealthy(python)).toBe(true);
     },
-    5 * MINUTES,
+    10 * MINUTES,
   );
 
   it(
