@@ -1,8 +1,8 @@
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-import { beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { ManagedEnvironments } from "../../src/server/environment";
 import { pythonIn } from "../../src/server/installPlan";
@@ -43,6 +43,8 @@ beforeEach(() => {
   writeFileSync(path.join(payload, "constraints.txt"), "pydantic==2");
   commands = [];
 });
+
+afterEach(() => rmSync(root, { recursive: true }));
 
 describe("ManagedEnvironments", () => {
   it("finds nothing until one was made", async () => {

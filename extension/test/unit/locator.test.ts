@@ -1,8 +1,8 @@
-import { chmodSync, mkdtempSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import os from "node:os";
 import path from "node:path";
 
-import { describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it } from "vitest";
 
 import { Problem } from "../../src/problem";
 import { locateServer } from "../../src/server/locator";
@@ -12,6 +12,8 @@ const interpreter = path.join(folder, "python");
 writeFileSync(interpreter, "");
 chmodSync(interpreter, 0o755);
 writeFileSync(path.join(folder, "notes.txt"), "");
+
+afterAll(() => rmSync(folder, { recursive: true }));
 
 const made = { find: () => Promise.resolve("/managed/bin/python") };
 const nothingMade = { find: () => Promise.resolve(undefined) };
