@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.conftest import Peftw
 
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import find_run
+from tests.e2e.conftest import Peftw
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("model_home")]
 

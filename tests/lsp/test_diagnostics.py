@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.lsp.client import Client
 from tests.property.strategies import VALID
 

@@ -1,6 +1,7 @@
 """What the editor asks about a document: completion, hover, fixes, outline, folding."""
 
 import pytest
+
 from tests.lsp.client import Client
 from tests.lsp.test_diagnostics import BAD, GOOD
 

@@ -4,10 +4,10 @@ import subprocess
 import sys
 
 import pytest
-from tests.lsp.client import TIMEOUT, Client
 
 from peft_schemas import PROTOCOL_VERSION, __version__
 from peft_schemas.protocol import REQUESTS
+from tests.lsp.client import TIMEOUT, Client
 
 HEAVY = ("torch", "transformers", "llama_cpp", "datasets", "numpy", "peft", "accelerate", "pandas")
 

@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
-from tests.lsp.client import Client
 
 from peft_daemon.rpc import bind, notify
 from peft_daemon.server import create_server
 from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS, Empty, RunIdParams, RunListResult, RunResult
+from tests.lsp.client import Client
 
 METHOD = "peft/run/show"
 

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from hypothesis import strategies as st
-from tests.property.strategies import configs, to_yaml
 
 from peft_daemon.language.rules.registry import Fix
 from peft_engine.config.document import parse
@@ -12,6 +11,7 @@ from peft_engine.config.foreign import foreign_names
 from peft_engine.config.nodes import Entry, Mapping, Scalar, Sequence
 from peft_engine.config.schema import Key, language
 from peft_engine.config.text import SourceText
+from tests.property.strategies import configs, to_yaml
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,6 @@ from collections import Counter
 
 from hypothesis import example, given
 from hypothesis import strategies as st
-from tests.property.faults import Planted, apply, planted
-from tests.property.strategies import configs, examples, texts, to_yaml
 
 from peft_daemon.language.check import MAX_FINDINGS, check_file, check_text
 from peft_daemon.language.rules.values import written
@@ -15,6 +13,8 @@ from peft_engine.config.schema import walk
 from peft_engine.config.text import SourceText
 from peft_schemas.config import RunConfig
 from peft_schemas.findings import Finding
+from tests.property.faults import Planted, apply, planted
+from tests.property.strategies import configs, examples, texts, to_yaml
 
 
 def errors(findings: list[Finding]) -> Counter[tuple[str, str]]:

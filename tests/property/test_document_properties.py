@@ -7,12 +7,12 @@ import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
 from lsprotocol import types
-from tests.property.strategies import SNIPPETS, VALID, examples, texts
 
 from peft_daemon.language.documents import DocumentStore
 from peft_engine.config.document import parse
 from peft_engine.config.scalars import plain_value
 from peft_engine.config.text import SourceText
+from tests.property.strategies import SNIPPETS, VALID, examples, texts
 
 URI = "file:///x.peft.yaml"
 

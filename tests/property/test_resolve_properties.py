@@ -4,11 +4,11 @@ from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.property.strategies import configs, examples
 
 from peft_engine.config.resolve import explain_one, leaves, resolve
 from peft_engine.config.schema import key_at
 from peft_engine.profiles import load_profile, load_template
+from tests.property.strategies import configs, examples
 
 SOURCE = Path("Release notes.peft.yaml")
 

@@ -102,7 +102,6 @@ def _extra_check(extra: Extra, purpose: str, python: str, found: dict[str, str |
 
 def _models_check() -> DoctorCheck:
     from peft_engine.models import resolve_base
-
     from peft_schemas.errors import WorkbenchError
 
     present = []

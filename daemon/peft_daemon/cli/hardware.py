@@ -3,10 +3,10 @@
 from typing import Annotated
 
 import typer
-from peft_engine.hardware import detect
 from rich.table import Table
 
 from peft_daemon.cli.output import out, print_json
+from peft_engine.hardware import detect
 
 _GIB = 2**30
 

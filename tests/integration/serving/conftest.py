@@ -4,12 +4,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.integration.serving.homes import BASE, Served, complete_run
 
 from peft_daemon.serving import endpoint
 from peft_daemon.serving.launch import ensure_running
 from peft_engine.models import resolve_base
 from peft_engine.serve_record import ServeRecord
+from tests.integration.serving.homes import BASE, Served, complete_run
 
 
 @pytest.fixture(scope="session")

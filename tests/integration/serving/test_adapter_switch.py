@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pytest
-from tests.integration.serving.homes import BASE, Served, complete_run, write_adapter
 
 from peft_daemon.serving import endpoint
 from peft_daemon.serving.launch import ensure_running
@@ -15,6 +14,7 @@ from peft_engine.inference.llama.adapters import Adapters
 from peft_engine.inference.llama.context import BLOCK, Context
 from peft_engine.inference.llama.native import lib
 from peft_engine.inference.llama.weights import Weights
+from tests.integration.serving.homes import BASE, Served, complete_run, write_adapter
 
 pytestmark = pytest.mark.model
 Logits = npt.NDArray[np.float32]

@@ -7,9 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.integration.serving.homes import BASE, Served
 
 from peft_daemon.serving import endpoint
+from tests.integration.serving.homes import BASE, Served
 
 pytestmark = pytest.mark.model
 Peftw = Callable[..., "subprocess.CompletedProcess[str]"]

@@ -6,12 +6,12 @@ from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import pytest
-from tests.integration.serving.editor import Editor
-from tests.integration.serving.homes import BASE, complete_run
 
 from peft_daemon.serving import endpoint
 from peft_engine.serve_record import ServeRecord
 from peft_schemas.protocol import ChatModelsResult, ChatResult
+from tests.integration.serving.editor import Editor
+from tests.integration.serving.homes import BASE, complete_run
 
 pytestmark = pytest.mark.model
 

@@ -8,10 +8,10 @@ import time
 import httpx
 import openai
 import pytest
-from tests.integration.serving.homes import BASE, Served
 
 from peft_daemon.serving.endpoint import authorization, health
 from peft_engine.catalog import CONTEXT_LIMIT
+from tests.integration.serving.homes import BASE, Served
 
 pytestmark = pytest.mark.model
 QUESTION = "What is the capital of France?"

@@ -15,7 +15,6 @@ from pathlib import Path
 import httpx
 import psutil
 import pytest
-from tests.integration.serving.homes import BASE
 
 from peft_daemon.serving import endpoint
 from peft_daemon.serving.client import Answered, Delta, stream_chat
@@ -25,6 +24,7 @@ from peft_engine.serve_lock import serve_owner
 from peft_engine.serve_record import ServeRecord, read_serve_record
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import ChatMessage
+from tests.integration.serving.homes import BASE
 
 Starter = Callable[[], ServeRecord]
 ENDLESS = [ChatMessage(role="user", content="What is the capital of France?")]

@@ -8,13 +8,13 @@ import signal
 import subprocess
 
 import pytest
-from tests.integration.training.workshop import events, finished, of, start, wait_until
 
 from peft_engine.rundir import EventTail
 from peft_engine.rundir.checkpoints import CheckpointStore, last_verified_checkpoint
 from peft_engine.training import artifact
 from peft_engine.training.reporter import Reporter
 from peft_schemas.events import ControlFile
+from tests.integration.training.workshop import events, finished, of, start, wait_until
 
 LONG = {"max_steps": 100_000, "num_epochs": 1.0}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import torch
-from tests.integration.training.workshop import Workshop, finished, losses, of
 
 from peft_engine.rundir import RunDirectory
+from tests.integration.training.workshop import Workshop, finished, losses, of
 
 pytestmark = pytest.mark.model
 

@@ -5,6 +5,7 @@ import json
 import pytest
 import torch
 from safetensors.torch import load_file
+
 from tests.integration.training.workshop import finished, losses, of
 
 EIGHT_STEPS = {"max_steps": 8, "warmup_steps": 0, "lr_scheduler": "constant"}

@@ -8,12 +8,12 @@ import jsonschema
 import pytest
 from hypothesis import given
 from pydantic import ValidationError
-from tests.property.strategies import configs, examples
 
 from peft_daemon.language.features.hover import describe
 from peft_engine.config.foreign import foreign_names
 from peft_engine.config.schema import key_at, number_text, walk
 from peft_schemas.config import RunConfig
+from tests.property.strategies import configs, examples
 
 SCHEMA = json.loads((Path(__file__).parents[3] / "schemas/json/config.json").read_text())
 BASE = {"version": 1, "model": {"base": "org/m"}, "datasets": [{"path": "org/d"}]}

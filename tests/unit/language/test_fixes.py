@@ -1,12 +1,12 @@
 """Fixes as a user sees them: the text before and the text after."""
 
 import pytest
-from tests.property.faults import apply
 
 from peft_daemon.language.check import check_document, check_text
 from peft_daemon.language.context import CheckContext
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
+from tests.property.faults import apply
 
 BASE = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\n"
 
