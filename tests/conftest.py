@@ -20,6 +20,14 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["TOKENIZERS_PARALLELISM"] = "false"
 
 
+@pytest.fixture(autouse=True, scope="session")
+def _no_home_of_the_user(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keep what outlives one test, such as a shared server, away from the user's own runs too."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEFTW_HOME", str(tmp_path_factory.mktemp("peftw-shared-home")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def _home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """Give each test a state folder of its own, so that no test sees the user's runs or another test's."""
