@@ -91,7 +91,7 @@ class RunResult(Word):
 
 
 class RunListResult(Word):
-    """All runs, newest first."""
+    """Runs, newest first."""
 
     runs: list[RunSummary]
 
@@ -222,7 +222,7 @@ REQUESTS: tuple[Request, ...] = (
 )
 NOTIFICATIONS: tuple[Notification, ...] = (
     Notification("peft/run/events", RunEventsParams, "New events of a followed run."),
-    Notification("peft/runs/changed", RunListResult, "The list of runs changed, or a state in it."),
+    Notification("peft/runs/changed", RunListResult, "The runs that are new, or whose state or step changed."),
     Notification("peft/chat/delta", ChatDeltaParams, "A piece of an answer."),
     Notification("peft/serve/changed", ServeStatus, "The inference process changed."),
 )

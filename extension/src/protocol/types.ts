@@ -463,7 +463,7 @@ export interface RunIdParams {
   run_id: string;
 }
 /**
- * All runs, newest first.
+ * Runs, newest first.
  */
 export interface RunListResult {
   runs: RunSummary[];
@@ -574,7 +574,7 @@ export interface Requests {
 export interface Notifications {
   /** New events of a followed run. */
   "peft/run/events": RunEventsParams;
-  /** The list of runs changed, or a state in it. */
+  /** The runs that are new, or whose state or step changed. */
   "peft/runs/changed": RunListResult;
   /** A piece of an answer. */
   "peft/chat/delta": ChatDeltaParams;
