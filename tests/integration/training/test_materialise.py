@@ -19,10 +19,12 @@ def half_made(home):
 
 @pytest.mark.model
 def test_a_base_that_is_no_longer_wanted_leaves_no_process_and_no_folder(home):
+    # A server that other tests share may be a child of this process too.
+    before = set(psutil.Process().children(recursive=True))
     began = time.monotonic()
     with pytest.raises(Cancelled):
         materialise(resolve_base(BASE), cancelled=lambda: time.monotonic() - began > 2)
-    assert psutil.Process().children(recursive=True) == []
+    assert set(psutil.Process().children(recursive=True)) <= before
     assert [name for name in half_made(home) if not name.startswith(".")] == []
 
 
