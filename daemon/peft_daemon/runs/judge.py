@@ -1,17 +1,16 @@
 """The truth about a run whose worker may be gone."""
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 
-from peft_engine.files import sha256
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
+from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import ErrorReport
-from peft_schemas.events import FINAL_STATES, LAST_WORDS, CheckpointEvent, FailedEvent, MetricEvent, StateFile
+from peft_schemas.events import FINAL_STATES, LAST_WORDS, FailedEvent, MetricEvent, StateFile
 
 _START_LIMIT = 120
 """Seconds in which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
@@ -30,23 +29,6 @@ def settle(run: RunDirectory) -> StateFile:
         if state.state in FINAL_STATES:
             return state
         return _pronounce(run, state)
-
-
-def last_verified_checkpoint(run: RunDirectory) -> str | None:
-    """Return the newest checkpoint whose every file has the hash that was announced, relative to the run directory."""
-    announced = [event for event in EventTail(run.events).read() if isinstance(event, CheckpointEvent)]
-    for event in reversed(announced):
-        folder = run.path / event.path
-        try:
-            manifest = folder / "manifest.json"
-            if sha256(manifest) != event.sha256:
-                continue
-            hashes: dict[str, str] = json.loads(manifest.read_bytes())["sha256"]
-            if all(sha256(folder / name) == expected for name, expected in hashes.items()):
-                return event.path
-        except (OSError, ValueError, KeyError):
-            continue
-    return None
 
 
 def _worker_may_live(state: StateFile) -> bool:

@@ -4,11 +4,12 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from peft_daemon.runs.judge import last_verified_checkpoint, settle
+from peft_daemon.runs.judge import settle
 from peft_daemon.runs.stop import kill
 from peft_engine.files import sha256
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
+from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_schemas.events import CheckpointEvent, CompletedEvent, FailedEvent, MetricEvent
 
 MakeRun = Callable[..., RunDirectory]
