@@ -8,7 +8,7 @@ const RUN_MS = 15 * 60_000;
 const ENDLESS = altered(
   ["name: quick", "name: endless"],
   ["max_steps: 10", "max_steps: 5000"],
-  ["batch_size: 8", "batch_size: 1"],
+  ["batch_size: 4", "batch_size: 1"],
 );
 
 async function pressRun(workbench: Workbench): Promise<FrameLocator> {
