@@ -75,7 +75,7 @@ async def test_the_editor_hears_how_the_service_comes_and_goes(editor: Editor) -
 
 
 async def test_a_cancelled_request_stops_the_computation_and_keeps_what_was_said(editor: Editor) -> None:
-    params = question("1", max_tokens=8000, temperature=1.5)
+    params = question("1", max_tokens=8000, temperature=0)
     number, response = editor.request("peft/chat/complete", params)
     await editor.until(lambda: len(editor.of("peft/chat/delta")) >= 3)
     await editor.tell("$/cancelRequest", {"id": number})

@@ -16,6 +16,8 @@ from tests.integration.serving.homes import BASE, Served
 pytestmark = pytest.mark.model
 QUESTION = "What is the capital of France?"
 ASKED = [{"role": "user", "content": QUESTION}]
+# The base repeats itself over this one, greedily, until something stops it.
+ENDLESS = [{"role": "user", "content": "What is the capital of France?"}]
 
 
 def post(served: Served, body: object) -> httpx.Response:
@@ -124,7 +126,7 @@ def test_the_wire_has_role_content_finish_and_done(served: Served) -> None:
 
 
 def test_a_hang_up_stops_the_computation(served: Served) -> None:
-    body = json.dumps({"model": BASE, "messages": ASKED, "max_tokens": 5000, "temperature": 1, "stream": True})
+    body = json.dumps({"model": BASE, "messages": ENDLESS, "max_tokens": 5000, "temperature": 0, "stream": True})
     request = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
         f"Authorization: Bearer {served.record.token}\r\n\r\n{body}"
@@ -142,7 +144,7 @@ def test_a_hang_up_stops_the_computation(served: Served) -> None:
 
 
 def test_a_hang_up_without_a_stream_stops_the_computation(served: Served) -> None:
-    body = {"model": BASE, "messages": ASKED, "max_tokens": 5000, "temperature": 1}
+    body = {"model": BASE, "messages": ENDLESS, "max_tokens": 5000, "temperature": 0}
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{served.record.url}/chat/completions", json=body, headers=authorization(served.record), timeout=2)
 
