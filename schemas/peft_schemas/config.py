@@ -18,8 +18,17 @@ DType = Literal["auto", "float32", "bfloat16", "float16"]
 Quantization = Literal["none", "int8", "nf4", "fp4"]
 MethodType = Literal["lora", "qlora", "dora", "pissa", "rslora", "full"]
 DatasetFormat = Literal["auto", "messages", "sharegpt", "alpaca", "prompt-completion", "text"]
-Scheduler = Literal["linear", "cosine", "constant", "constant_with_warmup"]
+Attention = Literal["auto", "eager", "sdpa", "flash_attention_2"]
+Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Optimizer = Literal["adamw", "adamw_8bit", "paged_adamw_8bit", "adafactor", "sgd"]
+Scheduler = Literal[
+    "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt", "constant", "constant_with_warmup"
+]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+
+
+Cadence = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
+"""Every so many steps; below 1, a share of the run's steps, as Transformers has it."""
 
 
 class ModelConfig(Word):
@@ -36,6 +45,18 @@ class ModelConfig(Word):
 
     quantization: Quantization = "none"
     """How the frozen base weights are packed in memory: `none`, 8-bit `int8`, or 4-bit `nf4` and `fp4`."""
+
+    double_quantization: bool = True
+    """Pack the scales of 4-bit weights as well, which saves about 0.4 bits a weight. Without effect on other weights."""
+
+    attention: Attention = "auto"
+    """How attention is computed. `auto` takes the implementation that was measured best for the device."""
+
+    trust_remote_code: bool = False
+    """Run Python code that the model brings along. It can do anything that you can; leave it off for what you have not read."""
+
+    chat_template: Annotated[str, Field(min_length=1, examples=["templates/chat.jinja"])] | None = None
+    """A Jinja file, relative to this config file, that writes conversations. Left out, the model's own template."""
 
 
 class MethodConfig(Word):
@@ -56,6 +77,40 @@ class MethodConfig(Word):
     target_modules: str | list[str] = "all-linear"
     """The layers that get an adapter: `all-linear`, a list of module names, or one regular expression over full names."""
 
+    modules_to_save: list[str] = []
+    """Modules trained in full beside the adapter and saved with it, such as `embed_tokens` and `lm_head`."""
+
+    lora_plus_ratio: Annotated[float, Field(ge=1, le=1000)] | None = None
+    """LoRA+: how many times faster the matrices B learn than the matrices A. Its authors advise 16."""
+
+
+class ColumnsConfig(Word):
+    """The names that a dataset has for the fields of its format."""
+
+    messages: str | None = None
+    """The column with the list of messages, for `messages`."""
+
+    conversations: str | None = None
+    """The column with the list of turns, for `sharegpt`."""
+
+    prompt: str | None = None
+    """The column with the prompt, for `prompt-completion`."""
+
+    completion: str | None = None
+    """The column with the answer, for `prompt-completion`."""
+
+    instruction: str | None = None
+    """The column with the instruction, for `alpaca`."""
+
+    input: str | None = None
+    """The column with the instruction's input, for `alpaca`."""
+
+    output: str | None = None
+    """The column with the answer, for `alpaca`."""
+
+    text: str | None = None
+    """The column with the text, for `text`."""
+
 
 class DatasetConfig(Word):
     """One source of training examples."""
@@ -65,6 +120,12 @@ class DatasetConfig(Word):
 
     format: DatasetFormat = "auto"
     """The shape of a record. `auto` recognises it from the first records."""
+
+    split: Annotated[str, Field(min_length=1, examples=["train", "train[:10%]", "[:1000]"])] | None = None
+    """The part that is used, as Datasets writes it: `train`, `train[:10%]`, or `[100:200]` of a file's records."""
+
+    columns: ColumnsConfig = ColumnsConfig()
+    """The dataset's own names for the fields of its format, where they differ."""
 
     weight: Annotated[float, Field(gt=0, le=100)] = 1.0
     """How often this dataset's examples are used relative to the others: 2 uses each example twice an epoch."""
@@ -94,11 +155,20 @@ class TrainingConfig(Word):
     warmup_steps: Annotated[int, Field(ge=0)] = 0
     """Steps during which the learning rate rises from zero to its peak."""
 
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """The same as a share of the run's steps. Write this or `warmup_steps`."""
+
+    optimizer: Optimizer = "adamw"
+    """The optimizer. The 8-bit ones keep their state in a quarter of the memory and need bitsandbytes."""
+
     weight_decay: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share by which AdamW shrinks the trained weights, per unit of learning rate, at each step."""
 
     max_grad_norm: Annotated[float, Field(gt=0)] = 1.0
     """Gradients longer than this are scaled down to it before each step."""
+
+    precision: Precision = "auto"
+    """The number type in which is computed. `auto` follows `model.dtype` where the device computes that type well."""
 
     max_length: Annotated[int, Field(ge=8, le=1_048_576)] = 1024
     """The longest example in tokens. What is longer is cut at the end."""
@@ -111,6 +181,9 @@ class TrainingConfig(Word):
 
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
+
+    early_stopping_patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop after so many evaluations without a better loss."""
 
     logging_steps: Annotated[int, Field(ge=1)] = 1
     """Steps between two reported metric points."""
@@ -125,18 +198,27 @@ class EvaluationConfig(Word):
     split: Annotated[float, Field(ge=0, lt=1)] = 0.0
     """The share of the examples held out for evaluation, chosen by the seed. 0 evaluates nothing."""
 
-    every_steps: Annotated[int, Field(ge=1)] = 50
-    """Steps between two evaluations."""
+    datasets: list[DatasetConfig] = []
+    """Examples to evaluate on, instead of a share of the training data."""
+
+    every_steps: Cadence = 50
+    """Steps between two evaluations; below 1, a share of the run: 0.1 evaluates ten times."""
+
+    batch_size: Annotated[int, Field(ge=1, le=4096)] | None = None
+    """Examples in one pass while evaluating. Left out, the `batch_size` of the training."""
 
 
 class CheckpointConfig(Word):
     """Saving the state from which a run can go on."""
 
-    every_steps: Annotated[int, Field(ge=1)] = 50
-    """Steps between two checkpoints."""
+    every_steps: Cadence = 50
+    """Steps between two checkpoints; below 1, a share of the run: 0.1 saves ten times."""
 
     keep: Annotated[int, Field(ge=1, le=1000)] = 3
     """How many of the newest checkpoints are kept."""
+
+    load_best: bool = False
+    """End with the weights of the checkpoint that had the lowest evaluation loss, not with the last ones."""
 
 
 class ComputeConfig(Word):
@@ -147,6 +229,13 @@ class ComputeConfig(Word):
 
     device: Device = "auto"
     """The device to train on. `auto` takes the first of CUDA, MPS and CPU that works."""
+
+
+class ExportConfig(Word):
+    """What is written beside the adapter when the run completes."""
+
+    merge: bool = False
+    """Also write the base with the adapter merged into it, as a model folder of its own."""
 
 
 class RunConfig(Word):
@@ -160,6 +249,9 @@ class RunConfig(Word):
 
     profile: ProfileName | None = None
     """A use case whose values fill what is not written here."""
+
+    preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
+    """A set of values of your own, from `presets/NAME.yaml` beside this file or in your library."""
 
     template: TemplateName | None = None
     """A starting point whose values fill what neither you nor the profile set."""
@@ -184,3 +276,6 @@ class RunConfig(Word):
 
     compute: ComputeConfig = ComputeConfig()
     """Where the run computes."""
+
+    export: ExportConfig = ExportConfig()
+    """What is written when the run completes."""

@@ -83,6 +83,8 @@ def values(draw: st.DrawFn, key: Key) -> Any:
         return draw(st.sampled_from(key.choices))
     kind = draw(st.sampled_from(key.types))
     bounds = key.bounds
+    if key.is_cadence:
+        return draw(st.one_of(st.integers(1, 10_000), st.sampled_from([0.1, 0.25, 0.5])))
     if kind == "boolean":
         return draw(st.booleans())
     if kind == "integer":
@@ -96,7 +98,7 @@ def values(draw: st.DrawFn, key: Key) -> Any:
         return draw(st.lists(st.sampled_from(["q_proj", "v_proj", "gate"]), min_size=1, max_size=3))
     return (
         draw(st.sampled_from(["demo", "a-name", "x1"]))
-        if key.name == "name"
+        if key.pattern is not None
         else draw(st.sampled_from(["org/model", "data", "1", "true", "null", "with space", "a: b", "it's", "é😀"]))
     )
 

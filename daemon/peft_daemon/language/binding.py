@@ -5,6 +5,7 @@ The match is made once; the rules, hover and completion read it.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from peft_engine.config.document import Document, Path
 from peft_engine.config.nodes import Alias, Entry, Mapping, Node, Scalar, Sequence, effective_entries, target
@@ -83,7 +84,11 @@ class Binding:
 
     def at(self, path: Path) -> BoundKey | None:
         """Return the known key at a path, None when it is not written."""
-        return next((bound for bound in self.known if bound.path == path), None)
+        return self._by_path.get(path)
+
+    @cached_property
+    def _by_path(self) -> dict[Path, BoundKey]:
+        return {bound.path: bound for bound in reversed(self.known)}
 
 
 def bind(document: Document) -> Binding:

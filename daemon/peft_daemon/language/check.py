@@ -6,7 +6,8 @@ from pathlib import Path
 
 from peft_daemon.language.binding import bind
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext, gather
-from peft_daemon.language.rules.registry import Subject, rules
+from peft_daemon.language.rules.registry import rules
+from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.document import Document, parse
 from peft_engine.config.read import read_source
 from peft_engine.config.resolve import ResolvedConfig, resolve

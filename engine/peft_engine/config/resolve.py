@@ -1,7 +1,7 @@
 """From what a user wrote to every effective value, each with its origin.
 
-Precedence, high to low: what the user wrote, the template, the profile, what is computed from the situation, the
-language's defaults. A list is one value: a written list replaces the whole list below it.
+Precedence, high to low: what the user wrote, the preset, the template, the profile, what is computed from the
+situation, the language's defaults. A list is one value: a written list replaces the whole list below it.
 """
 
 import re
@@ -10,19 +10,27 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from peft_engine.config.presets import load_preset, preset_path
 from peft_engine.profiles import load_profile, load_template
 from peft_schemas.config import ProfileName, RunConfig, TemplateName
 from peft_schemas.explain import ExplainedValue, ExplainReport, Origin
 
 _NAME_LENGTH = 64
-_ABSENT = object()
+ABSENT = object()
+"""What a layer holds where it holds nothing."""
 
 
 @dataclass(frozen=True)
-class _Layer:
+class Layer:
+    """Values from one origin."""
+
     origin: Origin
     reason: str | None
     values: Mapping[str, Any]
+
+    def get(self, path: str) -> Any:
+        """Return the value at a dotted path, `ABSENT` when the layer has none."""
+        return _lookup(self.values, path)
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ def resolve(data: Mapping[str, Any], *, source: Path) -> ResolvedConfig:
         pydantic.ValidationError: The document is not a valid config.
     """
     RunConfig.model_validate(data)
-    layers = _layers(data, source)
+    layers = layers_of(data, source, preset=_preset(data, source))
     merged: dict[str, Any] = {}
     for layer in reversed(layers):
         merged = _merge(merged, layer.values)
@@ -64,7 +72,7 @@ def resolve(data: Mapping[str, Any], *, source: Path) -> ResolvedConfig:
 
 def explain_one(data: Mapping[str, Any], path: str, default: Any, *, source: Path) -> ExplainedValue:
     """Return the effective value at a dotted path of a document that need not be valid, as while it is typed."""
-    return _explain(path, default, _layers(data, source), effective=False)
+    return _explain(path, default, layers_of(data, source, preset=_preset(data, source)), effective=False)
 
 
 def run_name(source: Path) -> str:
@@ -99,20 +107,35 @@ def _merge(low: Mapping[str, Any], high: Mapping[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _layers(data: Mapping[str, Any], source: Path) -> list[_Layer]:
-    """Return what fills the config, the strongest first. A profile or template that does not exist fills nothing."""
-    layers = [_Layer("user", None, data)]
+def layers_of(data: Mapping[str, Any], source: Path | None, *, preset: Mapping[str, Any] | None = None) -> list[Layer]:
+    """Return what fills a config, the strongest first. A profile or template that does not exist fills nothing.
+
+    Args:
+        data: The document as plain values.
+        source: Its file; None when it has none.
+        preset: The values of the preset that it names, where there is one.
+    """
+    layers = [Layer("user", None, data)]
     template, profile = data.get("template"), data.get("profile")
+    if preset is not None:
+        layers.append(Layer("preset", f"From the preset {data.get('preset')}.", preset))
     if template in get_args(TemplateName):
-        layers.append(_Layer("template", f"From the template {template}.", load_template(template).values))
+        layers.append(Layer("template", f"From the template {template}.", load_template(template).values))
     if profile in get_args(ProfileName):
-        layers.append(_Layer("profile", f"From the profile {profile}.", load_profile(profile).values))
-    reason = f"No name is written, so the run takes the name of its file, {source.name}."
-    layers.append(_Layer("computed", reason, {"name": run_name(source)}))
+        layers.append(Layer("profile", f"From the profile {profile}.", load_profile(profile).values))
+    if source is not None:
+        reason = f"No name is written, so the run takes the name of its file, {source.name}."
+        layers.append(Layer("computed", reason, {"name": run_name(source)}))
     return layers
 
 
-def _explain(path: str, value: Any, layers: list[_Layer], *, effective: bool = True) -> ExplainedValue:
+def _preset(data: Mapping[str, Any], source: Path) -> Mapping[str, Any] | None:
+    name = data.get("preset")
+    path = preset_path(name, source.absolute().parent) if isinstance(name, str) else None
+    return None if path is None else load_preset(path).values
+
+
+def _explain(path: str, value: Any, layers: list[Layer], *, effective: bool = True) -> ExplainedValue:
     """Return where the value at a path comes from.
 
     Args:
@@ -122,8 +145,8 @@ def _explain(path: str, value: Any, layers: list[_Layer], *, effective: bool = T
         effective: Whether `value` is the outcome already.
     """
     for layer in layers:
-        found = _lookup(layer.values, path)
-        if found is not _ABSENT:
+        found = layer.get(path)
+        if found is not ABSENT:
             shown = value if effective else found
             return ExplainedValue(path=path, value=shown, origin=layer.origin, reason=layer.reason)
     return ExplainedValue(path=path, value=value, origin="default", reason="The default of the config language.")
@@ -136,5 +159,5 @@ def _lookup(values: Any, path: str) -> Any:
         elif isinstance(values, list) and part.isdigit() and int(part) < len(values):
             values = values[int(part)]
         else:
-            return _ABSENT
+            return ABSENT
     return values

@@ -78,6 +78,8 @@ class Key:
     """Characters of a text, or entries of a list."""
 
     examples: tuple[Any, ...] = ()
+    is_cadence: bool = False
+    """Whether it counts steps, whole from 1 on, or below 1 is a share of all steps."""
 
 
 @dataclass(frozen=True)
@@ -159,10 +161,14 @@ def _key(name: str, info: FieldInfo) -> Key:
     model, is_list = _model(variants)
     choices = tuple(choice for variant in variants if get_origin(variant) is Literal for choice in get_args(variant))
     default = None if info.default is PydanticUndefined or model is not None else info.default
+    types = () if model is not None else tuple(_type(variant) for variant in variants if variant is not NoneType)
+    is_cadence = "integer" in types and "number" in types
+    if is_cadence:
+        types, metadata = ("number",), [annotated_types.Gt(0)]
     return Key(
         name=name,
         description=info.description or "",
-        types=() if model is not None else tuple(_type(variant) for variant in variants if variant is not NoneType),
+        types=types,
         section=None if model is None else _section(model),
         is_list=is_list,
         required=info.is_required(),
@@ -173,6 +179,7 @@ def _key(name: str, info: FieldInfo) -> Key:
         pattern=next((m.pattern for m in metadata if getattr(m, "pattern", None)), None),
         min_length=next((m.min_length for m in metadata if isinstance(m, annotated_types.MinLen)), 0),
         examples=tuple(info.examples or ()),
+        is_cadence=is_cadence,
     )
 
 

@@ -5,7 +5,8 @@ from collections.abc import Iterator
 from peft_daemon.language.binding import BoundKey
 from peft_daemon.language.context import FileFact
 from peft_daemon.language.rules.places import value_place
-from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import nearest, shorten, written
 from peft_engine.config.nodes import Alias, Scalar, target
 from peft_schemas.findings import Finding, Fix

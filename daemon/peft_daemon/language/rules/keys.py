@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from peft_daemon.language.binding import AbsentKey, StrayKey
 from peft_daemon.language.rules.edits import delete_entry, insert_key, insert_root_key
-from peft_daemon.language.rules.moves import homes, move, place_name, removal, rename, same_section
+from peft_daemon.language.rules.moves import homes, meant_paths, move, place_name, removal, rename, same_section
 from peft_daemon.language.rules.places import dotted, key_place, section_name
-from peft_daemon.language.rules.registry import Rule, Subject, rule
+from peft_daemon.language.rules.registry import Rule, rule
+from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import nearest, shorten, written
 from peft_engine.config.foreign import foreign_names
 from peft_engine.config.nodes import Mapping, target
@@ -95,7 +96,7 @@ def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """
     if not subject.document.is_sound or not subject.binding.absent:
         return
-    meant = {path for stray in subject.binding.stray[:_MOST_EXPLAINED] for path in _meant(stray)}
+    meant = {path for stray in subject.binding.stray[:_MOST_EXPLAINED] for path in meant_paths(stray)}
     for absent in subject.binding.absent:
         if absent.path in meant:
             continue
@@ -126,18 +127,6 @@ def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]
     return f"{start}.", _deletion(subject, stray)
 
 
-def _meant(stray: StrayKey) -> Iterator[tuple[str | int, ...]]:
-    """Yield the paths of the keys that a stray one was probably to be."""
-    foreign = foreign_names().get(stray.entry.name)
-    if foreign is not None:
-        yield (foreign.path.split(".")[0].removesuffix("[]"),)
-    near = (
-        foreign.path.rpartition(".")[2] if foreign is not None else nearest(stray.entry.name, list(stray.section.keys))
-    )
-    if near is not None:
-        yield (*stray.path[:-1], near)
-
-
 def _not_a_key(stray: StrayKey) -> str:
     return f"`{shorten(stray.entry.name)}` is not a key of {section_name(stray.path[:-1]).lower()}"
 
@@ -151,7 +140,7 @@ def _relocations(subject: Subject, stray: StrayKey, path: str, key: Key) -> list
 
 
 def _deletion(subject: Subject, stray: StrayKey) -> list[Fix]:
-    meant = set(_meant(stray))
+    meant = set(meant_paths(stray))
     if any(absent.path in meant for absent in subject.binding.absent):  # deleting it would only uncover that
         return []
     return list(removal(subject.document, stray))

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from peft_daemon.language.rules.data import alternatives
 from peft_daemon.language.rules.places import value_place
-from peft_daemon.language.rules.registry import Rule, Subject, rule
+from peft_daemon.language.rules.registry import Rule, rule
+from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import shorten
 from peft_engine.config.nodes import Scalar, target
 from peft_schemas.findings import Finding

@@ -13,8 +13,9 @@ from peft_daemon.language.rules.edits import (
     list_entry,
     value_text,
 )
-from peft_daemon.language.rules.values import fits, shorten
-from peft_engine.config.document import Document
+from peft_daemon.language.rules.values import fits, nearest, shorten
+from peft_engine.config.document import Document, Path
+from peft_engine.config.foreign import foreign_names
 from peft_engine.config.nodes import Mapping, Sequence, effective_entries, target
 from peft_engine.config.schema import Key, Section, language, walk
 from peft_schemas.findings import Fix, TextEdit
@@ -23,6 +24,18 @@ from peft_schemas.findings import Fix, TextEdit
 def homes(name: str) -> list[tuple[str, Key]]:
     """Return every key of the language with a name, with its dotted path."""
     return [(path, key) for path, key in walk() if key.name == name]
+
+
+def meant_paths(stray: StrayKey) -> Iterator[Path]:
+    """Yield the paths of the keys that a stray one was probably to be."""
+    foreign = foreign_names().get(stray.entry.name)
+    if foreign is not None:
+        yield (foreign.path.split(".")[0].removesuffix("[]"),)
+    near = (
+        foreign.path.rpartition(".")[2] if foreign is not None else nearest(stray.entry.name, list(stray.section.keys))
+    )
+    if near is not None:
+        yield (*stray.path[:-1], near)
 
 
 def place_name(path: str) -> str:
@@ -99,6 +112,8 @@ def _insertion(document: Document, path: str, key: Key, text: str, stray: StrayK
     if not holder:
         return None if _has(root, key.name) else insert_root_key(document, text)
     name, is_list = holder.removesuffix("[]"), holder.endswith("[]")
+    if "." in name:  # a section within a section: what is moved there seldom belongs there
+        return None
     entry = next((entry for entry in root.entries if entry.name == name), None)
     if entry is None:
         section = language().keys[name].section

@@ -6,38 +6,26 @@ knowledge to judge stays silent. To add a rule, write the function in the module
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from typing import Literal
 
-from peft_daemon.language.binding import Binding, BoundKey
-from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.values import Fault, faults
-from peft_engine.config.document import Document
+from peft_daemon.language.rules.subject import Setting, Subject
 from peft_schemas.findings import Finding, Fix, Range, Related, Severity, TextEdit
 
 FAMILIES = {
     "syntax": "The text is not YAML, or not YAML that a config can be.",
     "schema": "A key or value is not in the config language.",
+    "scalars": "Another program would read the value as something else.",
+    "method": "The method does not fit its own settings or those of the base.",
+    "precision": "Quantization, number types and attention do not fit each other.",
+    "schedule": "Steps, epochs, evaluations and checkpoints do not fit each other.",
     "data": "The training data is not what the config says.",
     "model": "The base model is not what the config says.",
+    "hardware": "The machine cannot do what the config asks for.",
+    "security": "The config trusts what should not be trusted blindly.",
+    "cost": "The run would cost time or memory for nothing.",
     "support": "The language has it, and this version of PEFT Workbench cannot do it yet.",
 }
 """The families in their order, each with what its findings have in common."""
-
-
-@dataclass(frozen=True)
-class Subject:
-    """What rules judge: a document, its keys and values matched with the language, and what is known of the world."""
-
-    document: Document
-    binding: Binding
-    context: CheckContext
-
-    @cached_property
-    def faults(self) -> tuple[tuple[BoundKey, Fault], ...]:
-        """Every value that its key does not take."""
-        return tuple(
-            (bound, fault) for bound in self.binding.values() for fault in faults(bound.key, bound.entry.value)
-        )
 
 
 @dataclass(frozen=True)
@@ -57,11 +45,38 @@ class Rule:
     example: str
     """A text that has the finding."""
 
-    def at(self, message: str, range_: Range, *, fixes: Iterable[Fix] = (), related: Iterable[Related] = ()) -> Finding:
-        """Return a finding of this rule."""
+    source: str
+    """Where the rule comes from: documentation, a paper, an issue. Empty where it is our own language's."""
+
+    judges: Literal["document", "part"]
+    """What `find` is given: a whole document with its effective values, or each part of it (a top-level entry, or one
+    entry of a long list) on its own. A rule about single values judges parts, so that an edit costs one part."""
+
+    def about(
+        self,
+        subject: Subject,
+        message: str,
+        *settings: Setting,
+        fixes: Iterable[Fix] = (),
+        severity: Severity | None = None,
+    ) -> Finding:
+        """Return a finding about effective values, at the first of them that is written."""
+        range_, related = subject.place(settings)
+        return self.at(message, range_, fixes=fixes, related=related, severity=severity)
+
+    def at(
+        self,
+        message: str,
+        range_: Range,
+        *,
+        fixes: Iterable[Fix] = (),
+        related: Iterable[Related] = (),
+        severity: Severity | None = None,
+    ) -> Finding:
+        """Return a finding of this rule; its severity is the rule's own unless the case is graver or milder."""
         return Finding(
             code=self.code,
-            severity=self.severity,
+            severity=severity or self.severity,
             message=message,
             range=range_,
             fixes=list(fixes),
@@ -73,7 +88,15 @@ _rules: dict[str, Rule] = {}
 
 
 def rule(
-    code: str, severity: Severity, family: str, summary: str, *, advice: str, example: str
+    code: str,
+    severity: Severity,
+    family: str,
+    summary: str,
+    *,
+    advice: str,
+    example: str,
+    source: str = "",
+    judges: Literal["document", "part"] = "document",
 ) -> Callable[[Callable[[Subject, Rule], Iterator[Finding]]], Callable[[Subject, Rule], Iterator[Finding]]]:
     """Register the decorated function under a code.
 
@@ -86,7 +109,7 @@ def rule(
     def register(
         find: Callable[[Subject, Rule], Iterator[Finding]],
     ) -> Callable[[Subject, Rule], Iterator[Finding]]:
-        _rules[code] = Rule(code, family, severity, summary, find, advice, example)
+        _rules[code] = Rule(code, family, severity, summary, find, advice, example, source, judges)
         return find
 
     return register

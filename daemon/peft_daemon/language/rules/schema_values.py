@@ -7,7 +7,8 @@ from pydantic import ValidationError
 from peft_daemon.language.binding import BoundKey, Misshapen
 from peft_daemon.language.rules.edits import contains_anchor, delete_entry, replace_span
 from peft_daemon.language.rules.places import dotted, key_place, section_name, value_place
-from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import (
     Fault,
     FaultKind,

@@ -4,7 +4,8 @@ from collections.abc import Iterator, Sequence
 
 from peft_daemon.language.rules.data import datasets
 from peft_daemon.language.rules.places import value_place
-from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import shorten
 from peft_engine.capabilities import HUB_DATASETS, TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.config.document import Path

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from peft_daemon.language.rules.registry import Rule, Subject, replace, rule
+from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.document import Document, parse
 from peft_engine.config.problems import ProblemKind
 from peft_engine.config.text import SourceText

@@ -64,6 +64,8 @@ def judge_plain(key: Key, value: Any) -> FaultKind | None:
         return "choice"
     if isinstance(value, int | float) and not key.bounds.contain(value):
         return "range"
+    if key.is_cadence and isinstance(value, float) and value >= 1:
+        return "type"
     if isinstance(value, str) and len(value) < key.min_length:
         return "empty"
     if isinstance(value, str) and key.pattern is not None and not re.fullmatch(key.pattern.rstrip("$"), value):
@@ -93,6 +95,8 @@ def expectation(key: Key) -> str:
             if len(key.choices) > 1
             else (f"`{key.choices[0]}`")
         )
+    if key.is_cadence:
+        return "a whole number of steps, or below 1 a share of all steps"
     kinds = " or ".join(_NAMES[kind] for kind in key.types)
     bounds = str(key.bounds)
     return f"{kinds}, {bounds}" if bounds else kinds
@@ -209,7 +213,8 @@ def _converted(key: Key, value: Any) -> Any:
 
 
 def _as_type(key: Key, number: float) -> float:
-    return round(number) if "integer" in key.types and math.isfinite(number) else number
+    whole = "integer" in key.types or (key.is_cadence and number >= 1)
+    return round(number) if whole and math.isfinite(number) else number
 
 
 def _fold(name: str) -> str:

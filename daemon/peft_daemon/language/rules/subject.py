@@ -1,0 +1,197 @@
+"""What rules judge: a document with its effective values, and what is known of the world around it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from peft_daemon.language.binding import Binding, BoundKey
+from peft_daemon.language.context import CheckContext
+from peft_daemon.language.rules.edits import delete_entry, insert_below, insert_key, insert_root_key
+from peft_daemon.language.rules.moves import meant_paths
+from peft_daemon.language.rules.places import value_place
+from peft_daemon.language.rules.values import Fault, faults, written
+from peft_engine.config.document import Document, Path
+from peft_engine.config.nodes import Alias, Mapping, Scalar, plain, target
+from peft_engine.config.resolve import ABSENT, Layer, layers_of
+from peft_engine.config.schema import key_at
+from peft_schemas.explain import Origin
+from peft_schemas.findings import Fix, Range, Related, TextEdit
+
+
+@dataclass(frozen=True)
+class Setting:
+    """The effective value of one key and where it comes from."""
+
+    path: str
+    """Dotted: `method.type`."""
+
+    value: Any
+    origin: Origin
+    bound: BoundKey | None
+    """The written key; None when the value comes from elsewhere."""
+
+    @property
+    def is_written(self) -> bool:
+        """Whether the value stands in the document."""
+        return self.bound is not None
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition(".")[2]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A document, its keys and values matched with the language, and what is known of the world."""
+
+    document: Document
+    binding: Binding
+    context: CheckContext
+
+    @cached_property
+    def faults(self) -> tuple[tuple[BoundKey, Fault], ...]:
+        """Every value that its key does not take."""
+        return tuple(
+            (bound, fault) for bound in self.binding.values() for fault in faults(bound.key, bound.entry.value)
+        )
+
+    def setting(self, path: str) -> Setting | None:
+        """Return the effective value of a key outside lists, None when it cannot be known.
+
+        It cannot be known when what is written there is faulty, or when the key is absent and a part of the text
+        cannot be read, a misspelt key may have meant it, or a preset that cannot be found may hold it.
+        """
+        parts = tuple(path.split("."))
+        key = key_at(parts)
+        if key is None:
+            raise KeyError(path)
+        bound = self.binding.at(parts)
+        if bound is not None:
+            if key.section is None and faults(key, bound.entry.value):
+                return None
+            return Setting(path, plain(bound.entry.value), "user", bound)
+        if self._may_be_meant(parts):
+            return None
+        for layer in self._layers[1:]:
+            value = layer.get(path)
+            if value is not ABSENT:
+                return Setting(path, value, layer.origin, None)
+        return Setting(path, key.default, "default", None)
+
+    def settings(self, *paths: str) -> tuple[Setting, ...] | None:
+        """Return several effective values, None when one of them cannot be known."""
+        found = [self.setting(path) for path in paths]
+        known = tuple(setting for setting in found if setting is not None)
+        return known if len(known) == len(paths) else None
+
+    def place(self, settings: Iterable[Setting]) -> tuple[Range, list[Related]]:
+        """Return the range of a finding about some values, and the further places that it comes from.
+
+        The first value that is written is its place. A value that a profile, template or preset brought has the place
+        of that name.
+        """
+        places: list[tuple[Setting, Range, list[Related]]] = []
+        for setting in settings:
+            bound = setting.bound or self.binding.at((setting.origin,))
+            if bound is None:
+                continue
+            range_, related = value_place(self.document, bound.entry.value, bound.via)
+            value = target(bound.entry.value)
+            if isinstance(value, Scalar) and value.style == "empty":
+                range_ = self.document.range(bound.entry.key)
+            places.append((setting, range_, related))
+        # What is written comes before what a profile brings.
+        places.sort(key=lambda place: not place[0].is_written)
+        if not places:
+            return self.document.source.range(0, self.document.source.line_end(0)), []
+        _, range_, related = places[0]
+        for setting, other, _ in places[1:]:
+            if other != range_ and all(known.range != other for known in related):
+                brought = "" if setting.is_written else f" brings {setting.path}"
+                named = setting.path if setting.is_written else setting.origin
+                message = f"`{named}`{brought}: {written_value(setting.value)}."
+                related = [*related, Related(range=other, message=message)]
+        return range_, related
+
+    def set(self, path: str, value: Any, *, title: str | None = None) -> list[Fix]:
+        """Return the fix that gives a key outside lists a value, none where that cannot be done in place."""
+        text = written_value(value)
+        edit = self.set_edit(path, value)
+        return [] if edit is None else [Fix(title=title or f"Set `{path}` to `{text}`", edits=[edit])]
+
+    def set_edit(self, path: str, value: Any) -> TextEdit | None:
+        """Return the edit behind `set`, for fixes that change several keys."""
+        text = written_value(value)
+        parts = tuple(path.split("."))
+        bound = self.binding.at(parts)
+        if bound is not None:
+            if bound.via is not None or isinstance(bound.entry.value, Alias):
+                return None
+            node = bound.entry.value
+            spaced = text if not isinstance(node, Scalar) or node.style != "empty" else f" {text}"
+            return TextEdit(range=self.document.range(node), newText=spaced)
+        if len(parts) == 1:
+            return insert_root_key(self.document, f"{path}: {text}")
+        if len(parts) != 2:
+            return None
+        holder = self.binding.at(parts[:1])
+        if holder is None:
+            return insert_root_key(self.document, f"{parts[0]}:\n  {parts[1]}: {text}")
+        if holder.via is not None or isinstance(holder.entry.value, Alias):
+            return None
+        if isinstance(holder.entry.value, Mapping):
+            return insert_key(self.document, holder.entry.value, f"{parts[1]}: {text}")
+        if isinstance(holder.entry.value, Scalar) and holder.entry.value.style == "empty":
+            return insert_below(self.document, holder.entry, f"{parts[1]}: {text}")
+        return None
+
+    def remove(self, path: str, *, title: str | None = None) -> list[Fix]:
+        """Return the fix that deletes a written key, none where that cannot be done in place."""
+        edit = self.remove_edit(path)
+        return [] if edit is None else [Fix(title=title or f"Delete `{path}`", edits=[edit])]
+
+    def remove_edit(self, path: str) -> TextEdit | None:
+        """Return the edit behind `remove`: the key with its line, and its section when nothing is left in that."""
+        parts: Path = tuple(path.split("."))
+        bound = self.binding.at(parts)
+        if bound is None or bound.via is not None:
+            return None
+        holder = self.document.find(parts[:-1])
+        mapping = None if holder is None or holder.via is not None else target(holder.value)
+        if not isinstance(mapping, Mapping):
+            return None
+        if len(mapping.entries) == 1 and len(parts) > 1:
+            return self.remove_edit(".".join(map(str, parts[:-1])))
+        return delete_entry(self.document, mapping, bound.entry)
+
+    def _may_be_meant(self, parts: tuple[str, ...]) -> bool:
+        if not self.document.is_sound or parts in self._meant:
+            return True
+        preset = self.binding.at(("preset",))
+        if preset is None or parts == ("preset",):
+            return False
+        return plain(preset.entry.value) not in self.context.presets
+
+    @cached_property
+    def _meant(self) -> frozenset[Path]:
+        """Paths that misspelt and foreign keys may have been meant for."""
+        return frozenset(path for stray in self.binding.stray[:50] for path in meant_paths(stray))
+
+    @cached_property
+    def _layers(self) -> list[Layer]:
+        written_here = {name: self._plain_root(name) for name in ("template", "profile", "preset")}
+        preset = self.context.presets.get(written_here["preset"])
+        return layers_of(written_here, None, preset=preset)
+
+    def _plain_root(self, name: str) -> Any:
+        bound = self.binding.at((name,))
+        return None if bound is None else plain(bound.entry.value)
+
+
+def written_value(value: Any) -> str:
+    """Write a plain value or list of texts as YAML that reads back as the same value."""
+    if isinstance(value, list):
+        return "[" + ", ".join(written(item) for item in value) + "]"
+    return written(value)
