@@ -48,6 +48,9 @@ class ModelFact:
     """The full names of the modules that hold a weight matrix, as Transformers names them:
     `model.layers.0.self_attn.q_proj`. Embeddings and the head are among them; norms are not."""
 
+    shapes: Mapping[str, tuple[int, int]] | None = None
+    """Rows and columns of the weight of each of `modules`, as PyTorch has them: outputs and inputs."""
+
     linear: frozenset[str] | None = None
     """The last parts of the names that `all-linear` takes: `q_proj`, `down_proj`."""
 
