@@ -5,7 +5,7 @@ cannot be told is left out and its reason said; none is guessed.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from peft_daemon.language.context import DatasetFact
@@ -22,14 +22,13 @@ class Unknown(Exception):
 
 def estimate(subject: Subject) -> EstimateReport:
     """Return every number that a document and what is known of the world determine."""
-    figures: dict[FigureName, Figure] = {}
-    unknown = []
+    figures, unknown = [], []
     for name, compute in _COMPUTE.items():
         try:
-            figures[name] = compute(subject)
+            figures.append(compute(subject))
         except Unknown as reason:
             unknown.append(UnknownFigure(name=name, reason=str(reason)))
-    return EstimateReport(figures=list(figures.values()), unknown=unknown)
+    return EstimateReport(figures=figures, unknown=unknown)
 
 
 def thousands(value: float) -> str:
@@ -56,7 +55,7 @@ def _examples(subject: Subject) -> Figure:
         exact = exact and not (held_out and fact.duplicates)
         train = records - held_out
         total += int(weight) * train + round(train * (weight - int(weight)))
-        part = thousands(records) + (f" − {thousands(held_out)} held out" if held_out else "")
+        part = thousands(records) + (f" - {thousands(held_out)} held out" if held_out else "")
         parts.append(part if weight == 1 else f"{weight:g} × ({part})")
     return Figure(name="examples", value=total, is_upper_bound=not exact, formula=" + ".join(parts))
 
@@ -130,7 +129,7 @@ def _values(subject: Subject, *paths: str) -> Iterable[Any]:
     return (setting.value for setting in settings)
 
 
-_COMPUTE = {
+_COMPUTE: dict[FigureName, Callable[[Subject], Figure]] = {
     "effective_batch": _effective_batch,
     "examples": _examples,
     "steps": _steps,
