@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from peft_daemon.cli import chat, check, doctor, explain, hardware, run, runs, serve
+from peft_daemon.cli import chat, check, doctor, estimate, explain, hardware, run, runs, serve
 from peft_schemas import __version__
 
 app = typer.Typer(
@@ -35,6 +35,7 @@ def root(
 
 app.command("check")(check.command)
 app.command("explain")(explain.command)
+app.command("estimate")(estimate.command)
 app.command("run")(run.command)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.command)

@@ -1,7 +1,8 @@
-"""How keys are shown to people: in hovers, in completions and in the reference."""
+"""How keys and figures are shown to people: in hovers, in completions, in lenses and in the reference."""
 
 from peft_daemon.language.rules.values import written
 from peft_engine.config.schema import Key
+from peft_schemas.estimate import Figure, FigureName
 
 _TYPES = {
     "text": "text",
@@ -10,6 +11,15 @@ _TYPES = {
     "boolean": "true or false",
     "list of texts": "list of texts",
 }
+
+FIGURES: dict[FigureName, str] = {
+    "effective_batch": "effective batch",
+    "examples": "examples an epoch",
+    "steps": "steps",
+    "tokens_per_step": "tokens a step",
+    "trainable_parameters": "trainable parameters",
+}
+"""What each figure is called."""
 
 
 def type_of(key: Key) -> str:
@@ -31,3 +41,17 @@ def facts(key: Key) -> list[str]:
     elif key.section is None:
         parts.append(f"default `{written(key.default)}`" if key.default is not None else "no default")
     return parts
+
+
+def amount(figure: Figure) -> str:
+    """Write a figure's number as people read it: `≤ 4,096`."""
+    return f"{'≤ ' if figure.is_upper_bound else ''}{figure.value:,}"
+
+
+def short_amount(figure: Figure) -> str:
+    """Write a figure's number in the width of a lens or a hint: `4.88 M`."""
+    bound = "≤ " if figure.is_upper_bound else ""
+    for unit, letter in ((1_000_000_000, "B"), (1_000_000, "M")):
+        if figure.value >= unit:
+            return f"{bound}{figure.value / unit:.3g} {letter}"
+    return amount(figure)
