@@ -3,15 +3,17 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from peft_engine.datasets.columns import rename
 from peft_engine.datasets.examples import Example
 from peft_engine.datasets.formats import BadRecord, KnownFormat, known_fields, normalise, recognise
 from peft_engine.datasets.readers import read_records, unreadable
+from peft_engine.datasets.slices import take
 from peft_schemas.config import DatasetConfig
 
 
 @dataclass(frozen=True)
 class LoadedDataset:
-    """The examples of one file, in its order."""
+    """The examples of one file that the config asks for, in its order."""
 
     path: Path
     format: KnownFormat
@@ -26,11 +28,14 @@ def load_dataset(config: DatasetConfig, folder: Path) -> LoadedDataset:
         folder: What a relative path is relative to: the folder of the config file.
 
     Raises:
-        WorkbenchError: The file is missing, unreadable or empty, its shape is unknown, or a record does not have it;
-            the sentence names the line.
+        WorkbenchError: The file is missing, unreadable or empty, `split` or `columns` name what it does not have, its
+            shape is unknown, or a record does not have it; the sentence names the line.
     """
     path = folder / Path(config.path).expanduser()
     records = read_records(path)
+    if config.split is not None:
+        records = take(records, config.split, path.name)
+    records = rename(records, config.columns, path)
     shape = config.format if config.format != "auto" else recognise(records[0].value)
     if shape is None:
         fields = ", ".join(map(str, list(records[0].value)[:8])) or "none"

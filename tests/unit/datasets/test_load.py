@@ -114,3 +114,41 @@ def test_a_written_format_is_not_guessed_again(tmp_path):
 def test_parquet_is_read_or_asks_for_its_package(tmp_path):
     (tmp_path / "d.parquet").write_bytes(b"PAR1")
     assert fault(tmp_path, "d.parquet").code in {"extra-missing", "dataset-unreadable"}
+
+
+def test_only_the_named_part_is_loaded(tmp_path):
+    write_jsonl(tmp_path / "d.jsonl")
+    assert load(tmp_path, "d.jsonl", split="train[1:2]").examples == EXAMPLES[1:2]
+
+
+@pytest.mark.parametrize(
+    ("record", "columns"),
+    [
+        ({"question": "q", "reply": "a"}, {"prompt": "question", "completion": "reply"}),
+        ({"completion": "q", "prompt": "a"}, {"prompt": "completion", "completion": "prompt"}),
+        ({"prompt": "q", "output": "a"}, {"instruction": "prompt"}),
+        (
+            {"chat": [{"role": "user", "content": "q"}, {"role": "assistant", "content": "a"}], "text": "x"},
+            {"messages": "chat"},
+        ),
+        ({"instruction": "q", "context": " ", "output": "a"}, {"input": "context"}),
+    ],
+)
+def test_columns_are_renamed_before_the_format_is_recognised(tmp_path, record, columns):
+    (tmp_path / "d.jsonl").write_text(json.dumps(record) + "\n")
+    expected = Conversation((Message("user", "q"), Message("assistant", "a")))
+    assert load(tmp_path, "d.jsonl", columns=columns).examples == (expected,)
+
+
+def test_a_column_with_the_new_name_is_not_taken_for_the_one_that_was_asked_for(tmp_path):
+    (tmp_path / "d.jsonl").write_text('{"text": "no", "body": "yes"}\n{"text": "no"}\n')
+    error = fault(tmp_path, "d.jsonl", columns={"text": "body"})
+    assert "line 2 has no text" in error.message
+
+
+def test_a_column_that_no_record_has_is_told(tmp_path):
+    write_jsonl(tmp_path / "d.jsonl")
+    error = fault(tmp_path, "d.jsonl", columns={"prompt": "question"})
+    assert error.code == "config-invalid"
+    assert "`columns.prompt` is `question`" in error.message
+    assert "it has prompt, completion" in error.message
