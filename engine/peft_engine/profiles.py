@@ -69,7 +69,8 @@ class KnownModels(Word):
     models: dict[str, KnownModel]
 
 
-def _read(path: str) -> Any:
+def read_data(path: str) -> Any:
+    """Return the content of a YAML file of `profiles/`, by its path there."""
     text = resources.files("peft_profiles").joinpath(path).read_text(encoding="utf-8")
     return yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506  (both are safe loaders)
 
@@ -77,16 +78,16 @@ def _read(path: str) -> Any:
 @cache
 def load_profile(name: ProfileName) -> Profile:
     """Return a built-in profile."""
-    return Profile.model_validate(_read(f"profiles/{name}.yaml"))
+    return Profile.model_validate(read_data(f"profiles/{name}.yaml"))
 
 
 @cache
 def load_template(name: TemplateName) -> Template:
     """Return a built-in template."""
-    return Template.model_validate(_read(f"templates/{name}.yaml"))
+    return Template.model_validate(read_data(f"templates/{name}.yaml"))
 
 
 @cache
 def known_models() -> dict[str, KnownModel]:
     """Return the models that have a registered local source, by hub id."""
-    return KnownModels.model_validate(_read("models.yaml")).models
+    return KnownModels.model_validate(read_data("models.yaml")).models
