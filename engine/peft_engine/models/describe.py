@@ -176,7 +176,8 @@ def _order(part: str) -> tuple[int, str]:
 
 def _context_length(config: Mapping[str, Any]) -> int | None:
     """Return the longest sequence. Where a config may or may not count its extension already, the longer reading."""
-    length = next((config[key] for key in _LENGTHS if isinstance(config.get(key), int)), None)
+    lengths = (config.get(key) for key in _LENGTHS)
+    length = next((value for value in lengths if isinstance(value, int)), None)
     scaling = config.get("rope_scaling") or config.get("rope_parameters")
     if length is None or not isinstance(scaling, dict):
         return length

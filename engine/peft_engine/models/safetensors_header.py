@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 _LONGEST_HEADER = 64 * 2**20
-"""Bytes. The header of a model of a trillion parameters has a tenth of it; a damaged length must not take all memory."""
+"""Bytes. The largest models have a tenth of it; a damaged length must not take all memory."""
 
 _DTYPES = {
     "F64": "float64",
