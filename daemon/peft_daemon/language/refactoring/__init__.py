@@ -1,0 +1,1 @@
+"""Changes of a whole config that keep it sound: what is offered depends on where the cursor stands."""
