@@ -1,7 +1,6 @@
 """From a file to its raw records, each with the line it starts on."""
 
 import csv
-import io
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -23,6 +22,16 @@ class Record:
     """For people: `line 12`, `record 3`."""
 
     value: dict[str, Any]
+    line: int | None = None
+    """The line it starts on; None in a file whose records are not told apart by lines."""
+
+
+class UnreadableDataset(WorkbenchError):
+    """A file whose content is not what it should be."""
+
+    def __init__(self, message: str, remedy: str, line: int | None) -> None:
+        super().__init__("dataset-unreadable", message, remedy)
+        self.line = line
 
 
 def read_records(path: Path) -> list[Record]:
@@ -31,6 +40,18 @@ def read_records(path: Path) -> list[Record]:
     Raises:
         WorkbenchError: The file is missing (`dataset-missing`), is of another kind, cannot be read or holds something
             that is not a record (`dataset-unreadable`), or has no record (`dataset-empty`).
+    """
+    records = list(stream_records(path))
+    if not records:
+        raise WorkbenchError("dataset-empty", f"{path.name} holds no record.", "Add examples to the file.")
+    return records
+
+
+def stream_records(path: Path) -> Iterator[Record]:
+    """Yield the records of a file one by one. Only jsonl and csv files are not read as a whole first.
+
+    Raises:
+        WorkbenchError: As `read_records`, but for a file without a record.
     """
     if not path.is_file():
         raise WorkbenchError(
@@ -46,26 +67,25 @@ def read_records(path: Path) -> list[Record]:
             "Use a csv, json, jsonl, txt or parquet file.",
         )
     try:
-        records = list(reader(path))
+        yield from reader(path)
     except UnicodeDecodeError as error:
-        raise unreadable(path, f"is not UTF-8 text (byte {error.start})", "Save the file as UTF-8.") from error
+        line = _first_undecodable_line(path)
+        raise unreadable(path, f"is not UTF-8 text at line {line}", "Save the file as UTF-8.", line) from error
     except OSError as error:
         remedy = "Make the file readable for you."
         raise unreadable(path, f"cannot be read: {error.strerror}", remedy) from error
-    if not records:
-        raise WorkbenchError("dataset-empty", f"{path.name} holds no record.", "Add examples to the file.")
-    return records
 
 
-def unreadable(path: Path, what: str, remedy: str) -> WorkbenchError:
+def unreadable(path: Path, what: str, remedy: str, line: int | None = None) -> UnreadableDataset:
     """Return the error for a file whose content is not what it should be."""
-    return WorkbenchError("dataset-unreadable", f"{path.name} {what}.", remedy)
+    return UnreadableDataset(f"{path.name} {what}.", remedy, line)
 
 
 def _read_jsonl(path: Path) -> Iterator[Record]:
-    for number, line in enumerate(_text(path).split("\n"), start=1):
-        if line.strip():
-            yield _record(path, f"line {number}", _parse(path, line, first_line=number))
+    with path.open(encoding="utf-8-sig", newline="\n") as file:
+        for number, line in enumerate(file, start=1):
+            if line.strip():
+                yield _record(path, f"line {number}", _parse(path, line.rstrip("\n"), first_line=number), number)
 
 
 def _read_json(path: Path) -> Iterator[Record]:
@@ -85,25 +105,28 @@ def _read_json(path: Path) -> Iterator[Record]:
 
 def _read_csv(path: Path) -> Iterator[Record]:
     csv.field_size_limit(_FIELD_LIMIT)
-    reader = csv.DictReader(io.StringIO(_text(path), newline=""), strict=True)
     start = 2
-    try:
-        for row in reader:
-            place = f"line {start}"
-            if None in row or None in row.values():
-                count = len(reader.fieldnames or ())
-                remedy = f"Give it the {count} fields of the header, with quotes around a field that holds a comma."
-                raise unreadable(path, f"has the wrong number of fields at {place}", remedy)
-            yield Record(place, dict(row))
-            start = reader.line_num + 1
-    except csv.Error as error:
-        raise unreadable(path, f"is not valid CSV near line {start}: {error}", "Correct the quotes there.") from error
+    # newline="" keeps line breaks inside quoted fields as they are.
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        reader = csv.DictReader(file, strict=True)
+        try:
+            for row in reader:
+                place = f"line {start}"
+                if None in row or None in row.values():
+                    count = len(reader.fieldnames or ())
+                    remedy = f"Give it the {count} fields of the header, with quotes around a field that holds a comma."
+                    raise unreadable(path, f"has the wrong number of fields at {place}", remedy, start)
+                yield Record(place, dict(row), start)
+                start = reader.line_num + 1
+        except csv.Error as error:
+            what = f"is not valid CSV near line {start}: {error}"
+            raise unreadable(path, what, "Correct the quotes there.", start) from error
 
 
 def _read_txt(path: Path) -> Iterator[Record]:
     for number, line in enumerate(_text(path).splitlines(), start=1):
         if line.strip():
-            yield Record(f"line {number}", {"text": line})
+            yield Record(f"line {number}", {"text": line}, number)
 
 
 def _read_parquet(path: Path) -> Iterator[Record]:
@@ -131,9 +154,19 @@ _READERS: dict[str, Callable[[Path], Iterator[Record]]] = {
 
 
 def _text(path: Path) -> str:
-    # newline="" keeps line breaks inside quoted CSV fields as they are; utf-8-sig drops Excel's mark.
+    # utf-8-sig drops Excel's mark.
     with path.open(encoding="utf-8-sig", newline="") as file:
         return file.read()
+
+
+def _first_undecodable_line(path: Path) -> int | None:
+    with path.open("rb") as file:
+        for number, line in enumerate(file, start=1):
+            try:
+                line.decode()
+            except UnicodeDecodeError:
+                return number
+    return None
 
 
 def _parse(path: Path, text: str, *, first_line: int) -> Any:
@@ -142,11 +175,11 @@ def _parse(path: Path, text: str, *, first_line: int) -> Any:
     except json.JSONDecodeError as error:
         line = first_line + error.lineno - 1
         what = f"is not valid JSON at line {line}, column {error.colno}: {error.msg}"
-        raise unreadable(path, what, "Correct that line.") from error
+        raise unreadable(path, what, "Correct that line.", line) from error
 
 
-def _record(path: Path, place: str, value: Any) -> Record:
+def _record(path: Path, place: str, value: Any, line: int | None = None) -> Record:
     if not isinstance(value, dict):
         what = f"holds something that is not an object at {place}"
-        raise unreadable(path, what, "Make each record an object with named fields.")
-    return Record(place, value)
+        raise unreadable(path, what, "Make each record an object with named fields.", line)
+    return Record(place, value, line)

@@ -152,3 +152,20 @@ def test_a_column_that_no_record_has_is_told(tmp_path):
     assert error.code == "config-invalid"
     assert "`columns.prompt` is `question`" in error.message
     assert "it has prompt, completion" in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "line"),
+    [
+        ("d.jsonl", b'{"text": "a"}\n{"text": "caf\xe9"}\n', 2),
+        ("d.csv", b'text\n"a\nb"\ncaf\xe9\n', 4),
+        ("d.jsonl", b'{"text": "a"}\n\n[1]\n', 3),
+        ("d.csv", b"prompt,completion\na,b\nc\n", 3),
+        ("d.json", b'[\n{"text": "a"},\n]', 3),
+    ],
+)
+def test_an_unreadable_file_says_its_line_to_programs_too(tmp_path, name, content, line):
+    (tmp_path / name).write_bytes(content)
+    error = fault(tmp_path, name)
+    assert (error.code, error.line) == ("dataset-unreadable", line)
+    assert f"line {line}" in error.message
