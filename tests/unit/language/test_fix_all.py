@@ -1,0 +1,56 @@
+"""Repairing everything at once."""
+
+from hypothesis import given
+
+from peft_daemon.language.check import check_text
+from peft_daemon.language.context import NOTHING_KNOWN
+from peft_daemon.language.fix_all import repaired
+from peft_daemon.language.revision import Revision
+from peft_engine.config.document import parse
+from peft_engine.config.text import SourceText
+from tests.property.faults import Planted, planted
+from tests.property.strategies import damaged, examples
+
+BASE = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\n"
+
+
+def fixed(text: str) -> str:
+    return repaired(Revision(parse(SourceText(text)), NOTHING_KNOWN)).document.source.text
+
+
+def error_count(text: str) -> int:
+    return sum(finding.severity == "error" for finding in check_text(text))
+
+
+def test_several_faults_are_repaired_in_one_go_and_comments_stay() -> None:
+    text = f"{BASE}method: {{lora_r: 8}} # why\ntraining:\n  learning_rat: 1.0e-4\n  packing: yes # joined\n"
+    expected = f"{BASE}method: {{r: 8}} # why\ntraining:\n  learning_rate: 1.0e-4\n  packing: true # joined\n"
+    assert fixed(text) == expected
+
+
+def test_two_keys_for_a_section_that_is_not_there_land_in_one_section() -> None:
+    text = fixed(f"{BASE}lora_r: 8\nlora_alpha: 16\n")
+    assert parse(SourceText(text)).to_plain()["method"] == {"r": 8, "alpha": 16}
+    assert text.count("method:") == 1
+
+
+def test_nothing_that_the_user_wrote_is_deleted_unasked() -> None:
+    text = f"{BASE}zzz: 1\n"
+    assert check_text(text)
+    assert fixed(text) == text
+
+
+@examples(60)
+@given(planted())
+def test_A13_repairing_all_brings_no_error_and_leaves_nothing_to_repair(fault: Planted) -> None:
+    text = fixed(fault.text)
+    assert error_count(text) <= error_count(fault.text)
+    assert fixed(text) == text
+
+
+@examples(60)
+@given(damaged())
+def test_A13_repairing_a_damaged_text_brings_no_error_and_is_done_once(text: str) -> None:
+    once = fixed(text)
+    assert error_count(once) <= error_count(text)
+    assert fixed(once) == once
