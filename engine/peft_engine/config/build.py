@@ -36,6 +36,7 @@ class Builder:
         """Prepare for the tree that was parsed from `data`, the UTF-8 form of `source`."""
         self.problems: list[Problem] = []
         self.comments: list[tuple[int, int]] = []
+        self.has_aliases = False
         self._source = source
         self._data = data
         self._anchors: dict[str, Target] = {}
@@ -160,6 +161,7 @@ class Builder:
     def _alias(self, syntax: SyntaxNode) -> Alias:
         name = self._text(syntax)[1:]
         start, end = self.offset(syntax.start_byte), self.offset(syntax.end_byte)
+        self.has_aliases = True
         found = self._anchors.get(name)
         if found is None:
             message = f"No anchor `&{name}` stands before this alias."

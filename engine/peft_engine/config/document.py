@@ -1,33 +1,31 @@
 """A config file as an immutable snapshot: nodes with exact places, and everything wrong with the text itself."""
 
-import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import cache
+from dataclasses import dataclass, replace
+from functools import cached_property
+from itertools import groupby
 from typing import Any
 
-import tree_sitter_yaml
-from tree_sitter import Language, Parser, Tree
-from tree_sitter import Node as SyntaxNode
-
-from peft_engine.config.build import Builder, Refused
-from peft_engine.config.nodes import MERGE_KEY, Alias, Mapping, Node, Sequence, effective_entries, plain, target
+from peft_engine.config.nodes import (
+    Alias,
+    Entry,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    effective_entries,
+    plain,
+    shifted,
+    shifted_entry,
+    target,
+)
+from peft_engine.config.parts import Known, Part, Placed, split
 from peft_engine.config.problems import Problem
-from peft_engine.config.recovery import mask_unreadable, recover
+from peft_engine.config.reading import Reading
 from peft_engine.config.text import SourceText
 from peft_schemas.findings import Range
 
 MAX_LENGTH = 300_000
 """Characters of the longest file that is read. The longest sensible config has a hundredth of that."""
-
-_MAX_BLOCK_DEPTH = 100
-"""Block levels beyond which the text is not even given to tree-sitter, whose YAML scanner crashes near 250."""
-
-_MAX_OPEN = 200
-"""Open brackets beyond which libyaml, whose time grows with their square, is not asked."""
-
-_BRACKET = re.compile(r"[\[\]{}]")
-_INDICATOR = re.compile(r"[-?:](?=\s|$)")
 
 Path = tuple[str | int, ...]
 """Keys and list indices from the root: `("datasets", 0, "path")`."""
@@ -48,22 +46,76 @@ class Document:
     """A parsed text. It never changes, so it can be shared between threads and kept beside later versions."""
 
     source: SourceText
-    root: Node | None
-    """None for an empty text, and for one that had to be refused."""
+    parts: tuple[Placed, ...]
+    """The text, part by part."""
 
-    problems: tuple[Problem, ...]
-    """What is wrong with the text itself, in its order."""
+    @cached_property
+    def root(self) -> Node | None:
+        """The tree of all parts together; None for an empty text, and for one that had to be refused."""
+        if len(self.parts) == 1 and self.parts[0].part.list_key is None:
+            return self.parts[0].part.reading.root
+        entries: list[Entry] = []
+        for key, placed in groupby(self.parts, key=lambda placed: placed.part.list_key):
+            if key is None:
+                for one in placed:
+                    own = one.part.entries
+                    entries += () if own is None else (shifted_entry(entry, one.start) for entry in own.entries)
+            else:
+                lists = [shifted(one.part.reading.root, one.start) for one in placed if one.part.reading.root]
+                entries[-1:] = [_with_list(entries[-1:], key, lists)]
+        return Mapping(entries[0].start, entries[-1].end, tuple(entries), flow=False) if entries else None
 
-    comments: tuple[tuple[int, int], ...]
+    @cached_property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with the text itself, in its order."""
+        return tuple(
+            replace(problem, start=problem.start + placed.start, end=problem.end + placed.start)
+            for placed in self.parts
+            for problem in placed.part.reading.problems
+        )
+
+    @cached_property
+    def comments(self) -> tuple[tuple[int, int], ...]:
+        """Where the comments stand."""
+        return tuple(
+            (start + placed.start, end + placed.start)
+            for placed in self.parts
+            for start, end in placed.part.reading.comments
+        )
 
     @property
     def is_sound(self) -> bool:
         """Whether the whole text could be read, so that what is not there was not written."""
         return not self.problems
 
+    @cached_property
+    def known_parts(self) -> Known:
+        """The parts by what they hold, for the next version."""
+        if not self.is_split:
+            return {}
+        return {(placed.part.source.text, placed.part.list_key): placed.part for placed in self.parts}
+
+    @cached_property
+    def is_split(self) -> bool:
+        """Whether the parts can be judged each on its own."""
+        return len(self.parts) > 1
+
     def to_plain(self) -> Any:
-        """Return the values as plain Python objects."""
-        return plain(self.root)
+        """Return the values as plain Python objects, which must not be changed: versions share them."""
+        if not self.is_split:
+            return plain(self.root)
+        values: dict[str, Any] = {}
+        fresh: set[str] = set()
+        for placed in self.parts:
+            part = placed.part
+            if part.list_key is None:
+                # Of a repeated key the first counts.
+                fresh = part.plain.keys() - values.keys()
+                values.update((key, value) for key, value in part.plain.items() if key in fresh)
+            elif part.list_key in fresh:
+                values[part.list_key] = values[part.list_key] or []
+                values[part.list_key] += part.plain
+        return values or None
 
     def range(self, node: Node) -> Range:
         """Return where a node stands."""
@@ -77,134 +129,27 @@ class Document:
         return place
 
 
-def parse(source: SourceText) -> Document:
-    """Parse a text of any content in bounded time. Faults become problems; nothing is raised."""
-    refusal = _refusal(source)
-    if refusal is not None:
-        return Document(source, None, (refusal,), ())
-    masked = mask_unreadable(source)
-    problems = list(masked.problems)
-    text = masked.text
-    tree = _tree(text)
-    if tree.root_node.has_error:
-        recovered = recover(source, text, lambda candidate: not _tree(candidate).root_node.has_error)
-        problems.extend(recovered.problems)
-        text = recovered.text
-        tree = _tree(text)
-        if tree.root_node.has_error and not recovered.problems:
-            problems.append(_unexplained(source, tree.root_node))
-    builder = Builder(source, text.encode())
-    try:
-        root = _build(tree.root_node, builder, problems)
-    except Refused as refused:
-        return Document(source, None, (Problem("limit", str(refused), 0, source.line_end(0)),), ())
-    problems.extend(builder.problems)
-    problems.extend(_bad_merges(root))
-    problems.sort(key=lambda problem: (problem.start, problem.end))
-    return Document(source, root, tuple(problems), tuple(builder.comments))
+def _with_list(head: list[Entry], key: str, lists: list[Node]) -> Entry:
+    """Return the entry of a list whose entries are parts. In the document of one such part its key has no width."""
+    items = tuple(item for one in lists if isinstance(one, Sequence) for item in one.items)
+    sequence = Sequence(lists[0].start, items[-1].end, items, flow=False)
+    if not head:
+        return Entry(Scalar(0, 0, key, key, "plain"), sequence, sequence.start, sequence.end)
+    return Entry(head[0].key, sequence, head[0].start, sequence.end)
 
 
-@cache
-def _parser() -> Parser:
-    return Parser(Language(tree_sitter_yaml.language()))
+def parse(source: SourceText, before: Document | None = None) -> Document:
+    """Parse a text of any content in bounded time. Faults become problems; nothing is raised.
 
-
-def _tree(text: str) -> Tree:
-    return _parser().parse(text.encode())
-
-
-def _refusal(source: SourceText) -> Problem | None:
-    """Return why a text is not even given to a parser: some texts take a parser's time or memory beyond all bounds."""
+    Args:
+        source: The text.
+        before: An earlier version, whose unchanged parts are not read again. It changes nothing but the time.
+    """
     if len(source) > MAX_LENGTH:
         message = f"This file has {len(source):,} characters; a config may have at most {MAX_LENGTH:,}."
-        return Problem("limit", message, 0, source.line_end(0))
-    too_deep = _too_deep_in_blocks(source)
-    too_deep = _too_deep_in_brackets(source) if too_deep is None else too_deep
-    if too_deep is None:
-        return None
-    start, end = source.line_start(too_deep), source.line_end(too_deep)
-    return Problem("limit", "This is nested too deeply, so the file is not read.", start, end)
-
-
-def _too_deep_in_blocks(source: SourceText) -> int | None:
-    """Return the first line at which blocks may be nested beyond `_MAX_BLOCK_DEPTH`, by an upper bound."""
-    levels: list[tuple[int, int]] = []
-    depth = 0
-    for line in range(source.line_count):
-        written = source.line(line)
-        stripped = written.lstrip(" \t")
-        if not stripped:
-            continue
-        indent = len(written) - len(stripped)
-        while levels and levels[-1][0] >= indent:
-            depth -= levels.pop()[1]
-        here = 1 + len(_INDICATOR.findall(stripped))
-        depth += here
-        levels.append((indent, here))
-        if depth > _MAX_BLOCK_DEPTH:
-            return line
-    return None
-
-
-def _too_deep_in_brackets(source: SourceText) -> int | None:
-    """Return the line at which more than `_MAX_OPEN` brackets are open, those in texts and comments included."""
-    depth = 0
-    for match in _BRACKET.finditer(source.text):
-        depth = depth + 1 if match.group() in "[{" else max(depth - 1, 0)
-        if depth > _MAX_OPEN:
-            return source.line_of(match.start())
-    return None
-
-
-def _build(stream: SyntaxNode, builder: Builder, problems: list[Problem]) -> Node | None:
-    documents = [child for child in stream.named_children if child.type == "document"]
-    builder.comments.extend(
-        (builder.offset(child.start_byte), builder.offset(child.end_byte))
-        for child in stream.named_children
-        if child.type == "comment"
-    )
-    for extra in documents[1:]:
-        start = builder.offset(extra.start_byte)
-        message = "A config is one YAML document; what follows `---` is not read."
-        problems.append(Problem("documents", message, start, start + 3))
-    if not documents:
-        return None
-    root: Node | None = None
-    for child in documents[0].named_children:
-        if child.type == "comment":
-            builder.comments.append((builder.offset(child.start_byte), builder.offset(child.end_byte)))
-        elif child.type in ("block_node", "flow_node"):
-            root = builder.build(child)
-    return root
-
-
-def _unexplained(source: SourceText, root: SyntaxNode) -> Problem:
-    """Name a fault that only tree-sitter sees."""
-    node = root
-    while node.type != "ERROR" and not node.is_missing:
-        node = next((child for child in node.children if child.has_error or child.is_missing), node.children[0])
-    line = min(node.start_point.row, source.line_count - 1)
-    start, end = source.line_start(line), source.line_end(line)
-    return Problem("syntax", "This line cannot be read as YAML.", start, end)
-
-
-def _bad_merges(node: Node | None) -> Iterator[Problem]:
-    """Find merge keys whose value is not an alias of a mapping, or a list of such."""
-    if isinstance(node, Sequence):
-        for item in node.items:
-            yield from _bad_merges(item)
-    if not isinstance(node, Mapping):
-        return
-    for entry in node.entries:
-        if entry.name != MERGE_KEY:
-            yield from _bad_merges(entry.value)
-            continue
-        sources = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
-        for source in sources:
-            undefined = isinstance(source, Alias) and source.target is None
-            mapping = isinstance(source, Alias) and isinstance(source.target, Mapping)
-            if not mapping and not undefined:
-                yield Problem("merge", "A merge key takes an alias of a mapping.", source.start, source.end)
+        refusal = Problem("limit", message, 0, source.line_end(0))
+        return Document(source, (Placed(Part(source, Reading(None, (refusal,), ())), 0, 0),))
+    return Document(source, split(source, {} if before is None else before.known_parts))
 
 
 def _step(place: Place, part: str | int) -> Place | None:

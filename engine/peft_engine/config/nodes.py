@@ -124,3 +124,24 @@ def plain(node: Node | None) -> Any:
     if isinstance(node, Sequence):
         return [plain(item) for item in node.items]
     return None if node is None else node.value
+
+
+def shifted(node: Node, by: int) -> Node:
+    """Return a tree as it stands `by` characters further on.
+
+    Raises:
+        TypeError: There is an alias in it, which would no longer lead to the same anchor.
+    """
+    if isinstance(node, Scalar):
+        return Scalar(node.start + by, node.end + by, node.value, node.raw, node.style, node.tag)
+    if isinstance(node, Sequence):
+        return Sequence(node.start + by, node.end + by, tuple(shifted(item, by) for item in node.items), node.flow)
+    if isinstance(node, Mapping):
+        entries = tuple(shifted_entry(entry, by) for entry in node.entries)
+        return Mapping(node.start + by, node.end + by, entries, node.flow)
+    raise TypeError(f"the alias *{node.name} cannot be moved")
+
+
+def shifted_entry(entry: Entry, by: int) -> Entry:
+    """Return an entry without aliases as it stands `by` characters further on."""
+    return Entry(shifted(entry.key, by), shifted(entry.value, by), entry.start + by, entry.end + by)

@@ -3,6 +3,7 @@
 import re
 from bisect import bisect_right
 from functools import cached_property
+from itertools import accumulate
 
 from peft_schemas.findings import Position, Range
 
@@ -18,7 +19,7 @@ class SourceText:
 
     def __init__(self, text: str) -> None:
         self.text = _without_lone_surrogates(text)
-        self._starts = [0, *(match.end() for match in _LINE_END.finditer(self.text))]
+        self._starts = _line_starts(self.text)
 
     def __len__(self) -> int:
         return len(self.text)
@@ -86,6 +87,13 @@ class SourceText:
         if not self._has_astral:
             return end - start
         return end - start + sum(character > _LAST_OF_BMP for character in self.text[start:end])
+
+
+def _line_starts(text: str) -> list[int]:
+    if "\r" in text:
+        return [0, *(match.end() for match in _LINE_END.finditer(text))]
+    # Three times as fast, and it runs at every keystroke.
+    return [0, *accumulate(len(line) + 1 for line in text.split("\n")[:-1])]
 
 
 def _without_lone_surrogates(text: str) -> str:

@@ -1,0 +1,190 @@
+"""A text as parts that are read each on its own: top-level entries, and the entries of long lists.
+
+An edit changes one part, so all others keep what was read and found in them before: work is in proportion to the edit,
+not to the file. Where parts would not mean the same alone, as an alias of an anchor elsewhere, the whole text is one.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Mapping as Lookup
+from dataclasses import dataclass, field, replace
+from functools import cache, cached_property
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from peft_engine.config.nodes import Mapping, Scalar, Sequence, plain, shifted
+from peft_engine.config.reading import Reading, is_valid, read
+from peft_engine.config.text import SourceText
+
+_MAX_PARTS = 3000
+"""Parts beyond which a text is read as a whole: reading one costs something, however short it is."""
+
+_MAX_BROKEN = 12
+"""Parts with faults that are mended one by one."""
+
+_LONG_LIST = 400
+"""Characters from which the entries of a top-level list are parts of their own."""
+
+_TOP = re.compile(r"^[^\s#-]", re.MULTILINE)
+_MARKERS = frozenset("%[{?|>.<\ufeff")
+"""What stands first on a line that is no entry: directives, a root in flow style or of one text, merge conflicts."""
+
+_LONE_RETURN = re.compile(r"\r(?!\n)")
+_UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]")
+_LIST_KEY = re.compile(
+    r"(?P<key>[A-Za-z_][\w.-]*):[ \t]*(?:#[^\r\n]*)?\r?\n(?:[ \t]*(?:#[^\r\n]*)?\r?\n)*(?P<indent> *)-(?=\s)"
+)
+_COMMENT = re.compile(r"(^|\s)#[^\r\n]*")
+_BEFORE = "_: 1\n"
+"""What stands before a part that is mended, so that a lone word is an unfinished key and not a document of one text."""
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """A stretch of whole lines that is read and judged on its own. It is shared by the versions of a document."""
+
+    source: SourceText
+    reading: Reading
+    list_key: str | None = None
+    """The top-level key whose list this is an entry of."""
+
+    memo: dict[str, Any] = field(default_factory=dict, compare=False)
+    """What others worked out from this part alone, so that the next version of the document has it already."""
+
+    @cached_property
+    def plain(self) -> Any:
+        """Its values as plain Python objects: a mapping, or the entries of its list."""
+        return plain(self.reading.root) or {}
+
+    @property
+    def entries(self) -> Mapping | None:
+        """The top-level entries in it."""
+        root = self.reading.root
+        return root if isinstance(root, Mapping) and self.list_key is None else None
+
+
+class Placed(NamedTuple):
+    """A part in a document."""
+
+    part: Part
+    start: int
+    """The offset of its first character."""
+
+    line: int
+
+
+Known = Lookup[tuple[str, str | None], Part]
+"""Parts of an earlier version, by text and list key."""
+
+
+def split(source: SourceText, known: Known) -> tuple[Placed, ...]:
+    """Return a text as parts, one for all of it where it has none that could be read alone.
+
+    Args:
+        source: The text.
+        known: Parts that need not be read again.
+    """
+    spans = _spans(source.text)
+    parts = None if spans is None else _read_parts(source, spans, known)
+    if spans is None or parts is None:
+        return (Placed(Part(source, read(source)), 0, 0),)
+    placed, start, line = [], 0, 0
+    for part in parts:
+        placed.append(Placed(part, start, line))
+        start += len(part.source)
+        line += part.source.line_count - 1
+    return tuple(placed)
+
+
+def _spans(text: str) -> list[tuple[int, int, str | None]] | None:
+    """Return start, end and list key of each part, None where there are not several."""
+    tops = [match.start() for match in _TOP.finditer(text)]
+    if not tops or len(tops) > _MAX_PARTS or not _MARKERS.isdisjoint(map(text.__getitem__, tops)):
+        return None
+    if text.startswith("---") or "\n---" in text or ("\r" in text and _LONE_RETURN.search(text)):
+        return None
+    if _UNREADABLE.search(text):
+        return None
+    tops[0] = 0
+    spans: list[tuple[int, int, str | None]] = []
+    for start, end in pairwise([*tops, len(text)]):
+        key, starts = _list_entries(text, start, end) if end - start > _LONG_LIST else (None, [])
+        spans.append((start, starts[0] if starts else end, None))
+        spans += [(first, last, key) for first, last in pairwise([*starts, end])]
+    return spans if 1 < len(spans) <= _MAX_PARTS else None
+
+
+def _list_entries(text: str, start: int, end: int) -> tuple[str | None, list[int]]:
+    """Return the key of a top-level block list and where its entries start; none when it is no such list."""
+    head = _LIST_KEY.match(text, start, end)
+    if head is None:
+        return None, []
+    first = head.start("indent")
+    entry, other = _lines_of_list(len(head["indent"]))
+    if other.search(text, first, end):
+        return None, []
+    return head["key"], [match.start() for match in entry.finditer(text, first, end)]
+
+
+@cache
+def _lines_of_list(indent: int) -> tuple[re.Pattern[str], re.Pattern[str]]:
+    """Return what an entry of a list begins with, and what no line of it may begin with."""
+    less = rf" {{0,{indent - 1}}}[^\s#]|" if indent else ""
+    return (
+        re.compile(rf"^ {{{indent}}}-(?=\s)", re.MULTILINE),
+        re.compile(rf"^(?:{less} {{{indent}}}(?:[^\s#-]|-(?!\s)))", re.MULTILINE),
+    )
+
+
+def _read_parts(source: SourceText, spans: list[tuple[int, int, str | None]], known: Known) -> list[Part] | None:
+    """Return the parts of a text, None when they would not mean the same alone."""
+    text = source.text
+    parts: list[Part] = []
+    broken = 0
+    for start, end, key in spans:
+        piece = text[start:end]
+        part = known.get((piece, key))
+        part = part or _read_part(piece, key)
+        if part is None or part.reading.has_aliases:
+            return None
+        if part.reading.problems:
+            broken += 1
+            if broken > _MAX_BROKEN or (_is_open(piece) and is_valid(text)):
+                return None
+        parts.append(part)
+    # Lines without a single key among them may be one long text.
+    return parts if any(part.entries is not None for part in parts) else None
+
+
+def _read_part(piece: str, key: str | None) -> Part | None:
+    """Read a part, None when it is neither entries, nor one entry of a list, nor comments alone."""
+    source = SourceText(piece)
+    reading = read(source)
+    root = reading.root
+    if key is not None:
+        return Part(source, reading, key) if isinstance(root, Sequence) and len(root.items) == 1 else None
+    if isinstance(root, Scalar) and root.style != "empty":
+        reading = _read_after_an_entry(piece)
+        root = reading.root
+    return Part(source, reading) if root is None or (isinstance(root, Mapping) and not root.flow) else None
+
+
+def _read_after_an_entry(piece: str) -> Reading:
+    """Read a part that is a lone word, which is the beginning of a key wherever other entries stand around it."""
+    reading = read(SourceText(_BEFORE + piece))
+    offset = -len(_BEFORE)
+    root = reading.root
+    entries = root.entries[1:] if isinstance(root, Mapping) else ()
+    kept = Mapping(entries[0].start, entries[-1].end, entries, flow=False) if entries else None
+    return Reading(
+        None if kept is None else shifted(kept, offset),
+        tuple(replace(problem, start=problem.start + offset, end=problem.end + offset) for problem in reading.problems),
+        tuple((start + offset, end + offset) for start, end in reading.comments),
+    )
+
+
+def _is_open(piece: str) -> bool:
+    """Tell whether a quote or bracket may be open at the end of a part, so that the next one belongs to it."""
+    written = _COMMENT.sub("", piece)
+    counts = Counter(written)
+    return counts["["] != counts["]"] or counts["{"] != counts["}"] or bool(counts["'"] % 2) or bool(counts['"'] % 2)
