@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import ValidationError
-from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
 
+from peft_daemon.lsp.errors import INVALID_PARAMS, REQUEST_FAILED, ResponseError
 from peft_schemas.base import Word
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS
@@ -21,8 +21,6 @@ Handler = Callable[[Params], Awaitable[Result]]
 
 _REQUESTS = {request.method: request for request in REQUESTS}
 _NOTIFICATIONS = {notification.method: notification for notification in NOTIFICATIONS}
-_REQUEST_FAILED = -32803
-"""LSP's code for a request that was sound and yet could not be done."""
 
 
 def bind(server: WorkbenchServer, method: str) -> Callable[[Handler[Params, Result]], Handler[Params, Result]]:
@@ -37,21 +35,15 @@ def bind(server: WorkbenchServer, method: str) -> Callable[[Handler[Params, Resu
     request = _REQUESTS[method]
 
     def register(handler: Handler[Params, Result]) -> Handler[Params, Result]:
-        # The parameter is annotated `Any` because pygls passes the server to a first parameter of any wider type.
         async def answer(params: Any) -> dict[str, Any]:
             try:
                 result = await handler(_validated(method, request.params, params))  # type: ignore[arg-type]
-            except JsonRpcException:
-                raise
             except WorkbenchError as error:
                 text = f"{error.message} {error.remedy}"
-                raise JsonRpcException(text, _REQUEST_FAILED, error.report().model_dump(mode="json")) from error
-            except Exception as error:
-                text = f"{method} failed inside the server ({type(error).__name__}); its log says where."
-                raise JsonRpcInternalError(text) from error
+                raise ResponseError(REQUEST_FAILED, text, error.report().model_dump(mode="json")) from error
             return result.model_dump(mode="json")
 
-        server.feature(method)(answer)
+        server.feature(method, answer)
         return handler
 
     return register
@@ -66,7 +58,7 @@ def notify(server: WorkbenchServer, method: str, params: Word) -> None:
     expected = _NOTIFICATIONS[method].params
     if type(params) is not expected:
         raise TypeError(f"{method} carries {expected.__name__}, not {type(params).__name__}")
-    server.protocol.notify(method, params.model_dump(mode="json"))
+    server.notify(method, params.model_dump(mode="json"))
 
 
 def _validated(method: str, model: type[Word], params: Any) -> Word:
@@ -75,4 +67,4 @@ def _validated(method: str, model: type[Word], params: Any) -> Word:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "params"
-        raise JsonRpcInvalidParams(f"{method}: {where}: {first['msg']}.") from None
+        raise ResponseError(INVALID_PARAMS, f"{method}: {where}: {first['msg']}.") from None

@@ -1,11 +1,26 @@
 """The server that an editor talks to: wiring only."""
 
-from peft_daemon.language import features
+from peft_daemon.lsp.endpoint import Send
 from peft_daemon.workbench import WorkbenchServer
 
+FIRST = (
+    "peft_daemon.language.documents",
+    "peft_daemon.language.features.diagnostics",
+)
+"""What a document needs when it is opened."""
 
-def create_server() -> WorkbenchServer:
-    """Return a server with every feature of the language registered; the services follow on demand."""
-    server = WorkbenchServer(services=("peft_daemon.runs.feature", "peft_daemon.serving.feature"))
-    features.register(server)
-    return server
+LATER = (
+    "peft_daemon.language.features.symbols",
+    "peft_daemon.language.features.folding",
+    "peft_daemon.language.features.code_actions",
+    "peft_daemon.language.features.hover",
+    "peft_daemon.language.features.completion",
+    "peft_daemon.runs.feature",
+    "peft_daemon.serving.feature",
+)
+"""What can wait until it is asked for, in the order in which editors ask."""
+
+
+def create_server(send: Send) -> WorkbenchServer:
+    """Return a server that loads each feature when it is needed."""
+    return WorkbenchServer(send, FIRST, LATER)

@@ -1,29 +1,28 @@
-"""The server that every feature is registered on: what they share, and when the services come."""
+"""The server that every feature is registered on: what they share, and when they are loaded."""
 
 import asyncio
 import importlib
-import json
+import inspect
 import logging
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-from pygls.exceptions import FeatureRequestError
-from pygls.lsp.server import LanguageServer
-
-from peft_daemon.language.documents import DocumentStore
-from peft_daemon.transport import WorkbenchProtocol
+from peft_daemon.capabilities import CAPABILITIES
+from peft_daemon.lsp.endpoint import Handler, Send
+from peft_daemon.lsp.errors import CONTENT_MODIFIED, ResponseError
+from peft_daemon.lsp.params import InitializeParams
+from peft_daemon.lsp.server import LanguageServer
 from peft_schemas import PROTOCOL_VERSION, __version__
-from peft_schemas.protocol import InitializationOptions
 
 if TYPE_CHECKING:
+    from peft_daemon.language.documents import DocumentStore, OpenDocument
     from peft_daemon.language.features.diagnostics import Diagnostics
 
 _log = logging.getLogger(__name__)
 
-_SERVICES_AFTER = 0.3
-"""Seconds between the editor being ready and the import of the services, in which the first documents are checked."""
+_LATER = 0.3
+"""Seconds between the handshake and the loading of what the first diagnostics do not need."""
 
 Background = Callable[[], Coroutine[Any, Any, None]]
 
@@ -31,27 +30,45 @@ Background = Callable[[], Coroutine[Any, Any, None]]
 class WorkbenchServer(LanguageServer):
     """The language server of `.peft.yaml` together with the `peft/*` services."""
 
-    protocol: WorkbenchProtocol
+    documents: "DocumentStore"
+    """The open documents; set by the module that follows their edits."""
 
-    def __init__(self, services: Sequence[str] = ()) -> None:
-        """Make a server that knows no feature yet.
+    diagnostics: "Diagnostics"
+    """The findings of open documents; set by its feature."""
+
+    def __init__(self, send: Send, first: Sequence[str], later: Sequence[str]) -> None:
+        """Make a server that can introduce itself before anything of it is loaded.
 
         Args:
-            services: Modules whose `register(server)` adds the `peft/*` messages, imported only when they are needed.
+            send: Takes the bytes of each message to the editor.
+            first: Modules whose `register(server)` adds what a document needs when it is opened.
+            later: Modules that can wait until they are asked for, in the order in which they are likely to be.
         """
-        super().__init__("peft-workbench", __version__, protocol_cls=WorkbenchProtocol)
-        self.documents = DocumentStore()
+        super().__init__(send, "peft-workbench", __version__, CAPABILITIES)
         self.python = sys.executable
         """The interpreter that trains and serves."""
 
-        self.diagnostics: Diagnostics
-        """The findings of open documents; set by its feature."""
-
+        self._first = list(first)
+        self._later = list(later)
         self._background: list[Background] = []
         self._ready = False
-        self._services = services
-        self._services_loaded = False
-        self._tasks: set[asyncio.Task[None]] = set()
+        self.listen("initialized", lambda _: self._start_background())
+
+    def feature(self, method: str, handler: Handler) -> None:
+        """Answer a request. An answer that is worked out while its document is edited is dropped."""
+        super().feature(method, self._while_unedited(handler) if inspect.iscoroutinefunction(handler) else handler)
+
+    def handler(self, method: str) -> Handler:
+        """Return what answers a request, after loading the modules up to the one that does."""
+        while not self.answers(method) and self._later:
+            self._load(self._later)
+        return super().handler(method)
+
+    def receive(self, body: bytes) -> None:
+        """Take a message from the editor. `initialize` is answered before what the next ones need is loaded."""
+        super().receive(body)
+        while self.initialized and self._first:
+            self._load(self._first)
 
     def on_initialized(self, work: Background) -> None:
         """Run a coroutine function in the background from the moment the editor is ready until the server ends."""
@@ -60,62 +77,47 @@ class WorkbenchServer(LanguageServer):
         else:
             self._background.append(work)
 
-    def start_background(self) -> None:
-        """Load the services and start what was given to `on_initialized`, now that the editor is ready."""
+    def greet(self, params: InitializeParams) -> None:
+        """Read `initializationOptions`. Editors other than ours may send none, or their own."""
+        # By hand, because their model in `peft_schemas.protocol` would take pydantic to load before the handshake.
+        options = params.get("initializationOptions")
+        if not isinstance(options, dict) or not isinstance(protocol := options.get("protocol"), int):
+            return
+        if protocol != PROTOCOL_VERSION:
+            _log.warning("the editor speaks protocol %s, this server %s", protocol, PROTOCOL_VERSION)
+        if isinstance(python := options.get("python"), str):
+            self.python = python
+
+    def _start_background(self) -> None:
         self._ready = True
         for work in self._background:
             self.spawn(work())
         self._background.clear()
-        self.spawn(self._load_services_soon())
+        self.spawn(self._load_the_rest())
 
-    def load_services(self) -> None:
-        """Register the `peft/*` services, once.
-
-        They take as long to import as the language itself, and the first diagnostics do not need them. So they come
-        when the first of them is asked for, and at the latest soon after the editor is ready.
-        """
-        if self._services_loaded:
-            return
-        self._services_loaded = True
-        for name in self._services:
-            importlib.import_module(name).register(self)
-
-    def spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        """Run a coroutine beside everything else; what it raises goes to the log."""
-        task = asyncio.get_running_loop().create_task(work)
-        # The loop holds tasks weakly: without this set a running one could be collected.
-        self._tasks.add(task)
-        task.add_done_callback(self._finished)
-
-    def take_options(self, options: Any) -> None:
-        """Read `initializationOptions`. Editors other than ours may send none, or their own."""
-        if not isinstance(options, dict) or "protocol" not in options:
-            return
-        try:
-            known = InitializationOptions.model_validate(options)
-        except ValidationError as error:
-            _log.warning("initializationOptions were not understood: %s", error)
-            return
-        if known.protocol != PROTOCOL_VERSION:
-            _log.warning("the editor speaks protocol %s, this server %s", known.protocol, PROTOCOL_VERSION)
-        self.python = known.python or self.python
-
-    def report_server_error(self, error: Exception, source: Any) -> None:
-        """Log what went wrong outside any request. pygls would pop up a message for each, which helps nobody."""
-        if source is FeatureRequestError:  # answered and logged already
-            return
-        _log.error("%s: %s", getattr(source, "__name__", source), error)
-        if isinstance(error, json.JSONDecodeError | UnicodeDecodeError):
-            self.protocol.answer_unreadable(error)
-
-    async def _load_services_soon(self) -> None:
-        await asyncio.sleep(_SERVICES_AFTER)
-        # Importing in a thread leaves the loop free for the editor; registering is done here.
-        for name in self._services:
+    async def _load_the_rest(self) -> None:
+        await asyncio.sleep(_LATER)
+        while self._later:
+            # Importing in a thread leaves the loop free for the editor; registering is done here.
+            name = self._later[0]
             await asyncio.to_thread(importlib.import_module, name)
-        self.load_services()
+            if name in self._later:  # no request needed it meanwhile
+                self._load(self._later)
+        _log.info("everything is loaded")
 
-    def _finished(self, task: asyncio.Task[None]) -> None:
-        self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
-            _log.error("background work failed", exc_info=error)
+    def _load(self, modules: list[str]) -> None:
+        importlib.import_module(modules.pop(0)).register(self)
+
+    def _while_unedited(self, handler: Handler) -> Handler:
+        async def answer(params: Any) -> Any:
+            document = self._document_of(params)
+            result = await handler(params)
+            if document is not self._document_of(params):
+                raise ResponseError(CONTENT_MODIFIED, "The document was edited before the answer was ready.")
+            return result
+
+        return answer
+
+    def _document_of(self, params: Any) -> "OpenDocument | None":
+        identifier = params.get("textDocument") if isinstance(params, dict) else None
+        return self.documents.get(identifier["uri"]) if isinstance(identifier, dict) else None

@@ -25,8 +25,7 @@ def main(arguments: Sequence[str]) -> int:
     wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
 
+    from peft_daemon.lsp.stdio import serve
     from peft_daemon.server import create_server
 
-    server = create_server()
-    server.start_io(stdout=wire)
-    return 0 if server.protocol.shutdown_requested else 1
+    return serve(create_server, sys.stdin.fileno(), wire)

@@ -54,7 +54,7 @@ class Endpoint:
         Raises:
             ValueError: The method has a handler already.
         """
-        if method in self._handlers:
+        if self.answers(method):
             raise ValueError(f"{method} is answered already")
         self._handlers[method] = handler
 
@@ -121,13 +121,17 @@ class Endpoint:
         """Tell whether a notification is heard now."""
         return True
 
+    def answers(self, method: str) -> bool:
+        """Tell whether a request has a handler."""
+        return method in self._handlers
+
     def handler(self, method: str) -> Handler:
         """Return what answers a request.
 
         Raises:
             ResponseError: Nothing does.
         """
-        if method not in self._handlers:
+        if not self.answers(method):
             raise ResponseError(METHOD_NOT_FOUND, f"{method}: this server has no such method.")
         return self._handlers[method]
 

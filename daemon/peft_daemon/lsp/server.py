@@ -25,7 +25,9 @@ class LanguageServer(Endpoint):
         super().__init__(send)
         self._info = {"name": name, "version": version}
         self._capabilities = capabilities
-        self._initialized = False
+        self.initialized = False
+        """Whether the handshake is done."""
+
         self._registrations = count(1)
         self.shutdown_requested = False
         """Whether the editor has announced the end, so that ending is no fault."""
@@ -70,17 +72,17 @@ class LanguageServer(Endpoint):
         """Refuse what comes before `initialize` or after `shutdown`."""
         if self.shutdown_requested:
             raise ResponseError(INVALID_REQUEST, f"{method}: the server is shutting down.")
-        if not self._initialized and method != "initialize":
+        if not self.initialized and method != "initialize":
             raise ResponseError(SERVER_NOT_INITIALIZED, f"{method}: the first request must be `initialize`.")
-        if self._initialized and method == "initialize":
+        if self.initialized and method == "initialize":
             raise ResponseError(INVALID_REQUEST, "initialize: it was answered already.")
 
     def hears(self, method: str) -> bool:
         """Hear nothing before `initialize` and after `shutdown` but the end."""
-        return method == "exit" or (self._initialized and not self.shutdown_requested)
+        return method == "exit" or (self.initialized and not self.shutdown_requested)
 
     def _initialize(self, params: InitializeParams) -> dict[str, Any]:
-        self._initialized = True
+        self.initialized = True
         self.client_capabilities = params["capabilities"]
         self.workspace_folders = list(params.get("workspaceFolders") or ())
         self.greet(params)

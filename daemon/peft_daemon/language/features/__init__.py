@@ -1,10 +1,6 @@
-"""What the editor can ask about a document, one module an LSP feature."""
+"""What the editor can ask about a document, one module an LSP feature.
 
-from peft_daemon.language.features import code_actions, completion, diagnostics, folding, hover, symbols
-from peft_daemon.workbench import WorkbenchServer
-
-
-def register(server: WorkbenchServer) -> None:
-    """Register every feature."""
-    for feature in (diagnostics, hover, completion, code_actions, symbols, folding):
-        feature.register(server)
+A feature has pure functions and a `register(server)` that hands them to `server.feature` or `server.listen`. It is
+loaded when it is first needed, so a new one is named in three places: `peft_daemon.server` lists its module,
+`peft_daemon.capabilities` announces it, and `peft_daemon.lsp.params` has the shape of its params.
+"""

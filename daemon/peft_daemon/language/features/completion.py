@@ -1,13 +1,14 @@
 """Completion: the keys that a section does not have yet, and the values that a key takes."""
 
-from lsprotocol import types
-
 from peft_daemon.language.context import data_files
 from peft_daemon.language.convert import position_from_lsp, range_to_lsp
 from peft_daemon.language.cursor import Cursor, locate
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.rules.values import written
 from peft_daemon.language.wording import facts, type_of
+from peft_daemon.lsp import types
+from peft_daemon.lsp.kinds import CompletionItemKind, InsertTextFormat, InsertTextMode
+from peft_daemon.lsp.params import CompletionParams
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.config.nodes import Mapping, effective_entries, target
@@ -56,15 +57,15 @@ def _keys(document: OpenDocument, cursor: Cursor, range_: types.Range, *, snippe
         items.append(
             types.CompletionItem(
                 label=key.name,
-                kind=types.CompletionItemKind.Module if key.section else types.CompletionItemKind.Property,
+                kind=CompletionItemKind.Module if key.section else CompletionItemKind.Property,
                 detail=" · ".join(facts(key)),
-                documentation=types.MarkupContent(types.MarkupKind.Markdown, key.description),
-                sort_text=f"{0 if key.required else 1}{index:03}",
-                filter_text=dash + key.name,
-                insert_text_format=types.InsertTextFormat.Snippet if snippets else types.InsertTextFormat.PlainText,
+                documentation={"kind": "markdown", "value": key.description},
+                sortText=f"{0 if key.required else 1}{index:03}",
+                filterText=dash + key.name,
+                insertTextFormat=InsertTextFormat.Snippet if snippets else InsertTextFormat.PlainText,
                 # The indentation of further lines is written out; an editor that adds its own would double it.
-                insert_text_mode=types.InsertTextMode.AsIs,
-                text_edit=types.TextEdit(range_, text),
+                insertTextMode=InsertTextMode.AsIs,
+                textEdit={"range": range_, "newText": text},
             )
         )
     return items
@@ -117,10 +118,10 @@ def _values(document: OpenDocument, cursor: Cursor, range_: types.Range) -> list
         items.append(
             types.CompletionItem(
                 label=text,
-                kind=types.CompletionItemKind.EnumMember if key.choices else types.CompletionItemKind.Value,
+                kind=CompletionItemKind.EnumMember if key.choices else CompletionItemKind.Value,
                 detail="not in this version" if missing else detail,
-                sort_text=f"{1 if missing else 0}{index:03}",
-                text_edit=types.TextEdit(range_, (" " if cursor.space_needed else "") + text),
+                sortText=f"{1 if missing else 0}{index:03}",
+                textEdit={"range": range_, "newText": (" " if cursor.space_needed else "") + text},
             )
         )
     return items
@@ -148,18 +149,10 @@ def _offers(document: OpenDocument, path: tuple[str, ...], key: Key) -> list[tup
 
 def register(server: WorkbenchServer) -> None:
     """Answer `textDocument/completion`."""
-    options = types.CompletionOptions(trigger_characters=[":", " ", "-", "{", ","])
+    snippets = "textDocument.completion.completionItem.snippetSupport"
 
-    @server.feature(types.TEXT_DOCUMENT_COMPLETION, options)
-    def answer(params: types.CompletionParams) -> list[types.CompletionItem]:
-        document = server.documents.get(params.text_document.uri)
-        if document is None:
-            return []
-        return complete(document, params.position, snippets=_understands_snippets(server))
+    def answer(params: CompletionParams) -> list[types.CompletionItem]:
+        document = server.documents.get(params["textDocument"]["uri"])
+        return [] if document is None else complete(document, params["position"], snippets=server.can(snippets))
 
-
-def _understands_snippets(server: WorkbenchServer) -> bool:
-    text_document = server.client_capabilities.text_document
-    completion = text_document.completion if text_document else None
-    item = completion.completion_item if completion else None
-    return bool(item and item.snippet_support)
+    server.feature("textDocument/completion", answer)

@@ -1,24 +1,42 @@
-"""Diagnostics, pushed soon after each edit and answered when asked for."""
+"""Diagnostics, pushed after each edit and answered when asked for."""
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
-
-from lsprotocol import types
+from dataclasses import dataclass
 
 from peft_daemon.language.check import check_document
 from peft_daemon.language.context import DATA_SUFFIXES, gather
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
+from peft_daemon.lsp.errors import CONTENT_MODIFIED, SERVER_CANCELLED, ResponseError
+from peft_daemon.lsp.params import (
+    DidChangeTextDocumentParams,
+    DidOpenTextDocumentParams,
+    DocumentDiagnosticParams,
+    TextDocumentParams,
+)
+from peft_daemon.lsp.types import Diagnostic, DocumentDiagnosticReport, FileSystemWatcher, PublishDiagnosticsParams
 from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.findings import Finding
 
 SOURCE = "peftw"
-_SHORTEST_WAIT, _LONGEST_WAIT = 0.01, 0.3
-"""Seconds between an edit and its check. A document that takes long to check waits longer, so typing stays free."""
+_LONGEST_REST = 0.3
+"""Seconds after which the next check may begin, however long the last one took."""
 
 _KEPT = 64
-"""Documents whose last findings are kept for code actions."""
+"""Documents whose last findings are kept."""
+
+
+@dataclass(frozen=True)
+class _Result:
+    """What a check found in one version of a document."""
+
+    document: OpenDocument
+    findings: list[Finding]
+    id: str
+    """The name by which an editor says that it has this result already."""
 
 
 class Diagnostics:
@@ -26,157 +44,175 @@ class Diagnostics:
 
     def __init__(self, server: WorkbenchServer) -> None:
         self._server = server
-        self._wait = _SHORTEST_WAIT
-        self._pending: dict[str, asyncio.TimerHandle] = {}
-        self._checked: OrderedDict[str, tuple[OpenDocument, list[Finding]]] = OrderedDict()
+        self._jobs: dict[str, asyncio.Task[None]] = {}
+        """The job that will tell of a document, by URI."""
+
+        self._checks: dict[str, tuple[OpenDocument, asyncio.Task[_Result]]] = {}
+        """The running check of a document, by URI. Whoever asks meanwhile waits for it, too."""
+
+        self._results: OrderedDict[str, _Result] = OrderedDict()
+        self._count = 0
+        self._rested_at = 0.0
+        """When the next check may begin."""
+
         self._client_pulls = False
 
     async def findings(self, document: OpenDocument) -> list[Finding]:
-        """Return the findings of a document, checked once a version."""
-        known = self._checked.get(document.uri)
-        if known is not None and known[0] is document:
-            return known[1]
-        return await self._check(document)
+        """Return the findings of an open document, checked once a version.
+
+        Raises:
+            ResponseError: The document was edited or closed meanwhile.
+        """
+        return (await self._result(document)).findings
 
     def schedule(self, uri: str) -> None:
-        """Check a document soon, once, however many edits come before that."""
-        if (pending := self._pending.pop(uri, None)) is not None:
-            pending.cancel()
-        self._pending[uri] = asyncio.get_running_loop().call_later(self._wait, self._start, uri)
+        """Check a document and tell of it, once however many edits come before the check begins.
+
+        An edit is judged at once. Only when judging takes long does the next check wait for as long as the last one
+        took, so that half of the time is left for typing.
+        """
+        self._cancel(uri)
+        self._jobs[uri] = self._server.spawn(self._push(uri))
 
     def forget(self, uri: str) -> None:
         """Take a closed document's diagnostics away."""
-        if (pending := self._pending.pop(uri, None)) is not None:
-            pending.cancel()
-        self._checked.pop(uri, None)
-        self._publish(types.PublishDiagnosticsParams(uri=uri, diagnostics=[]))
+        self._cancel(uri)
+        self._results.pop(uri, None)
+        self._publish({"uri": uri, "diagnostics": []})
 
     def refresh(self) -> None:
         """Check every open document again, because the world around them changed."""
-        self._checked.clear()
-        if self._client_pulls:
-            self._server.workspace_diagnostic_refresh(None)
-            return
-        for document in self._server.documents:
-            self.schedule(document.uri)
+        self._results.clear()
+        self._checks.clear()
+        if not self._client_pulls:
+            for document in self._server.documents:
+                self.schedule(document.uri)
+        elif self._server.can("workspace.diagnostics.refreshSupport"):
+            self._server.spawn(self._server.request("workspace/diagnostic/refresh"))
 
-    async def pull(self, params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
+    async def pull(self, params: DocumentDiagnosticParams) -> DocumentDiagnosticReport:
         """Answer a request for diagnostics.
 
         An editor that announced this request and uses it would show each finding twice if it were told as well, so it
         is no longer told.
+
+        Raises:
+            ResponseError: The document was edited meanwhile; the editor may ask again.
         """
-        document = self._server.documents.get(params.text_document.uri)
+        document = self._server.documents.get(params["textDocument"]["uri"])
         if document is None:
-            return types.RelatedFullDocumentDiagnosticReport(items=[])
-        if not self._client_pulls and self._announced_pull():
+            return {"kind": "full", "items": []}
+        if not self._client_pulls and self._server.can("textDocument.diagnostic"):
             self._client_pulls = True
             for other in self._server.documents:
-                self._publish(types.PublishDiagnosticsParams(uri=other.uri, diagnostics=[], version=other.version))
-        result_id = str(document.version)
-        known = self._checked.get(document.uri)
-        if params.previous_result_id == result_id and known is not None and known[0] is document:
-            return types.RelatedUnchangedDocumentDiagnosticReport(result_id=result_id)
-        findings = await self.findings(document)
-        return types.RelatedFullDocumentDiagnosticReport(
-            items=[to_diagnostic(document.uri, finding) for finding in findings], result_id=result_id
-        )
+                self._publish({"uri": other.uri, "diagnostics": [], "version": other.version})
+        try:
+            result = await self._result(document)
+        except ResponseError as error:
+            if error.code != CONTENT_MODIFIED:
+                raise
+            # By any other error editors would take the document for one without findings.
+            raise ResponseError(SERVER_CANCELLED, error.message, {"retriggerRequest": True}) from None
+        if params.get("previousResultId") == result.id:
+            return {"kind": "unchanged", "resultId": result.id}
+        items = [to_diagnostic(document.uri, finding) for finding in result.findings]
+        return {"kind": "full", "items": items, "resultId": result.id}
 
     async def watch_data_files(self) -> None:
         """Ask the editor to tell of data files that come and go, where it can."""
-        workspace = self._server.client_capabilities.workspace
-        watching = workspace.did_change_watched_files if workspace is not None else None
-        if watching is None or not watching.dynamic_registration:
+        if not self._server.can("workspace.didChangeWatchedFiles.dynamicRegistration"):
             return
-        pattern = f"**/*{{{','.join(DATA_SUFFIXES)}}}"
-        watcher = types.FileSystemWatcher(
-            glob_pattern=pattern, kind=types.WatchKind.Create | types.WatchKind.Change | types.WatchKind.Delete
-        )
-        registration = types.Registration(
-            id="data-files",
-            method=types.WORKSPACE_DID_CHANGE_WATCHED_FILES,
-            register_options=types.DidChangeWatchedFilesRegistrationOptions(watchers=[watcher]),
-        )
-        await self._server.client_register_capability_async(types.RegistrationParams([registration]))
+        watcher: FileSystemWatcher = {"globPattern": f"**/*{{{','.join(DATA_SUFFIXES)}}}"}
+        await self._server.announce("workspace/didChangeWatchedFiles", {"watchers": [watcher]})
 
-    def _start(self, uri: str) -> None:
-        self._pending.pop(uri, None)
+    def _cancel(self, uri: str) -> None:
+        if (job := self._jobs.pop(uri, None)) is not None:
+            job.cancel()
+
+    async def _push(self, uri: str) -> None:
+        # At least one turn of the loop, so that edits that are here already come before the check.
+        await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))
         document = self._server.documents.get(uri)
-        if document is not None and not self._client_pulls:
-            self._server.spawn(self._push(document))
-
-    async def _push(self, document: OpenDocument) -> None:
-        findings = await self.findings(document)
-        if self._server.documents.get(document.uri) is not document or self._client_pulls:
+        if document is None or self._client_pulls:
             return
-        diagnostics = [to_diagnostic(document.uri, finding) for finding in findings]
-        self._publish(types.PublishDiagnosticsParams(document.uri, diagnostics, document.version))
+        with contextlib.suppress(ResponseError):  # edited meanwhile: that edit has a job of its own
+            findings = await self.findings(document)
+            diagnostics = [to_diagnostic(uri, finding) for finding in findings]
+            self._publish({"uri": uri, "diagnostics": diagnostics, "version": document.version})
 
-    async def _check(self, document: OpenDocument) -> list[Finding]:
-        started = time.perf_counter()
+    async def _result(self, document: OpenDocument) -> _Result:
+        known = self._results.get(document.uri)
+        if known is not None and known.document is document:
+            return known
+        running = self._checks.get(document.uri)
+        if running is None or running[0] is not document:
+            running = document, asyncio.get_running_loop().create_task(self._check(document))
+            self._checks[document.uri] = running
+        # Who asked may be cancelled; the others still wait.
+        return await asyncio.shield(running[1])
+
+    async def _check(self, document: OpenDocument) -> _Result:
         snapshot = document.document
         # A file on a network drive may take long to look at, and nobody shall wait for it.
         context = await asyncio.to_thread(gather, snapshot, document.path)
+        if self._server.documents.get(document.uri) is not document:
+            raise ResponseError(CONTENT_MODIFIED, "The document was edited before it was checked.")
+        started = time.perf_counter()
         findings = check_document(snapshot, context)
-        elapsed = time.perf_counter() - started
-        self._wait = min(max(elapsed, _SHORTEST_WAIT), _LONGEST_WAIT)
-        if self._server.documents.get(document.uri) is document:
-            self._checked[document.uri] = (document, findings)
-            self._checked.move_to_end(document.uri)
-            while len(self._checked) > _KEPT:
-                self._checked.popitem(last=False)
-        return findings
+        ended = time.perf_counter()
+        self._rested_at = ended + min(ended - started, _LONGEST_REST)
+        self._count += 1
+        result = _Result(document, findings, str(self._count))
+        # Unless the world has changed meanwhile and another check was begun.
+        if self._checks.get(document.uri, (None, None))[1] is asyncio.current_task():
+            del self._checks[document.uri]
+            self._keep(result)
+        return result
 
-    def _publish(self, params: types.PublishDiagnosticsParams) -> None:
-        self._server.text_document_publish_diagnostics(params)
+    def _keep(self, result: _Result) -> None:
+        uri = result.document.uri
+        self._results[uri] = result
+        self._results.move_to_end(uri)
+        while len(self._results) > _KEPT:
+            self._results.popitem(last=False)
 
-    def _announced_pull(self) -> bool:
-        text_document = self._server.client_capabilities.text_document
-        return text_document is not None and text_document.diagnostic is not None
+    def _publish(self, params: PublishDiagnosticsParams) -> None:
+        self._server.notify("textDocument/publishDiagnostics", params)
 
 
-def to_diagnostic(uri: str, finding: Finding) -> types.Diagnostic:
+def to_diagnostic(uri: str, finding: Finding) -> Diagnostic:
     """Return a finding as LSP's diagnostic."""
-    related = [
-        types.DiagnosticRelatedInformation(
-            location=types.Location(uri=uri, range=range_to_lsp(other.range)), message=other.message
-        )
-        for other in finding.related
-    ]
-    return types.Diagnostic(
-        range=range_to_lsp(finding.range),
-        message=finding.message,
-        severity=SEVERITIES[finding.severity],
-        code=finding.code,
-        source=SOURCE,
-        related_information=related or None,
-    )
+    diagnostic: Diagnostic = {
+        "range": range_to_lsp(finding.range),
+        "message": finding.message,
+        "severity": SEVERITIES[finding.severity],
+        "code": finding.code,
+        "source": SOURCE,
+    }
+    if finding.related:
+        diagnostic["relatedInformation"] = [
+            {"location": {"uri": uri, "range": range_to_lsp(other.range)}, "message": other.message}
+            for other in finding.related
+        ]
+    return diagnostic
 
 
 def register(server: WorkbenchServer) -> None:
     """Push and answer diagnostics."""
     diagnostics = server.diagnostics = Diagnostics(server)
 
-    @server.feature(types.TEXT_DOCUMENT_DID_OPEN)
-    def did_open(params: types.DidOpenTextDocumentParams) -> None:
-        diagnostics.schedule(params.text_document.uri)
+    def did_open(params: DidOpenTextDocumentParams) -> None:
+        diagnostics.schedule(params["textDocument"]["uri"])
 
-    @server.feature(types.TEXT_DOCUMENT_DID_CHANGE)
-    def did_change(params: types.DidChangeTextDocumentParams) -> None:
-        diagnostics.schedule(params.text_document.uri)
+    def did_change(params: DidChangeTextDocumentParams) -> None:
+        diagnostics.schedule(params["textDocument"]["uri"])
 
-    @server.feature(types.TEXT_DOCUMENT_DID_CLOSE)
-    def did_close(params: types.DidCloseTextDocumentParams) -> None:
-        diagnostics.forget(params.text_document.uri)
+    def did_close(params: TextDocumentParams) -> None:
+        diagnostics.forget(params["textDocument"]["uri"])
 
-    @server.feature(types.WORKSPACE_DID_CHANGE_WATCHED_FILES)
-    def did_change_files(_: types.DidChangeWatchedFilesParams) -> None:
-        diagnostics.refresh()
-
+    server.listen("textDocument/didOpen", did_open)
+    server.listen("textDocument/didChange", did_change)
+    server.listen("textDocument/didClose", did_close)
+    server.listen("workspace/didChangeWatchedFiles", lambda _: diagnostics.refresh())
+    server.feature("textDocument/diagnostic", diagnostics.pull)
     server.on_initialized(diagnostics.watch_data_files)
-
-    options = types.DiagnosticOptions(inter_file_dependencies=False, workspace_diagnostics=False, identifier=SOURCE)
-
-    @server.feature(types.TEXT_DOCUMENT_DIAGNOSTIC, options)
-    async def pull(params: types.DocumentDiagnosticParams) -> types.DocumentDiagnosticReport:
-        return await diagnostics.pull(params)

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterator
 
-from lsprotocol import types
-
 from peft_daemon.language.documents import OpenDocument
+from peft_daemon.lsp.params import TextDocumentParams
+from peft_daemon.lsp.types import FoldingRange
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import Mapping, Node, Sequence
 
 
-def folding_ranges(document: OpenDocument) -> list[types.FoldingRange]:
+def folding_ranges(document: OpenDocument) -> list[FoldingRange]:
     """Return what can be folded, from the top down."""
     spans = set()
     if document.document.root is not None:
         spans = set(_spans(document.document.root))
     lines = {(document.source.line_of(start), document.source.line_of(end)) for start, end in spans}
-    ranges = [types.FoldingRange(first, last) for first, last in lines if first < last]
-    ranges += [types.FoldingRange(first, last, kind=types.FoldingRangeKind.Comment) for first, last in _notes(document)]
-    return sorted(ranges, key=lambda folding: (folding.start_line, -folding.end_line))
+    ranges = [FoldingRange(startLine=first, endLine=last) for first, last in lines if first < last]
+    ranges += [FoldingRange(startLine=first, endLine=last, kind="comment") for first, last in _notes(document)]
+    return sorted(ranges, key=lambda folding: (folding["startLine"], -folding["endLine"]))
 
 
 def _spans(node: Node) -> Iterator[tuple[int, int]]:
@@ -52,7 +52,8 @@ def _notes(document: OpenDocument) -> Iterator[tuple[int, int]]:
 def register(server: WorkbenchServer) -> None:
     """Answer `textDocument/foldingRange`."""
 
-    @server.feature(types.TEXT_DOCUMENT_FOLDING_RANGE)
-    def answer(params: types.FoldingRangeParams) -> list[types.FoldingRange]:
-        document = server.documents.get(params.text_document.uri)
+    def answer(params: TextDocumentParams) -> list[FoldingRange]:
+        document = server.documents.get(params["textDocument"]["uri"])
         return [] if document is None else folding_ranges(document)
+
+    server.feature("textDocument/foldingRange", answer)

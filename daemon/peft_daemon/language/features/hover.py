@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from lsprotocol import types
-
 from peft_daemon.language.binding import BoundKey, bind
 from peft_daemon.language.convert import position_from_lsp, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.rules.places import dotted
 from peft_daemon.language.rules.values import written
 from peft_daemon.language.wording import facts
+from peft_daemon.lsp import types
+from peft_daemon.lsp.params import TextDocumentPositionParams
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import Scalar
 from peft_engine.config.resolve import explain_one
@@ -36,8 +36,8 @@ def hover(document: OpenDocument, position: types.Position) -> types.Hover | Non
     bound, node = found
     value = None if bound.key.section is not None else _effective(document, bound)
     text = describe(dotted(bound.path), bound.key, value)
-    content = types.MarkupContent(kind=types.MarkupKind.Markdown, value=text)
-    return types.Hover(contents=content, range=range_to_lsp(document.document.range(node)))
+    content: types.MarkupContent = {"kind": "markdown", "value": text}
+    return {"contents": content, "range": range_to_lsp(document.document.range(node))}
 
 
 def describe(path: str, key: Key, value: ExplainedValue | None) -> str:
@@ -62,7 +62,8 @@ def _effective(document: OpenDocument, bound: BoundKey) -> ExplainedValue | None
 def register(server: WorkbenchServer) -> None:
     """Answer `textDocument/hover`."""
 
-    @server.feature(types.TEXT_DOCUMENT_HOVER)
-    def answer(params: types.HoverParams) -> types.Hover | None:
-        document = server.documents.get(params.text_document.uri)
-        return None if document is None else hover(document, params.position)
+    def answer(params: TextDocumentPositionParams) -> types.Hover | None:
+        document = server.documents.get(params["textDocument"]["uri"])
+        return None if document is None else hover(document, params["position"])
+
+    server.feature("textDocument/hover", answer)

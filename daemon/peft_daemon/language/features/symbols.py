@@ -1,21 +1,22 @@
 """Document symbols: the outline of a config."""
 
-from lsprotocol import types
-
 from peft_daemon.language.convert import range_to_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.rules.values import shorten
+from peft_daemon.lsp.kinds import SymbolKind
+from peft_daemon.lsp.params import TextDocumentParams
+from peft_daemon.lsp.types import DocumentSymbol
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence
 
 
-def symbols(document: OpenDocument) -> list[types.DocumentSymbol]:
+def symbols(document: OpenDocument) -> list[DocumentSymbol]:
     """Return the keys of a document as a tree."""
     root = document.document.root
     return [] if root is None else _children(document, root)
 
 
-def _children(document: OpenDocument, node: Node) -> list[types.DocumentSymbol]:
+def _children(document: OpenDocument, node: Node) -> list[DocumentSymbol]:
     if isinstance(node, Mapping):
         return [
             _symbol(document, shorten(entry.name) or "?", entry.value, (entry.start, entry.end), entry.key)
@@ -28,18 +29,19 @@ def _children(document: OpenDocument, node: Node) -> list[types.DocumentSymbol]:
     return []
 
 
-def _symbol(
-    document: OpenDocument, name: str, value: Node, span: tuple[int, int], selection: Node
-) -> types.DocumentSymbol:
+def _symbol(document: OpenDocument, name: str, value: Node, span: tuple[int, int], selection: Node) -> DocumentSymbol:
     start, end = min(span[0], selection.start), max(span[1], selection.end)
-    return types.DocumentSymbol(
+    symbol = DocumentSymbol(
         name=name,
-        detail=_detail(value),
         kind=_kind(value),
         range=range_to_lsp(document.source.range(start, end)),
-        selection_range=range_to_lsp(document.document.range(selection)),
-        children=_children(document, value) or None,
+        selectionRange=range_to_lsp(document.document.range(selection)),
     )
+    if (detail := _detail(value)) is not None:
+        symbol["detail"] = detail
+    if children := _children(document, value):
+        symbol["children"] = children
+    return symbol
 
 
 def _detail(value: Node) -> str | None:
@@ -48,27 +50,28 @@ def _detail(value: Node) -> str | None:
     return shorten(value.raw) if isinstance(value, Scalar) and value.raw else None
 
 
-def _kind(value: Node) -> types.SymbolKind:
+def _kind(value: Node) -> SymbolKind:
     match value:
         case Mapping():
-            return types.SymbolKind.Module
+            return SymbolKind.Module
         case Sequence():
-            return types.SymbolKind.Array
+            return SymbolKind.Array
         case Alias():
-            return types.SymbolKind.Variable
+            return SymbolKind.Variable
         case Scalar(value=bool()):
-            return types.SymbolKind.Boolean
+            return SymbolKind.Boolean
         case Scalar(value=int() | float()):
-            return types.SymbolKind.Number
+            return SymbolKind.Number
         case Scalar(value=None):
-            return types.SymbolKind.Null
-    return types.SymbolKind.String
+            return SymbolKind.Null
+    return SymbolKind.String
 
 
 def register(server: WorkbenchServer) -> None:
     """Answer `textDocument/documentSymbol`."""
 
-    @server.feature(types.TEXT_DOCUMENT_DOCUMENT_SYMBOL)
-    def answer(params: types.DocumentSymbolParams) -> list[types.DocumentSymbol]:
-        document = server.documents.get(params.text_document.uri)
+    def answer(params: TextDocumentParams) -> list[DocumentSymbol]:
+        document = server.documents.get(params["textDocument"]["uri"])
         return [] if document is None else symbols(document)
+
+    server.feature("textDocument/documentSymbol", answer)
