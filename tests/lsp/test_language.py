@@ -5,7 +5,27 @@ import pytest
 from tests.lsp.client import Client
 from tests.lsp.test_diagnostics import BAD, GOOD
 
-METHOD_KEYS = ["type", "r", "alpha", "dropout", "target_modules"]
+METHOD_KEYS = ["type", "r", "alpha", "dropout", "target_modules", "modules_to_save", "lora_plus_ratio"]
+MODEL_KEYS = [
+    "base",
+    "revision",
+    "dtype",
+    "quantization",
+    "double_quantization",
+    "attention",
+    "trust_remote_code",
+    "chat_template",
+]
+SCHEDULERS = [
+    "linear",
+    "cosine",
+    "cosine_with_restarts",
+    "polynomial",
+    "inverse_sqrt",
+    "constant",
+    "constant_with_warmup",
+]
+DATASET_KEYS = ["path", "format", "split", "columns", "weight"]
 
 
 def labels(client: Client, marked: str) -> list[str]:
@@ -24,31 +44,31 @@ def items(client: Client, marked: str) -> list[dict]:
 @pytest.mark.parametrize(
     ("marked", "expected"),
     [
-        ("version: 1\nmodel:\n  |\n", ["base", "revision", "dtype", "quantization"]),
-        ("model:\n  base: x\n  dt|\n", ["revision", "dtype", "quantization"]),
-        ("method:\n  |type: lora\n  r: 8\n", ["type", "alpha", "dropout", "target_modules"]),
+        ("version: 1\nmodel:\n  |\n", MODEL_KEYS),
+        ("model:\n  base: x\n  dt|\n", MODEL_KEYS[1:]),
+        ("method:\n  |type: lora\n  r: 8\n", [key for key in METHOD_KEYS if key != "r"]),
         ("method: {|}\n", METHOD_KEYS),
         ("method: {type: lora, |", METHOD_KEYS[1:]),
         ("method: {\n  type: lora,\n  |\n}\n", METHOD_KEYS[1:]),
-        ("datasets:\n  - |", ["path", "format", "weight"]),
-        ("datasets:\n  - path: x\n    |\n  - path: y\n", ["format", "weight"]),
-        ("datasets:\n- path: x\n- path: y\n  |", ["format", "weight"]),
+        ("datasets:\n  - |", DATASET_KEYS),
+        ("datasets:\n  - path: x\n    |\n  - path: y\n", DATASET_KEYS[1:]),
+        ("datasets:\n- path: x\n- path: y\n  |", DATASET_KEYS[1:]),
         ("datasets:\n  |", ["path"]),
         ("method:\n  type: |\n", ["lora", "full", "qlora", "dora", "pissa", "rslora"]),
         ("method:\n  type:|\n", ["lora", "full", "qlora", "dora", "pissa", "rslora"]),
         ("training:\n  packing: |\n", ["false", "true"]),
         ("template: |", ["lora_finetuning", "full_finetuning"]),
         ("model:\n  base: |", ["HuggingFaceTB/SmolLM2-135M-Instruct"]),
-        ("training:\n  lr_scheduler: co|s\n", ["linear", "cosine", "constant", "constant_with_warmup"]),
+        ("training:\n  lr_scheduler: co|s\n", SCHEDULERS),
         ("checkpoint:\n  keep: |\n", ["3"]),
         ("# |", []),
         ("name: x # |", []),
         ("unknown:\n  |", []),
         # while something else is broken
-        ("name: 'x\nmodel:\n  |\n", ["base", "revision", "dtype", "quantization"]),
-        ("datasets: [\nmodel:\n  d|\n", ["base", "revision", "dtype", "quantization"]),
-        ("model:\n\t|", ["base", "revision", "dtype", "quantization"]),
-        ("a: b: c\nevaluation:\n  split: 0.1\n  |", ["every_steps"]),
+        ("name: 'x\nmodel:\n  |\n", MODEL_KEYS),
+        ("datasets: [\nmodel:\n  d|\n", MODEL_KEYS),
+        ("model:\n\t|", MODEL_KEYS),
+        ("a: b: c\nevaluation:\n  split: 0.1\n  |", ["datasets", "every_steps", "batch_size"]),
     ],
 )
 def test_A11_completion_offers_exactly_this(shared: Client, marked: str, expected: list[str]) -> None:

@@ -83,7 +83,7 @@ def test_what_prints_does_not_reach_the_wire(_home) -> None:
         "import sys, peft_daemon.server as s\n"
         "from peft_daemon.cli.lsp import main\n"
         "create = s.create_server\n"
-        "def noisy():\n    print('noise'); import os; os.system('echo more noise'); return create()\n"
+        "def noisy(send):\n    print('noise'); import os; os.system('echo more noise'); return create(send)\n"
         "s.create_server = noisy\nsys.exit(main([]))"
     )
     done = subprocess.run([sys.executable, "-c", script], input=b"", capture_output=True, timeout=TIMEOUT, check=False)

@@ -3,28 +3,32 @@
 import asyncio
 
 import pytest
-from pygls.exceptions import JsonRpcException, JsonRpcInternalError, JsonRpcInvalidParams
 
+from peft_daemon.lsp.errors import INTERNAL_ERROR, INVALID_PARAMS, REQUEST_CANCELLED, REQUEST_FAILED
 from peft_daemon.rpc import bind, notify
 from peft_daemon.server import create_server
 from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS, Empty, RunIdParams, RunListResult, RunResult
 from tests.lsp.client import Client
+from tests.lsp.inprocess import Wire
 
 METHOD = "peft/run/show"
 
 
 @pytest.fixture
-def server() -> WorkbenchServer:
-    return create_server()
+def wire() -> Wire:
+    return Wire()
 
 
-async def call(server: WorkbenchServer, params: object) -> object:
-    return await server.protocol.fm.features[METHOD](params)
+@pytest.fixture
+async def server(wire: Wire) -> WorkbenchServer:
+    server = create_server(wire.sent.append)
+    await wire.ask(server, "initialize", {"processId": None, "capabilities": {}})
+    return server
 
 
-async def test_a_handler_gets_the_model_and_its_result_goes_out_as_plain_json(server: WorkbenchServer) -> None:
+async def test_a_handler_gets_the_model_and_its_result_goes_out_as_plain_json(server, wire) -> None:
     seen = []
 
     @bind(server, METHOD)
@@ -32,55 +36,78 @@ async def test_a_handler_gets_the_model_and_its_result_goes_out_as_plain_json(se
         seen.append(params)
         return RunResult(run=None)
 
-    assert await call(server, {"run_id": "x"}) == {"run": None, "error": None}
+    assert (await wire.ask(server, METHOD, {"run_id": "x"}))["result"] == {"run": None, "error": None}
     assert seen == [RunIdParams(run_id="x")]
 
 
-async def test_bad_params_never_reach_the_handler(server: WorkbenchServer) -> None:
+async def test_bad_params_never_reach_the_handler(server, wire) -> None:
     @bind(server, METHOD)
     async def show(params: RunIdParams) -> RunResult:
         raise AssertionError
 
-    with pytest.raises(JsonRpcInvalidParams, match=r"peft/run/show: run_id: "):
-        await call(server, {"run_id": 3})
+    error = (await wire.ask(server, METHOD, {"run_id": 3}))["error"]
+    assert error["code"] == INVALID_PARAMS
+    assert error["message"].startswith("peft/run/show: run_id: ")
 
 
-async def test_an_expected_error_carries_its_remedy(server: WorkbenchServer) -> None:
+async def test_an_expected_error_carries_its_remedy(server, wire) -> None:
     @bind(server, METHOD)
     async def show(params: RunIdParams) -> RunResult:
         raise WorkbenchError("run-missing", "There is no run x.", "List the runs.")
 
-    with pytest.raises(JsonRpcException) as caught:
-        await call(server, {"run_id": "x"})
-    assert caught.value.message == "There is no run x. List the runs."
-    assert caught.value.data["code"] == "run-missing"
+    error = (await wire.ask(server, METHOD, {"run_id": "x"}))["error"]
+    assert (error["code"], error["message"]) == (REQUEST_FAILED, "There is no run x. List the runs.")
+    assert error["data"]["code"] == "run-missing"
 
 
-async def test_an_unexpected_error_is_an_internal_one_without_its_text(server: WorkbenchServer) -> None:
+async def test_an_unexpected_error_is_an_internal_one_without_its_text(server, wire, caplog) -> None:
     @bind(server, METHOD)
     async def show(params: RunIdParams) -> RunResult:
         raise RuntimeError("secret")
 
-    with pytest.raises(JsonRpcInternalError) as caught:
-        await call(server, {"run_id": "x"})
-    assert "secret" not in caught.value.message
-    assert caught.value.data is None
+    error = (await wire.ask(server, METHOD, {"run_id": "x"}))["error"]
+    assert error["code"] == INTERNAL_ERROR
+    assert error["message"].startswith(METHOD)
+    assert "secret" not in error["message"]
+    assert "data" not in error
+    assert "secret" in caplog.text
 
 
-async def test_a_cancelled_request_is_cancelled_in_its_handler(server: WorkbenchServer) -> None:
+async def test_a_cancelled_request_is_cancelled_in_its_handler(server, wire) -> None:
+    cancelled = []
+
     @bind(server, METHOD)
     async def show(params: RunIdParams) -> RunResult:
-        await asyncio.sleep(60)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            cancelled.append(params.run_id)
+            raise
         raise AssertionError
 
-    task = asyncio.ensure_future(call(server, {"run_id": "x"}))
+    id_ = wire.begin(server, METHOD, {"run_id": "x"})
     await asyncio.sleep(0)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
+    wire.tell(server, {"method": "$/cancelRequest", "params": {"id": id_}})
+    assert (await wire.response(id_))["error"]["code"] == REQUEST_CANCELLED
+    assert cancelled == ["x"]
 
 
-def test_only_methods_and_models_of_the_protocol_can_be_used(server: WorkbenchServer) -> None:
+async def test_a_handler_may_answer_what_was_done_before_it_was_cancelled(server, wire) -> None:
+    @bind(server, METHOD)
+    async def show(params: RunIdParams) -> RunResult:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            return RunResult(run=None)
+        raise AssertionError
+
+    id_ = wire.begin(server, METHOD, {"run_id": "x"})
+    await asyncio.sleep(0)
+    wire.tell(server, {"method": "$/cancelRequest", "params": {"id": id_}})
+    assert (await wire.response(id_))["result"] == {"run": None, "error": None}
+
+
+async def test_only_methods_and_models_of_the_protocol_can_be_used(server) -> None:
     with pytest.raises(KeyError):
         bind(server, "peft/other")
     with pytest.raises(TypeError, match="RunListResult"):
@@ -88,10 +115,8 @@ def test_only_methods_and_models_of_the_protocol_can_be_used(server: WorkbenchSe
     notify(server, "peft/runs/changed", RunListResult(runs=[]))
 
 
-def test_W4_every_request_of_the_protocol_is_answered_by_some_service(server: WorkbenchServer) -> None:
-    server.load_services()
-    server.load_services()
-    assert {request.method for request in REQUESTS} <= set(server.protocol.fm.features)
+async def test_W4_every_request_of_the_protocol_is_answered_by_some_service(server) -> None:
+    assert all(server.handler(request.method) for request in REQUESTS)
     assert all(notification.method.startswith("peft/") for notification in NOTIFICATIONS)
 
 

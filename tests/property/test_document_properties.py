@@ -6,8 +6,8 @@ from itertools import pairwise
 import yaml
 from hypothesis import assume, given
 from hypothesis import strategies as st
-from lsprotocol import types
 
+from peft_daemon.language.convert import range_to_lsp
 from peft_daemon.language.documents import DocumentStore
 from peft_engine.config.document import parse
 from peft_engine.config.scalars import plain_value
@@ -43,13 +43,7 @@ def test_A3_edits_one_by_one_give_the_same_document_as_the_final_text(data: st.D
         assume("\r" not in expected[max(start - 1, 0) : end + 1])
         source = SourceText(expected)
         where = source.range(start, end)
-        change = types.TextDocumentContentChangePartial(
-            range=types.Range(
-                types.Position(where.start.line, where.start.character),
-                types.Position(where.end.line, where.end.character),
-            ),
-            text=new,
-        )
+        change = {"range": range_to_lsp(where), "text": new}
         store.change(URI, version, [change])
         expected = expected[:start] + new + expected[end:]
     document = store.get(URI)
