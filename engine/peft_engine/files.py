@@ -1,9 +1,12 @@
-"""Files that are whole or absent."""
+"""Files: writing them whole or not at all, and telling whether they changed."""
 
 import hashlib
 import os
 import tempfile
 from pathlib import Path
+
+Stamp = tuple[int, int]
+"""A file's size and time of change, which tell one state of it from another without reading it."""
 
 
 def write_atomic(path: Path, text: str, *, mode: int = 0o644) -> None:
@@ -40,3 +43,12 @@ def sha256(path: Path) -> str:
     """Return the SHA-256 of a file's bytes, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def stamp(path: str | Path) -> Stamp | None:
+    """Return the stamp of a file or folder, None when it is not there or cannot be looked at."""
+    try:
+        found = os.stat(path)  # noqa: PTH116  (called for hundreds of paths in a row)
+    except (OSError, ValueError):
+        return None
+    return found.st_size, found.st_mtime_ns

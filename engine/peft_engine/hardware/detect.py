@@ -11,6 +11,7 @@ import psutil
 from peft_engine.home import home
 from peft_schemas.hardware import Accelerator, HardwareReport
 
+_NVIDIA_TOOL = "nvidia-smi"
 _NVIDIA_FIELDS = "name,memory.total,memory.free,driver_version"
 _NVIDIA_TIMEOUT = 10.0
 """Seconds. A driver that hangs must not hang the editor."""
@@ -41,6 +42,14 @@ def detect() -> HardwareReport:
     )
 
 
+def compute_capability() -> tuple[int, int] | None:
+    """Return the compute capability of the CUDA devices, such as (8, 0); None when it is unknown or they differ."""
+    answer = _ask_nvidia("compute_cap")
+    found = {line.strip() for line in (answer or "").splitlines() if line.strip()}
+    major, _, minor = found.pop().partition(".") if len(found) == 1 else ("", "", "")
+    return (int(major), int(minor)) if major.isdecimal() and minor.isdecimal() else None
+
+
 def _existing(path: Path) -> Path:
     """Return the nearest folder that exists: the state folder may not have been made yet."""
     return next(folder for folder in (path, *path.parents) if folder.exists())
@@ -57,18 +66,27 @@ def _cpu_name() -> str | None:
 
 
 def _nvidia(notes: list[str]) -> list[Accelerator]:
-    """Ask the driver's own tool, which is there wherever the driver is."""
-    tool = shutil.which("nvidia-smi")
-    if tool is None:
+    if shutil.which(_NVIDIA_TOOL) is None:
         notes.append("No NVIDIA driver was found (nvidia-smi is not installed), so there is no CUDA device.")
         return []
-    command = [tool, f"--query-gpu={_NVIDIA_FIELDS}", "--format=csv,noheader,nounits"]
+    answer = _ask_nvidia(_NVIDIA_FIELDS)
+    if answer is None:
+        notes.append("nvidia-smi is installed but did not answer, so the CUDA devices could not be read.")
+        return []
+    return [_nvidia_device(line) for line in answer.splitlines() if line.count(",") >= 3]
+
+
+def _ask_nvidia(fields: str) -> str | None:
+    """Ask the driver's own tool, which is there wherever the driver is, for one line a device."""
+    tool = shutil.which(_NVIDIA_TOOL)
+    if tool is None:
+        return None
+    command = [tool, f"--query-gpu={fields}", "--format=csv,noheader,nounits"]
     try:
         answer = subprocess.run(command, capture_output=True, text=True, timeout=_NVIDIA_TIMEOUT, check=True)
     except (OSError, subprocess.SubprocessError):
-        notes.append("nvidia-smi is installed but did not answer, so the CUDA devices could not be read.")
-        return []
-    return [_nvidia_device(line) for line in answer.stdout.splitlines() if line.count(",") >= 3]
+        return None
+    return answer.stdout
 
 
 def _nvidia_device(line: str) -> Accelerator:

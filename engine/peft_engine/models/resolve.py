@@ -74,6 +74,16 @@ def resolve_base(base: str, revision: str | None = None, *, folder: Path | None 
     return _from_package(base, revision, cache) or _from_hub(base, revision, cache)
 
 
+def places_of(base: str, revision: str | None = None, *, folder: Path | None = None) -> list[Path]:
+    """Return the places at which a change can change what `resolve_base` says, installed packages aside."""
+    if not _HUB_ID.match(base):
+        return [(folder or Path.cwd()) / Path(base).expanduser()]
+    path = (folder or Path.cwd()) / base
+    cache = models_dir() / _cache_name(base, revision)
+    root = _hub_root(base)
+    return [path, cache, cache / "config.json", root, root / "refs" / (revision or "main"), root / "snapshots"]
+
+
 def _cache_name(base: str, revision: str | None) -> str:
     name = base.replace("/", "--")
     return name if revision is None else f"{name}@{re.sub(r'[^A-Za-z0-9._-]', '-', revision)}"
@@ -136,8 +146,7 @@ def remedy_for(base: str) -> str:
 
 def _hub_snapshot(base: str, revision: str | None) -> Path | None:
     """Find a complete model in the Hugging Face cache by its documented layout; importing its library is slow."""
-    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    root = Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser() / f"models--{base.replace('/', '--')}"
+    root = _hub_root(base)
     try:
         commit = (root / "refs" / (revision or "main")).read_text().strip()
     except OSError:
@@ -145,6 +154,11 @@ def _hub_snapshot(base: str, revision: str | None) -> Path | None:
     snapshot = root / "snapshots" / commit
     complete = commit and (snapshot / "config.json").is_file() and any(snapshot.glob("*.safetensors"))
     return snapshot if complete else None
+
+
+def _hub_root(base: str) -> Path:
+    home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser() / f"models--{base.replace('/', '--')}"
 
 
 def _from_folder(
