@@ -90,7 +90,7 @@ def percentile(ordered: Sequence[int], share: float) -> int | None:
 
 
 def _read(path: Path) -> _Read | None:
-    """Read a file, or the first records of a long one; None for a long one of one piece and where a package is missing."""
+    """Read a file, or the first records of a long one; None where it cannot be read in part or a package is missing."""
     is_short = path.stat().st_size <= _WHOLE
     if not is_short and path.suffix.lower() not in _STREAMED:
         return None

@@ -3,7 +3,7 @@ import sys
 
 import pytest
 
-from peft_engine.hardware import detect
+from peft_engine.hardware import compute_capability, detect
 
 
 @pytest.fixture
@@ -50,3 +50,17 @@ def test_a_driver_that_fails_has_a_note_and_no_device(nvidia_smi):
     report = detect()
     assert report.accelerators == []
     assert any("did not answer" in note for note in report.notes)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the stand-in is a shell script")
+@pytest.mark.parametrize(
+    ("answer", "expected"), [("8.0\\n8.0", (8, 0)), ("8.0\\n7.5", None), ("[N/A]", None), ("", None)]
+)
+def test_the_compute_capability_is_that_of_all_devices(nvidia_smi, answer, expected):
+    nvidia_smi(f'case "$*" in *compute_cap*) printf "{answer}";; *) exit 9;; esac')
+    assert compute_capability() == expected
+
+
+def test_without_a_driver_there_is_no_compute_capability(monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert compute_capability() is None

@@ -13,6 +13,7 @@ HEAVY = ("torch", "transformers", "numpy", "peft", "accelerate", "gguf", "safete
         "peft_engine.models",
         "peft_engine.models.materialise",
         "peft_engine.hardware",
+        "peft_engine.look.answers",
         "peft_engine.rundir",
         "peft_engine.rundir.checkpoints",
         "peft_engine.training.worker",
