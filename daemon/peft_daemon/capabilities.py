@@ -15,6 +15,8 @@ CAPABILITIES: dict[str, Any] = {
     "hoverProvider": True,
     "completionProvider": {"triggerCharacters": [":", " ", "-", "{", ","]},
     "codeActionProvider": {"codeActionKinds": ["quickfix"]},
+    "codeLensProvider": {"resolveProvider": False},
+    "inlayHintProvider": True,
     "documentSymbolProvider": True,
     "foldingRangeProvider": True,
     "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},

@@ -12,6 +12,8 @@ FIRST = (
 LATER = (
     "peft_daemon.language.features.symbols",
     "peft_daemon.language.features.folding",
+    "peft_daemon.language.features.code_lens",
+    "peft_daemon.language.features.inlay_hints",
     "peft_daemon.language.features.code_actions",
     "peft_daemon.language.features.hover",
     "peft_daemon.language.features.completion",

@@ -46,6 +46,8 @@ def _examples(subject: Subject) -> Figure:
     """Count as the training does: what is held out first, then the weights."""
     share, held_out_elsewhere = _values(subject, "evaluation.split", "evaluation.datasets")
     (datasets,) = _values(subject, "datasets")
+    if not isinstance(datasets, list) or not datasets:
+        raise Unknown("No dataset is named.")
     share = 0.0 if held_out_elsewhere else share
     total, exact, parts = 0, True, []
     for dataset in datasets:

@@ -48,10 +48,13 @@ def amount(figure: Figure) -> str:
     return f"{'≤ ' if figure.is_upper_bound else ''}{figure.value:,}"
 
 
-def short_amount(figure: Figure) -> str:
-    """Write a figure's number in the width of a lens or a hint: `4.88 M`."""
-    bound = "≤ " if figure.is_upper_bound else ""
+def phrase(figure: Figure) -> str:
+    """Say a figure in the width of a lens or a hint: `4.88 M trainable parameters`."""
+    bound, value = "≤ " if figure.is_upper_bound else "", f"{figure.value:,}"
     for unit, letter in ((1_000_000_000, "B"), (1_000_000, "M")):
         if figure.value >= unit:
-            return f"{bound}{figure.value / unit:.3g} {letter}"
-    return amount(figure)
+            value = f"{figure.value / unit:.3g} {letter}"
+            break
+    if figure.name == "effective_batch":
+        return f"effective batch {bound}{value}"
+    return f"{bound}{value} {FIGURES[figure.name]}"
