@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from peft_engine.config.document import Document, Path
-from peft_engine.config.nodes import Alias, Entry, Mapping, Node, Scalar, Sequence, effective_entries, target
+from peft_engine.config.nodes import Alias, Entry, LaidItems, Mapping, Node, Scalar, Sequence, effective_entries, target
 from peft_engine.config.schema import Key, Section, language
 
 
@@ -68,15 +68,42 @@ class Misshapen:
     via: Alias | None
 
 
+@dataclass(frozen=True)
+class _Later:
+    """The entries of a list, matched when they are asked for: in a long list that is seldom all of them."""
+
+    section: Section
+    sequence: Sequence
+    holder: BoundKey
+
+    def bind(self, index: int) -> "Binding":
+        """Return one entry, matched."""
+        binding = Binding()
+        _bind_item(binding, self.section, self.sequence.items[index], index, self.holder, None)
+        return binding
+
+
 @dataclass
 class Binding:
     """Everything that the match found, each list in the order of the text."""
 
-    known: list[BoundKey] = field(default_factory=list)
     stray: list[StrayKey] = field(default_factory=list)
     absent: list[AbsentKey] = field(default_factory=list)
     repeated: list[RepeatedKey] = field(default_factory=list)
     misshapen: list[Misshapen] = field(default_factory=list)
+    found: list[BoundKey | _Later] = field(default_factory=list)
+
+    @cached_property
+    def known(self) -> list[BoundKey]:
+        """The known keys. To have them all takes time in a long file; a rule asks for those that it judges."""
+        known: list[BoundKey] = []
+        for found in self.found:
+            if isinstance(found, BoundKey):
+                known.append(found)
+            else:
+                for index in range(len(found.sequence.items)):
+                    known += found.bind(index).known
+        return known
 
     def values(self) -> Iterator[BoundKey]:
         """Yield the known keys that hold a value rather than a section."""
@@ -84,11 +111,21 @@ class Binding:
 
     def at(self, path: Path) -> BoundKey | None:
         """Return the known key at a path, None when it is not written."""
-        return self._by_path.get(path)
+        own = self._by_path.get(path)
+        if own is not None or len(path) < 3 or not isinstance(path[1], int):
+            return own
+        later = self._later.get(path[0])
+        if later is None or not 0 <= path[1] < len(later.sequence.items):
+            return None
+        return later.bind(path[1]).at(path)
 
     @cached_property
     def _by_path(self) -> dict[Path, BoundKey]:
-        return {bound.path: bound for bound in reversed(self.known)}
+        return {bound.path: bound for bound in reversed(self.found) if isinstance(bound, BoundKey)}
+
+    @cached_property
+    def _later(self) -> dict[str | int, _Later]:
+        return {found.holder.path[0]: found for found in self.found if isinstance(found, _Later)}
 
 
 def bind(document: Document) -> Binding:
@@ -122,7 +159,7 @@ def _bind_section(
             binding.stray.append(StrayKey(below, section, mapping, entry, here))
             continue
         bound = BoundKey(below, key, entry, here)
-        binding.known.append(bound)
+        binding.found.append(bound)
         if key.section is not None:
             _bind_below(binding, bound, key.section)
     for key in section.keys.values():
@@ -146,13 +183,35 @@ def _bind_below(binding: Binding, bound: BoundKey, section: Section) -> None:
     if not isinstance(node, Sequence):
         binding.misshapen.append(Misshapen(bound.path, value, bound.key, via))
         return
+    if isinstance(node.items, LaidItems):
+        later = _Later(section, node, bound)
+        binding.found.append(later)
+        for index in node.items.having(bound.key.name, lambda item: _is_faulty(section, item, bound)):
+            own = later.bind(index)
+            binding.stray += own.stray
+            binding.absent += own.absent
+            binding.repeated += own.repeated
+            binding.misshapen += own.misshapen
+        return
     for index, item in enumerate(node.items):
-        entry_via = via or (item if isinstance(item, Alias) else None)
-        inner = target(item)
-        if isinstance(inner, Mapping):
-            _bind_section(binding, section, inner, (*bound.path, index), entry_via, bound)
-        elif inner is not None:
-            binding.misshapen.append(Misshapen((*bound.path, index), item, bound.key, entry_via))
+        _bind_item(binding, section, item, index, bound, via)
+
+
+def _bind_item(binding: Binding, section: Section, item: Node, index: int, holder: BoundKey, via: Alias | None) -> None:
+    here = via or (item if isinstance(item, Alias) else None)
+    inner = target(item)
+    path = (*holder.path, index)
+    if isinstance(inner, Mapping):
+        _bind_section(binding, section, inner, path, here, holder)
+    elif inner is not None:
+        binding.misshapen.append(Misshapen(path, item, holder.key, here))
+
+
+def _is_faulty(section: Section, item: Node, holder: BoundKey) -> bool:
+    """Tell whether an entry of a list has keys that are unknown, absent, repeated or misshapen."""
+    own = Binding()
+    _bind_item(own, section, item, 0, holder, None)
+    return bool(own.stray or own.absent or own.repeated or own.misshapen)
 
 
 def _is_null(node: Node) -> bool:

@@ -9,10 +9,11 @@ from peft_daemon.language.context import NOTHING_KNOWN, CheckContext, gather
 from peft_daemon.language.rules.registry import rules
 from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.document import Document, parse
+from peft_engine.config.parts import Part
 from peft_engine.config.read import read_source
-from peft_engine.config.resolve import ResolvedConfig, resolve
+from peft_engine.config.resolve import ResolvedConfig, leaves, resolve
 from peft_engine.config.text import SourceText
-from peft_schemas.findings import FileFinding, Finding
+from peft_schemas.findings import FileFinding, Finding, Fix, Position, Range, Related, TextEdit
 
 MAX_FINDINGS = 500
 """Findings of one document that are reported. A file with more is not a config, and an editor would choke on them."""
@@ -36,8 +37,13 @@ def check_document(document: Document, context: CheckContext = NOTHING_KNOWN) ->
 
     Pure: the same document and context give the same findings.
     """
+    findings: list[Finding] = []
+    for part, placed in document.alone:
+        findings += _placed(_of_part(part, placed.part, context), placed.line)
     subject = Subject(document, bind(document), context)
-    findings = [finding for rule in rules() for finding in islice(rule.find(subject, rule), MAX_FINDINGS)]
+    for rule in rules():
+        if rule.judges == "document":
+            findings += islice(rule.find(subject, rule), MAX_FINDINGS)
     return sorted(findings, key=_place)[:MAX_FINDINGS]
 
 
@@ -60,6 +66,59 @@ def check_file(path: Path) -> CheckedFile:
         resolved = resolve(document.to_plain(), source=path)
     of_file = [FileFinding(path=str(path), **dict(finding)) for finding in findings]
     return CheckedFile(path, source.text, of_file, resolved)
+
+
+def _of_part(document: Document, part: Part, context: CheckContext) -> list[Finding]:
+    """Return the findings of one part, from the last time when neither it nor what is known of its files changed."""
+    known = _known_of(part, context)
+    last: tuple[object, list[Finding]] | None = part.memo.get("findings")
+    if last is not None and last[0] == known:
+        return last[1]
+    subject = Subject(document, bind(document), context)
+    found = [
+        finding
+        for rule in rules()
+        if rule.judges == "part"
+        for finding in islice(rule.find(subject, rule), MAX_FINDINGS)
+    ]
+    part.memo["findings"] = (known, found)
+    return found
+
+
+def _known_of(part: Part, context: CheckContext) -> object:
+    """Return what a rule may look at while it judges a part: the facts of the files that stand in it, and the rest."""
+    texts: list[str] | None = part.memo.get("texts")
+    if texts is None:
+        texts = part.memo["texts"] = [value for _, value in leaves(part.plain) if isinstance(value, str)]
+    facts = [(context.files.get(text), context.datasets.get(text)) for text in texts]
+    return facts, context.folder, context.data_files, context.model, context.template, context.hardware
+
+
+def _placed(findings: list[Finding], line: int) -> list[Finding]:
+    """Return the findings of a part as they stand in the document, whose line `line` is the part's first."""
+    return [_moved(finding, line) for finding in findings] if line else findings
+
+
+def _moved(finding: Finding, by: int) -> Finding:
+    return Finding(
+        code=finding.code,
+        severity=finding.severity,
+        message=finding.message,
+        range=_down(finding.range, by),
+        related=[Related(range=_down(other.range, by), message=other.message) for other in finding.related],
+        fixes=[
+            Fix(title=fix.title, edits=[TextEdit(range=_down(e.range, by), newText=e.newText) for e in fix.edits])
+            for fix in finding.fixes
+        ],
+    )
+
+
+def _down(range_: Range, by: int) -> Range:
+    start, end = range_.start, range_.end
+    return Range(
+        start=Position(line=start.line + by, character=start.character),
+        end=Position(line=end.line + by, character=end.character),
+    )
 
 
 def _place(finding: Finding) -> tuple[int, int, int, int, str]:

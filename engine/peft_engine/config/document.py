@@ -8,13 +8,14 @@ from typing import Any
 from peft_engine.config.nodes import (
     Alias,
     Entry,
+    LaidItems,
     Mapping,
     Node,
+    ReadApart,
     Scalar,
     Sequence,
     effective_entries,
     plain,
-    shifted,
     shifted_entry,
     target,
 )
@@ -61,8 +62,7 @@ class Document:
                     own = one.part.entries
                     entries += () if own is None else (shifted_entry(entry, one.start) for entry in own.entries)
             else:
-                lists = [shifted(one.part.reading.root, one.start) for one in placed if one.part.reading.root]
-                entries[-1:] = [_with_list(entries[-1:], key, lists)]
+                entries[-1:] = [_with_list(entries[-1:], key, list(placed))]
         return Mapping(entries[0].start, entries[-1].end, tuple(entries), flow=False) if entries else None
 
     @cached_property
@@ -117,6 +117,11 @@ class Document:
                 values[part.list_key] += part.plain
         return values or None
 
+    @cached_property
+    def alone(self) -> "tuple[tuple[Document, Placed], ...]":
+        """Each part as a document of its own, with its place. The entry of a list stands under its key there, too."""
+        return tuple((_alone(placed.part), placed) for placed in self.parts)
+
     def range(self, node: Node) -> Range:
         """Return where a node stands."""
         return self.source.range(node.start, node.end)
@@ -129,13 +134,21 @@ class Document:
         return place
 
 
-def _with_list(head: list[Entry], key: str, lists: list[Node]) -> Entry:
+def _alone(part: Part) -> Document:
+    document: Document | None = part.memo.get("document")
+    if document is None:
+        document = part.memo["document"] = Document(part.source, (Placed(part, 0, 0),))
+    return document
+
+
+def _with_list(head: list[Entry], key: str, placed: list[Placed]) -> Entry:
     """Return the entry of a list whose entries are parts. In the document of one such part its key has no width."""
-    items = tuple(item for one in lists if isinstance(one, Sequence) for item in one.items)
-    sequence = Sequence(lists[0].start, items[-1].end, items, flow=False)
+    apart = tuple(ReadApart(item, one.start, one.part.memo) for one in placed for item in one.part.items)
+    start, end = placed[0].start + placed[0].part.dash, apart[-1].by + apart[-1].node.end
+    sequence = Sequence(start, end, LaidItems(apart), flow=False)
     if not head:
-        return Entry(Scalar(0, 0, key, key, "plain"), sequence, sequence.start, sequence.end)
-    return Entry(head[0].key, sequence, head[0].start, sequence.end)
+        return Entry(Scalar(0, 0, key, key, "plain"), sequence, start, end)
+    return Entry(head[0].key, sequence, head[0].start, end)
 
 
 def parse(source: SourceText, before: Document | None = None) -> Document:

@@ -1,8 +1,8 @@
 """The tree of a document: immutable nodes with offsets into its text."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from peft_engine.config.scalars import PlainValue, Style
 
@@ -30,8 +30,57 @@ class Sequence:
 
     start: int
     end: int
-    items: tuple["Node", ...]
+    items: "tuple[Node, ...] | LaidItems"
     flow: bool
+
+
+class ReadApart(NamedTuple):
+    """An entry of a list that was read on its own."""
+
+    node: "Node"
+    by: int
+    """How many characters further on it stands than where it was read."""
+
+    memo: dict[str, Any]
+    """What was worked out from the entry alone; it stays with it when other entries change."""
+
+
+class LaidItems:
+    """The entries of a list that were read apart from each other, each laid at its place when it is asked for."""
+
+    def __init__(self, apart: tuple[ReadApart, ...]) -> None:
+        self._apart = apart
+        self._laid: dict[int, Node] = {}
+
+    def __len__(self) -> int:
+        return len(self._apart)
+
+    def __getitem__(self, index: int) -> "Node":
+        found = self._laid.get(index)
+        if found is None:
+            entry = self._apart[index]
+            found = self._laid[index] = shifted(entry.node, entry.by)
+        return found
+
+    def having(self, name: str, test: "Callable[[Node], bool]") -> list[int]:
+        """Return which entries pass a test that looks at the entry alone, and is asked once under its name."""
+        passed = []
+        for index, entry in enumerate(self._apart):
+            answer = entry.memo.get(name)
+            if answer is None:
+                answer = entry.memo[name] = test(entry.node)
+            if answer:
+                passed.append(index)
+        return passed
+
+    def __iter__(self) -> Iterator["Node"]:
+        return (self[index] for index in range(len(self._apart)))
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, tuple | LaidItems) and tuple(self) == tuple(other)
+
+    def __hash__(self) -> int:
+        return hash(tuple(self))
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,13 +6,14 @@ not to the file. Where parts would not mean the same alone, as an alias of an an
 
 import re
 from collections import Counter
+from collections.abc import Iterable
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from peft_engine.config.nodes import Mapping, Scalar, Sequence, plain, shifted
+from peft_engine.config.nodes import Mapping, Node, Scalar, Sequence, plain, shifted
 from peft_engine.config.reading import Reading, is_valid, read
 from peft_engine.config.text import SourceText
 
@@ -61,6 +62,17 @@ class Part:
         """The top-level entries in it."""
         root = self.reading.root
         return root if isinstance(root, Mapping) and self.list_key is None else None
+
+    @property
+    def items(self) -> Iterable[Node]:
+        """The entries of a list in it."""
+        root = self.reading.root
+        return root.items if isinstance(root, Sequence) and self.list_key is not None else ()
+
+    @property
+    def dash(self) -> int:
+        """The offset at which its entry of a list begins."""
+        return 0 if self.reading.root is None else self.reading.root.start
 
 
 class Placed(NamedTuple):

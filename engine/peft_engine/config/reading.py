@@ -145,7 +145,7 @@ def _build(stream: SyntaxNode, builder: Builder, problems: list[Problem]) -> Nod
 def _unexplained(source: SourceText, root: SyntaxNode) -> Problem:
     """Name a fault that only tree-sitter sees."""
     node = root
-    while node.type != "ERROR" and not node.is_missing:
+    while node.children and node.type != "ERROR" and not node.is_missing:
         node = next((child for child in node.children if child.has_error or child.is_missing), node.children[0])
     line = min(node.start_point.row, source.line_count - 1)
     start, end = source.line_start(line), source.line_end(line)
