@@ -129,7 +129,7 @@ def test_A12_hover_says_meaning_type_range_default_and_effective_value_with_its_
     assert on_key["range"] == {"start": {"line": 7, "character": 2}, "end": {"line": 7, "character": 3}}
     assert shared.ask("textDocument/hover", uri, 7, 6)["contents"] == on_key["contents"]
     section = shared.ask("textDocument/hover", uri, 6, 0)["contents"]["value"]
-    assert "Keys: `type`, `r`" in section
+    assert "| `r` | `64` | you |" in section
     assert shared.ask("textDocument/hover", uri, 99, 0) is None
 
 
