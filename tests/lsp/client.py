@@ -1,4 +1,7 @@
-"""A bare client of the Language Server Protocol: raw JSON-RPC against the real process over its pipes."""
+"""A bare client of the Language Server Protocol: raw JSON-RPC against the real process over its pipes.
+
+Every message that the server sends is held against the official types of LSP, in every test that uses the client.
+"""
 
 import json
 import queue
@@ -7,6 +10,8 @@ import sys
 import threading
 from pathlib import Path
 from typing import Any
+
+from tests.lsp.contract import assert_is_lsp
 
 TIMEOUT = 60
 """Seconds that an answer may take. The machine may be busy; nothing here measures speed."""
@@ -29,6 +34,7 @@ class Client:
         self.notifications: list[dict[str, Any]] = []
         self._messages: queue.Queue[dict[str, Any] | None] = queue.Queue()
         self._last_id = 0
+        self._asked: dict[Any, str] = {}
         self._log: list[bytes] = []
         threading.Thread(target=self._read, daemon=True).start()
         threading.Thread(target=self._drain, daemon=True).start()
@@ -65,9 +71,14 @@ class Client:
 
     def request(self, method: str, params: Any = None, **extra: Any) -> dict[str, Any]:
         """Send a request and return the whole response."""
+        return self.response(self.begin(method, params, **extra))
+
+    def begin(self, method: str, params: Any = None, **extra: Any) -> int:
+        """Send a request and return its id."""
         self._last_id += 1
+        self._asked[self._last_id] = method
         self.send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params, **extra})
-        return self.response(self._last_id)
+        return self._last_id
 
     def response(self, id_: Any) -> dict[str, Any]:
         """Wait for the response to a request."""
@@ -122,6 +133,7 @@ class Client:
         message = self._messages.get(timeout=TIMEOUT)
         if message is None:
             raise EOFError(f"the server closed its output; it said:\n{self.log}")
+        assert_is_lsp(message, self._asked.get(message.get("id")))
         if message.get("method") == "textDocument/publishDiagnostics":
             self.diagnostics[message["params"]["uri"]] = message["params"]
         elif "method" in message and "id" not in message:
