@@ -15,7 +15,7 @@ from peft_daemon.language.rules.values import written
 from peft_daemon.language.wording import type_of
 from peft_engine.config.schema import language, walk
 from peft_schemas import PROTOCOL_VERSION
-from peft_schemas.config import RunConfig
+from peft_schemas.config import json_schema
 from peft_schemas.events import EVENT
 from peft_schemas.explain import ExplainReport
 from peft_schemas.findings import CheckReport
@@ -52,16 +52,10 @@ def protocol_schema() -> dict[str, Any]:
     }
 
 
-def config_schema() -> dict[str, Any]:
-    """Return the JSON Schema of `.peft.yaml`, for any YAML language server."""
-    schema = RunConfig.model_json_schema()
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
-
-
 def generated() -> dict[Path, str]:
     """Return the text of every generated file by its path."""
     schemas = {
-        "config.json": config_schema(),
+        "config.json": json_schema(),
         "protocol.json": protocol_schema(),
         "events.json": EVENT.json_schema(),
         "check-report.json": CheckReport.model_json_schema(),

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
-# Installs what the tests in the real editor need from the system: a browser, and a compiler for the editor's native modules.
+# Installs what tests in real editors need from the system: for VS Code's workbench a browser and a compiler, or Neovim.
 #
-#   tools/install-system.sh            install what is missing
+#   tools/install-system.sh            install what the workbench needs
 #   tools/install-system.sh --check    only look
+#   tools/install-system.sh neovim     install Neovim
 #
 # Exit codes: 0 everything is there, 2 wrong use, 3 something is missing and cannot be installed from here. After a 3 the
 # caller skips the layer with the reason printed here; it must never count it as passed.
@@ -21,9 +22,17 @@ has_venv() { python3 -c 'import venv, ensurepip' 2>/dev/null; }
 has_npm() { npm --version >/dev/null 2>&1; }
 has_make() { command -v make >/dev/null; }
 has_compiler() { command -v c++ >/dev/null; }
+has_neovim() { command -v nvim >/dev/null; }
+
+wanted="workbench"
+[[ ${1:-} == neovim ]] && wanted="neovim"
 
 # Prints the Debian packages that are missing, one a line.
 missing() {
+  if [[ $wanted == neovim ]]; then
+    has_neovim || echo neovim
+    return
+  fi
   has_browser || echo chromium
   has_venv || echo python3-venv
   has_npm || echo npm
@@ -33,25 +42,26 @@ missing() {
 
 give_up() {
   {
-    echo "The tests in the real editor cannot run: $1."
+    echo "The tests in the real editor ($wanted) cannot run: $1."
     echo "Missing (by Debian's names): ${packages[*]}"
     echo "To install them:  sudo apt-get update && sudo apt-get install --no-install-recommends ${packages[*]}"
-    echo "Another Chromium or Chrome serves as well: put it on the PATH, or name it in PEFTW_CHROMIUM."
+    [[ $wanted == neovim ]] ||
+      echo "Another Chromium or Chrome serves as well: put it on the PATH, or name it in PEFTW_CHROMIUM."
   } >&2
   exit 3
 }
 
 case "${1:-}" in
-  "" | --check) ;;
+  "" | --check | neovim) ;;
   *)
-    sed -n '2,8s/^# \{0,1\}//p' "$0" >&2
+    sed -n '2,9s/^# \{0,1\}//p' "$0" >&2
     exit 2
     ;;
 esac
 
 mapfile -t packages < <(missing)
 if ((${#packages[@]} == 0)); then
-  echo "system: a browser and a compiler are there"
+  echo "system: all that $wanted needs is there"
   exit 0
 fi
 [[ ${1:-} == --check ]] && give_up "something is missing"

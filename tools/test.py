@@ -65,6 +65,11 @@ def node() -> str | None:
     return None
 
 
+def neovim() -> None:
+    """Make Neovim available where that is possible; its test skips itself with the reason where it is not."""
+    _run(["tools/install-system.sh", "neovim"])
+
+
 def editor() -> str | None:
     """Make a real VS Code workbench and a browser available."""
     reason = node()
@@ -92,7 +97,7 @@ LAYERS = (
     Layer("property", pytest("tests/property")),
     Layer("lsp", pytest("tests/lsp")),
     Layer("integration", pytest("tests/integration")),
-    Layer("e2e", pytest("tests/e2e")),
+    Layer("e2e", pytest("tests/e2e"), require=neovim),
     Layer("extension", ["npm", "run", "--silent", "test", "--", "--report={report}"], EXTENSION, node),
     Layer("host", ["npm", "run", "--silent", "test:host", "--", "--report={report}"], EXTENSION, editor),
     Layer("workbench", ["npm", "run", "--silent", "test:workbench", "--", "--report={report}"], EXTENSION, editor),

@@ -4,7 +4,7 @@ The docstring under a field is its documentation everywhere: in the JSON Schema,
 reference. Bounds here are those beyond which a value has no meaning; advice about sensible values is a rule's work.
 """
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -266,16 +266,21 @@ class RunConfig(Word):
     """The training data, at least one entry."""
 
     training: TrainingConfig = TrainingConfig()
-    """The optimisation loop."""
+    """The optimisation loop: how long, in which steps, at which learning rate."""
 
     evaluation: EvaluationConfig = EvaluationConfig()
     """Evaluation on held-out examples."""
 
     checkpoint: CheckpointConfig = CheckpointConfig()
-    """Checkpoints."""
+    """When the state of a run is saved, and how many of those checkpoints are kept."""
 
     compute: ComputeConfig = ComputeConfig()
     """Where the run computes."""
 
     export: ExportConfig = ExportConfig()
     """What is written when the run completes."""
+
+
+def json_schema() -> dict[str, Any]:
+    """Return the JSON Schema of `.peft.yaml`, for any YAML language server."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **RunConfig.model_json_schema()}

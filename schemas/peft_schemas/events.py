@@ -102,6 +102,9 @@ class CompletedEvent(Event):
     gguf: str | None
     """Path of the adapter in GGUF form relative to the run directory, when it could be written."""
 
+    merged: str | None = None
+    """Path of the base with the adapter merged into it, relative to the run directory, when the config asks for it."""
+
 
 class FailedEvent(Event):
     """The run ended by a fault."""
