@@ -5,6 +5,7 @@ from peft_daemon.workbench import WorkbenchServer
 
 FIRST = (
     "peft_daemon.language.documents",
+    "peft_daemon.language.world.feature",
     "peft_daemon.language.features.diagnostics",
 )
 """What a document needs when it is opened."""

@@ -10,10 +10,10 @@ from peft_daemon.cli.check_formats import print_text
 from peft_daemon.cli.output import FAILURE, err, finish, out, print_json
 from peft_daemon.language.binding import bind
 from peft_daemon.language.check import check_file
-from peft_daemon.language.context import gather
 from peft_daemon.language.figures import estimate
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.wording import FIGURES, amount
+from peft_daemon.language.world.gather import gather
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
 

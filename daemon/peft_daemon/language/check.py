@@ -1,13 +1,15 @@
 """The one check behind the editor, `peftw check` and every launch."""
 
+import sys
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
 from peft_daemon.language.binding import bind
-from peft_daemon.language.context import NOTHING_KNOWN, CheckContext, gather
+from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
 from peft_daemon.language.rules.registry import rules
 from peft_daemon.language.rules.subject import Subject
+from peft_daemon.language.world.gather import gather
 from peft_engine.config.document import Document, parse
 from peft_engine.config.parts import Part
 from peft_engine.config.read import read_source
@@ -52,15 +54,19 @@ def check_text(text: str, context: CheckContext = NOTHING_KNOWN) -> list[Finding
     return check_document(parse(SourceText(text)), context)
 
 
-def check_file(path: Path) -> CheckedFile:
-    """Read a config file, look at the files that it names, and judge it.
+def check_file(path: Path, *, python: str = sys.executable) -> CheckedFile:
+    """Read a config file, look at what it names, and judge it.
+
+    Args:
+        path: The file.
+        python: The interpreter that trains.
 
     Raises:
         WorkbenchError: There is no such file, or it cannot be opened (`config-missing`).
     """
     source = read_source(path)
     document = parse(source)
-    findings = check_document(document, gather(document, path))
+    findings = check_document(document, gather(document, path, python=python))
     resolved = None
     if not any(finding.severity == "error" for finding in findings):
         resolved = resolve(document.to_plain(), source=path)

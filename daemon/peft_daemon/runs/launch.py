@@ -51,7 +51,7 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
         WorkbenchError: The file or its base model is missing, a run of that name is active, or the disk is full. No
             directory is left.
     """
-    checked = check_file(path)
+    checked = check_file(path, python=python)
     if checked.resolved is None:
         raise ConfigRefused(path, checked)
     model = checked.resolved.config.model

@@ -19,7 +19,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "sub").mkdir()
     for data in ("train.jsonl", "sub/train.jsonl"):
-        (tmp_path / data).write_text("{}\n")
+        # Enough for a run that no rule wonders about.
+        records = [json.dumps({"prompt": f"What is {n}?", "completion": "A number."}) for n in range(400)]
+        (tmp_path / data).write_text("\n".join(records))
     (tmp_path / "node_modules").mkdir()
     for name, text in {
         "good.peft.yaml": GOOD,

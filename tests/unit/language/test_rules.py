@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from peft_daemon.language.check import check_document, check_text
-from peft_daemon.language.context import CheckContext, FileFact, gather
+from peft_daemon.language.context import CheckContext, FileFact
 from peft_daemon.language.rules.registry import FAMILIES, rules
+from peft_daemon.language.world.gather import gather
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
 

@@ -34,6 +34,6 @@ def register(server: WorkbenchServer) -> None:
 
     async def answer(params: TextDocumentParams) -> list[types.CodeLens]:
         document = server.documents.get(params["textDocument"]["uri"])
-        return [] if document is None else lenses(document.uri, (await known(document)).subject)
+        return [] if document is None else lenses(document.uri, (await known(server, document)).subject)
 
     server.feature("textDocument/codeLens", answer)

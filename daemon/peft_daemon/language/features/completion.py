@@ -1,6 +1,6 @@
 """Completion: the keys that a section does not have yet, and the values that a key takes."""
 
-from peft_daemon.language.context import data_files
+from peft_daemon.language.world.files import data_files
 from peft_daemon.language.convert import position_from_lsp, range_to_lsp
 from peft_daemon.language.cursor import Cursor, locate
 from peft_daemon.language.documents import OpenDocument

@@ -7,7 +7,6 @@ from collections import OrderedDict
 from dataclasses import dataclass
 
 from peft_daemon.language.check import check_document
-from peft_daemon.language.context import DATA_SUFFIXES, gather
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.lsp.errors import CONTENT_MODIFIED, SERVER_CANCELLED, ResponseError
@@ -17,7 +16,7 @@ from peft_daemon.lsp.params import (
     DocumentDiagnosticParams,
     TextDocumentParams,
 )
-from peft_daemon.lsp.types import Diagnostic, DocumentDiagnosticReport, FileSystemWatcher, PublishDiagnosticsParams
+from peft_daemon.lsp.types import Diagnostic, DocumentDiagnosticReport, PublishDiagnosticsParams
 from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.findings import Finding
 
@@ -118,13 +117,6 @@ class Diagnostics:
         items = [to_diagnostic(document.uri, finding) for finding in result.findings]
         return {"kind": "full", "items": items, "resultId": result.id}
 
-    async def watch_data_files(self) -> None:
-        """Ask the editor to tell of data files that come and go, where it can."""
-        if not self._server.can("workspace.didChangeWatchedFiles.dynamicRegistration"):
-            return
-        watcher: FileSystemWatcher = {"globPattern": f"**/*{{{','.join(DATA_SUFFIXES)}}}"}
-        await self._server.announce("workspace/didChangeWatchedFiles", {"watchers": [watcher]})
-
     def _cancel(self, uri: str) -> None:
         if (job := self._jobs.pop(uri, None)) is not None:
             job.cancel()
@@ -153,8 +145,7 @@ class Diagnostics:
 
     async def _check(self, document: OpenDocument) -> _Result:
         snapshot = document.document
-        # A file on a network drive may take long to look at, and nobody shall wait for it.
-        context = await asyncio.to_thread(gather, snapshot, document.path)
+        context = await self._server.world.context(snapshot, document.path)
         if self._server.documents.get(document.uri) is not document:
             raise ResponseError(CONTENT_MODIFIED, "The document was edited before it was checked.")
         started = time.perf_counter()
@@ -215,4 +206,4 @@ def register(server: WorkbenchServer) -> None:
     server.listen("textDocument/didClose", did_close)
     server.listen("workspace/didChangeWatchedFiles", lambda _: diagnostics.refresh())
     server.feature("textDocument/diagnostic", diagnostics.pull)
-    server.on_initialized(diagnostics.watch_data_files)
+    server.world.on_change(diagnostics.refresh)

@@ -103,6 +103,8 @@ def register(server: WorkbenchServer) -> None:
         document = server.documents.get(params["textDocument"]["uri"])
         if document is None:
             return None
-        return hover((await known(document)).subject, document.source.offset(position_from_lsp(params["position"])))
+        return hover(
+            (await known(server, document)).subject, document.source.offset(position_from_lsp(params["position"]))
+        )
 
     server.feature("textDocument/hover", answer)

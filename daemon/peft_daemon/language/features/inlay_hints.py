@@ -90,7 +90,7 @@ def register(server: WorkbenchServer) -> None:
         if document is None:
             return []
         first, last = params["range"]["start"]["line"], params["range"]["end"]["line"]
-        found = hints((await known(document)).subject)
+        found = hints((await known(server, document)).subject)
         return [hint for hint in found if first <= hint["position"]["line"] <= last]
 
     server.feature("textDocument/inlayHint", answer)

@@ -1,0 +1,158 @@
+"""What is known around the open documents: files at a glance, everything else in the background.
+
+A document is judged with what is known at that moment. What arrives or changes later is told, so that open documents
+are judged again without an edit.
+"""
+
+import asyncio
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
+from peft_daemon.language.world.answers import answers_of
+from peft_daemon.language.world.gather import complete, look_at_files, questions
+from peft_daemon.language.world.named import Named, named_in
+from peft_engine.config.document import Document
+from peft_engine.look import Answer, Question
+
+_FRESH = 1.0
+"""Seconds for which a look at the disk counts while a document is edited."""
+
+_SETTLE = 0.3
+"""Seconds that nothing new is asked before the questions are: a name that is being typed changes with each letter."""
+
+_TELL = 0.5
+"""Seconds between two tellings while answers arrive."""
+
+_KEPT = 64
+"""Documents whose last view is kept."""
+
+
+@dataclass
+class _View:
+    """What was known around a document when it was last asked about."""
+
+    named: Named
+    context: CheckContext
+    until: float
+
+
+class World:
+    """Gathers what is known. Lives on the event loop; the looking is done in threads and in a child process."""
+
+    def __init__(self, python: str) -> None:
+        """Know nothing yet.
+
+        Args:
+            python: The interpreter that trains.
+        """
+        self._python = python
+        self._answers = answers_of(python)
+        self._views: OrderedDict[Path, _View] = OrderedDict()
+        self._listeners: list[Callable[[], None]] = []
+        self._open: dict[Path, list[Question]] = {}
+        """Questions that wait to be asked, by document: one that was edited no longer asks what it asked before."""
+
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_asking = False
+
+    def on_change(self, listener: Callable[[], None]) -> None:
+        """Call a function, on the loop, whenever something else is known than before."""
+        self._listeners.append(listener)
+
+    async def context(self, document: Document, path: Path | None) -> CheckContext:
+        """Return what is known around a document: the same object as long as nothing changes.
+
+        Args:
+            document: The document.
+            path: Its own file; None for a document without a place on disk, around which nothing is known.
+        """
+        if path is None:
+            return NOTHING_KNOWN
+        named = named_in(document)
+        view = self._views.get(path)
+        if view is not None and time.monotonic() < view.until and (view.named is named or view.named == named):
+            return view.context
+        # A file on a network drive may take long to look at, and nobody shall wait for it.
+        context, missing = await asyncio.to_thread(self._look, path.absolute().parent, named)
+        view = self._views.get(path)
+        if view is not None and view.context == context:
+            context = view.context
+        self._views[path] = _View(named, context, time.monotonic() + _FRESH)
+        self._views.move_to_end(path)
+        while len(self._views) > _KEPT:
+            self._views.popitem(last=False)
+        self._ask_soon(path, missing)
+        return context
+
+    def look_again(self) -> None:
+        """Trust no look from before: the editor says that files changed."""
+        for view in self._views.values():
+            view.until = 0.0
+
+    def _look(self, folder: Path, named: Named) -> tuple[CheckContext, list[Question]]:
+        """Return what is known, and the questions whose answers are missing or may have changed."""
+        context = look_at_files(folder, named)
+        asked = questions(folder, named, context, self._python)
+        missing = [question for question in asked if not self._holds(question)]
+        return complete(context, asked, self._last_answer), missing
+
+    def _holds(self, question: Question) -> bool:
+        known = self._answers.known(question)
+        return known is not None and known.still_holds()
+
+    def _last_answer(self, question: Question) -> Answer | None:
+        # One that may have changed is better than none until the new one is there: findings would come and go.
+        known = self._answers.known(question)
+        return None if known is None else known.answer
+
+    def _ask_soon(self, path: Path, missing: list[Question]) -> None:
+        self._open.pop(path, None)
+        if not missing:
+            return
+        self._open[path] = missing
+        if self._timer is not None:
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_later(_SETTLE, self._start_asking)
+
+    def _start_asking(self) -> None:
+        self._timer = None
+        if self._is_asking or not self._open:
+            return
+        asked = list(dict.fromkeys(question for missing in self._open.values() for question in missing))
+        self._open.clear()
+        self._is_asking = True
+        # A thread of our own, because an editor that leaves shall not wait for the answers.
+        arguments = (asked, asyncio.get_running_loop())
+        threading.Thread(target=self._ask, args=arguments, name="world", daemon=True).start()
+
+    def _ask(self, asked: list[Question], loop: asyncio.AbstractEventLoop) -> None:
+        has_news, told_at = False, time.monotonic()
+        with suppress(RuntimeError):  # the loop was closed: nobody wants to know any more
+            try:
+                for question in asked:
+                    before = self._last_answer(question) or Answer()
+                    after = self._answers.find(question)
+                    has_news = has_news or replace(after, stamps={}) != replace(before, stamps={})
+                    if has_news and time.monotonic() - told_at > _TELL:
+                        loop.call_soon_threadsafe(self._tell)
+                        has_news, told_at = False, time.monotonic()
+            finally:
+                loop.call_soon_threadsafe(self._done, has_news)
+
+    def _tell(self) -> None:
+        self.look_again()
+        for listener in self._listeners:
+            listener()
+
+    def _done(self, has_news: bool) -> None:
+        self._is_asking = False
+        if has_news:
+            self._tell()
+        if self._timer is None:
+            self._start_asking()

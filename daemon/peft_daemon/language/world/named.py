@@ -1,0 +1,103 @@
+"""What a document names: its base model, datasets, template and preset, as far as they are texts."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from peft_engine.config.document import Document
+from peft_schemas.config import ColumnsConfig, DatasetFormat
+
+_FORMATS: dict[str | None, DatasetFormat] = {format: format for format in get_args(DatasetFormat)}
+_MEMO = "named"
+
+
+@dataclass(frozen=True)
+class NamedDataset:
+    """One entry of `datasets` or `evaluation.datasets`."""
+
+    path: str
+    format: DatasetFormat
+    columns: ColumnsConfig
+
+
+@dataclass(frozen=True)
+class Named:
+    """Everything that a document, or a part of one, names."""
+
+    base: str | None = None
+    revision: str | None = None
+    template: str | None = None
+    """`model.chat_template`."""
+
+    preset: str | None = None
+    datasets: tuple[NamedDataset, ...] = ()
+
+    @cached_property
+    def by_path(self) -> dict[str, NamedDataset]:
+        """The datasets by path; of several entries with one path the first."""
+        return {dataset.path: dataset for dataset in reversed(self.datasets)}
+
+
+def named_in(document: Document) -> Named:
+    """Return what a document names. Parts that did not change since the last version are not looked at again."""
+    parts = []
+    for placed in document.parts:
+        memo = placed.part.memo
+        if (own := memo.get(_MEMO)) is None:
+            values = placed.part.plain
+            listed = {placed.part.list_key: values} if placed.part.list_key is not None else values
+            own = memo[_MEMO] = _named(listed)
+        parts.append(own)
+    if len(parts) == 1:
+        return parts[0]
+    return Named(
+        base=_first(part.base for part in parts),
+        revision=_first(part.revision for part in parts),
+        template=_first(part.template for part in parts),
+        preset=_first(part.preset for part in parts),
+        datasets=tuple(dataset for part in parts for dataset in part.datasets),
+    )
+
+
+def _named(values: Any) -> Named:
+    root = _mapping(values)
+    model, evaluation = _mapping(root.get("model")), _mapping(root.get("evaluation"))
+    return Named(
+        base=_text(model.get("base")),
+        revision=_text(model.get("revision")),
+        template=_text(model.get("chat_template")),
+        preset=_text(root.get("preset")),
+        datasets=(*_datasets(root.get("datasets")), *_datasets(evaluation.get("datasets"))),
+    )
+
+
+def _datasets(values: Any) -> Iterator[NamedDataset]:
+    for value in values if isinstance(values, list) else ():
+        entry = _mapping(value)
+        path, format = _text(entry.get("path")), _text(entry.get("format"))
+        if path is not None:
+            yield NamedDataset(path, _FORMATS.get(format) or "auto", _columns(entry.get("columns")))
+
+
+def _columns(value: Any) -> ColumnsConfig:
+    if not isinstance(value, dict):
+        return ColumnsConfig()
+    try:
+        return ColumnsConfig.model_validate(value)
+    except ValidationError:
+        return ColumnsConfig()
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def _first(values: Iterator[str | None]) -> str | None:
+    return next((value for value in values if value is not None), None)
