@@ -7,19 +7,50 @@ from typing import Any
 
 from peft_schemas import PROTOCOL_VERSION, __version__
 
+_TOKEN_TYPES = ["section", "property", "enumMember", "number", "string", "keyword", "path", "variable", "comment"]
+_TOKEN_MODIFIERS = ["declaration", "deprecated", "default"]
+
+_MOVABLE = "**/*.{csv,json,jsonl,txt,parquet,yaml,yml,jinja,jinja2,j2,gguf,safetensors}"
+"""Files that a config may name, and configs."""
+
 CAPABILITIES: dict[str, Any] = {
     # Whatever the editor prefers: our ranges count UTF-16 everywhere.
     "positionEncoding": "utf-16",
     "textDocumentSync": {"openClose": True, "change": 2, "save": False},
-    "diagnosticProvider": {"identifier": "peftw", "interFileDependencies": False, "workspaceDiagnostics": False},
+    "diagnosticProvider": {"identifier": "peftw", "interFileDependencies": False, "workspaceDiagnostics": True},
     "hoverProvider": True,
-    "completionProvider": {"triggerCharacters": [":", " ", "-", "{", ","]},
+    "completionProvider": {"triggerCharacters": [":", " ", "-", "{", "[", ","], "resolveProvider": True},
     "codeActionProvider": {"codeActionKinds": ["quickfix"]},
     "codeLensProvider": {"resolveProvider": False},
     "inlayHintProvider": True,
     "documentSymbolProvider": True,
     "foldingRangeProvider": True,
-    "workspace": {"workspaceFolders": {"supported": True, "changeNotifications": True}},
+    "definitionProvider": True,
+    "referencesProvider": True,
+    "documentHighlightProvider": True,
+    "renameProvider": {"prepareProvider": True},
+    "selectionRangeProvider": True,
+    "semanticTokensProvider": {
+        "legend": {"tokenTypes": _TOKEN_TYPES, "tokenModifiers": _TOKEN_MODIFIERS},
+        "full": {"delta": True},
+        "range": True,
+    },
+    "documentLinkProvider": {"resolveProvider": True},
+    "workspaceSymbolProvider": True,
+    "documentFormattingProvider": True,
+    "documentRangeFormattingProvider": True,
+    "documentOnTypeFormattingProvider": {"firstTriggerCharacter": "\n"},
+    "workspace": {
+        "workspaceFolders": {"supported": True, "changeNotifications": True},
+        "fileOperations": {
+            "willRename": {
+                "filters": [
+                    {"scheme": "file", "pattern": {"glob": _MOVABLE, "matches": "file"}},
+                    {"scheme": "file", "pattern": {"glob": "**", "matches": "folder"}},
+                ]
+            }
+        },
+    },
     "experimental": {"peft": {"version": __version__, "protocol": PROTOCOL_VERSION}},
 }
 """LSP's `ServerCapabilities`."""

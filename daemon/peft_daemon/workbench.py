@@ -18,6 +18,7 @@ from peft_schemas import PROTOCOL_VERSION, __version__
 if TYPE_CHECKING:
     from peft_daemon.language.documents import DocumentStore, OpenDocument
     from peft_daemon.language.features.diagnostics import Diagnostics
+    from peft_daemon.language.workspace import Workspace
     from peft_daemon.language.world.live import World
 
 _log = logging.getLogger(__name__)
@@ -39,6 +40,9 @@ class WorkbenchServer(LanguageServer):
 
     world: "World"
     """What is known around the open documents; set by its feature."""
+
+    workspace: "Workspace"
+    """The configs of the open folders; set by the module that follows which come and go."""
 
     def __init__(self, send: Send, first: Sequence[str], later: Sequence[str]) -> None:
         """Make a server that can introduce itself before anything of it is loaded.
