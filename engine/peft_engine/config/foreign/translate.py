@@ -1,0 +1,183 @@
+"""From another tool's config to one of ours, with a word about everything that is not the same."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from peft_engine.config.document import Document, parse
+from peft_engine.config.foreign import axolotl, llamafactory, oumi, torchtune, trl
+from peft_engine.config.foreign.convert import carry
+from peft_engine.config.foreign.draft import CONTRADICTION, DOUBTFUL, TEXT_FAULT, TO_FILL_IN, UNUSABLE, Draft
+from peft_engine.config.foreign.result import text_of, values_of
+from peft_engine.config.foreign.source import Source
+from peft_engine.config.foreign.strays import report_strays
+from peft_engine.config.foreign.tables import Table, Tool, load_table
+from peft_engine.config.nodes import Mapping as MappingNode
+from peft_engine.config.nodes import target
+from peft_engine.config.schema import key_at
+from peft_engine.config.text import SourceText
+from peft_schemas.config import RunConfig
+from peft_schemas.findings import Finding
+
+_STEPS: dict[Tool, dict[str, Callable[[Draft], None]]] = {
+    "axolotl": axolotl.STEPS,
+    "llamafactory": llamafactory.STEPS,
+    "torchtune": torchtune.STEPS,
+    "oumi": oumi.STEPS,
+    "trl": trl.STEPS,
+}
+
+
+@dataclass(frozen=True)
+class Imported:
+    """The outcome of an import."""
+
+    config: str
+    """The text of the new config; empty when the file was refused."""
+
+    findings: list[Finding]
+    """In the order of the foreign file, whose places they name."""
+
+    record: Mapping[str, tuple[str, ...]]
+    """By foreign path, the keys here that its value went into; none for one that asks for what is so anyway."""
+
+    @property
+    def is_usable(self) -> bool:
+        """Whether the config can be used as it is."""
+        return bool(self.config) and all(finding.severity != "error" for finding in self.findings)
+
+
+def import_config(tool: Tool, text: str, folder: Path | None = None) -> Imported:
+    """Translate a config. Whatever the text holds, nothing is raised and nothing is executed.
+
+    Args:
+        tool: The tool whose config it is.
+        text: The file's text.
+        folder: The file's folder, in which LLaMA-Factory's `dataset_info.json` is looked for.
+    """
+    table = load_table(tool)
+    document = parse(SourceText(text))
+    refusals = _refusals(document, table)
+    if refusals:
+        return Imported("", refusals, {})
+    draft = Draft(table, Source(document, table), folder)
+    _report_readings(draft)
+    for path, rule in table.rules().items():
+        leaf = draft.get(path)
+        if leaf is not None:
+            carry(draft, leaf, rule)
+    for step in _STEPS[tool].values():
+        step(draft)
+    report_strays(draft)
+    _fill_in(draft)
+    _apply_defaults(draft)
+    _drop_invalid(draft)
+    findings = sorted(draft.findings, key=_place)
+    return Imported(text_of(draft), findings, draft.record)
+
+
+def steps_of(tool: Tool) -> frozenset[str]:
+    """Return the names of the steps that a tool's table may list under `together`."""
+    return frozenset(_STEPS[tool])
+
+
+def _refusals(document: Document, table: Table) -> list[Finding]:
+    """Return why a text is not translated at all."""
+    source = document.source
+    if document.problems:
+        return [
+            Finding(code=TEXT_FAULT, severity="error", message=p.message, range=source.range(p.start, p.end))
+            for p in document.problems
+        ]
+    root = target(document.root)
+    first_line = source.range(0, source.line_end(0))
+    if not isinstance(root, MappingNode) or not root.entries:
+        message = f"A config of {table.title} is a mapping of keys to values, and this is none."
+        return [Finding(code=TEXT_FAULT, severity="error", message=message, range=first_line)]
+    known = {path.partition(".")[0].partition("[")[0] for path in table.known_paths()}
+    if not any(entry.name in known for entry in root.entries):
+        message = f"{table.title} knows none of these keys, so this is no config of it."
+        return [Finding(code=TEXT_FAULT, severity="error", message=message, range=document.range(root.entries[0].key))]
+    return []
+
+
+def _report_readings(draft: Draft) -> None:
+    for leaf in draft.source.leaves.values():
+        if leaf.doubt is not None:
+            severity = "information" if draft.table.converts_text else "warning"
+            draft.report(DOUBTFUL, severity, f"{leaf.doubt}.", leaf)
+    for repeat in draft.source.repeats:
+        message = f"`{repeat.path}` stands again further down, and the last one counts."
+        place = draft.source.document.range(repeat.key)
+        draft.findings.append(Finding(code=CONTRADICTION, severity="warning", message=message, range=place))
+
+
+def _fill_in(draft: Draft) -> None:
+    """Leave room for what a run cannot do without. An empty value is an error until it is filled in."""
+    title = draft.table.title
+    if "model.base" not in draft.settings:
+        draft.put("model.base", None, note="fill in: a hub id, or the path of a folder or file")
+        draft.report(TO_FILL_IN, "error", f"Nothing here names the base model to {title}; fill in `model.base`.", None)
+    if "datasets[0].path" not in draft.settings:
+        for path in [path for path in draft.settings if path.startswith("datasets[")]:
+            draft.unset(path)
+        draft.put("datasets[0].path", None, note="fill in: a file, or the id of a dataset on the hub")
+        message = f"Nothing here names the training data to {title}; fill in `datasets[0].path`."
+        draft.report(TO_FILL_IN, "error", message, None)
+
+
+def _apply_defaults(draft: Draft) -> None:
+    settings = draft.settings
+    full = settings["method.type"].value == "full" if "method.type" in settings else False
+    evaluates = any(path == "evaluation.split" or path.startswith("evaluation.datasets") for path in settings)
+    for path, value in draft.table.defaults.items():
+        if (path.startswith("method.") and full) or (path.startswith("evaluation.") and not evaluates):
+            continue
+        draft.default(path, value)
+    if evaluates:
+        return
+    for path in [path for path in settings if path.startswith("evaluation.")]:
+        setting = draft.unset(path)
+        for leaf in () if setting is None else setting.leaves:
+            draft.leave_out(leaf, "Nothing is evaluated, so it has no effect.", "hint")
+
+
+def _drop_invalid(draft: Draft) -> None:
+    """Leave out values that the language does not take, and say so at each."""
+    while True:
+        try:
+            RunConfig.model_validate(values_of(draft, without_gaps=True))
+        except ValidationError as error:
+            paths = {path for fault in error.errors() if (path := _setting_at(draft, fault["loc"])) is not None}
+            if not paths:
+                raise
+            for path in paths:
+                _drop(draft, path)
+        else:
+            return
+
+
+def _drop(draft: Draft, path: str) -> None:
+    key = key_at(tuple(part.partition("[")[0] for part in path.split(".")))
+    bounds = "" if key is None or not str(key.bounds) else f", which is {key.bounds}"
+    setting = draft.unset(path)
+    for leaf in () if setting is None else setting.leaves:
+        message = f"`{leaf.value}` cannot stand in `{path}`{bounds}; it is left out."
+        draft.report(UNUSABLE, "error", message, leaf)
+
+
+def _setting_at(draft: Draft, location: tuple[int | str, ...]) -> str | None:
+    """Return the setting that a fault of the validation is about."""
+    path = ""
+    for part in location:
+        path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        if path in draft.settings:
+            return path
+    return None
+
+
+def _place(finding: Finding) -> tuple[int, int, int, int, str]:
+    start, end = finding.range.start, finding.range.end
+    return start.line, start.character, end.line, end.character, finding.code
