@@ -1,6 +1,6 @@
 """The shapes of a record: recognising them, and bringing each to a conversation or a text."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
 from peft_engine.datasets.examples import Conversation, Example, Message, Role, Text
@@ -40,6 +40,11 @@ def recognise(record: Mapping[str, Any]) -> KnownFormat | None:
         if all(field in record for field in fields):
             return shape
     return None
+
+
+def lacking_fields(columns: Collection[str], shape: KnownFormat) -> list[str]:
+    """Return the fields that make a record of a shape and are not among some columns."""
+    return [field for field in _FIELDS[shape] if field not in columns]
 
 
 def known_fields() -> str:

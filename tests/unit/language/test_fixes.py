@@ -42,7 +42,7 @@ TABLE = [
     ("a number with separators", f"{BASE}training:\n  max_length: 2,048\n", f"{BASE}training:\n  max_length: 2048\n"),
     ("a YAML 1.1 boolean", f"{BASE}training:\n  packing: Off\n", f"{BASE}training:\n  packing: false\n"),
     ("a whole number as a fraction", f"{BASE}method:\n  r: 8.0\n", f"{BASE}method:\n  r: 8\n"),
-    ("a number where text belongs", f"{BASE}name: 007\n", f'{BASE}name: "7"\n'),
+    ("a number where text belongs", f"{BASE}name: 007\n", f'{BASE}name: "007"\n'),
     ("a misspelt choice", f"{BASE}method:\n  type: Lora\n", f"{BASE}method:\n  type: lora\n"),
     (
         "an abbreviated choice",
@@ -83,7 +83,11 @@ TABLE = [
         "version: 1\r\nmodel: {base: m}\r\ndatasets: [{path: org/d}]\r\nmethod:\r\n  r: 8\r\n",
     ),
     ("no newline at the end", f"{BASE}name: x\nseed: 1", f"{BASE}name: x\ntraining:\n  seed: 1"),
-    ("a method that this version lacks", f"{BASE}method: {{type: qlora}}\n", f"{BASE}method: {{type: lora}}\n"),
+    (
+        "QLoRA without its 4 bits",
+        f"{BASE}method: {{type: qlora}}\n",
+        BASE.replace("base: org/m", "base: org/m\n  quantization: nf4") + "method: {type: qlora}\n",
+    ),
 ]
 
 
@@ -104,10 +108,9 @@ def test_missing_data_is_filled_with_a_file_that_exists_or_not_at_all() -> None:
 
 
 def test_a_value_that_others_share_by_an_alias_is_not_changed_behind_their_back() -> None:
-    text = (
-        f"{BASE}evaluation:\n  every_steps: &n 10\ncheckpoint:\n  every_steps: 5\n  keep: *n\nmethod:\n  dropout: *n\n"
-    )
-    (finding,) = check_text(text)
+    text = f"{BASE}evaluation:\n  split: 0.1\n  every_steps: &n 10\ncheckpoint:\n  every_steps: 5\n  keep: *n\nmethod:\n  dropout: *n\n"
+        f"{BASE}evaluation:\n  split: 0.1\n  every_steps: &n 10\ncheckpoint:\n  every_steps: 5\n  keep: *n\n"
+        "method:\n  dropout: *n\n"
     assert (finding.code, finding.fixes) == ("PW103", [])
 
 

@@ -1,5 +1,45 @@
 """The rules, one module a family or a part of one. Importing this package registers them all."""
 
-from peft_daemon.language.rules import data, keys, model, schema_values, support, syntax
+from peft_daemon.language.rules import (
+    cadence,
+    cost,
+    data,
+    hardware,
+    keys,
+    method,
+    mixture,
+    model,
+    precision,
+    presets,
+    records,
+    room,
+    scalars,
+    schedule,
+    schema_values,
+    security,
+    support,
+    syntax,
+    targets,
+)
 
-__all__ = ["data", "keys", "model", "schema_values", "support", "syntax"]
+__all__ = [
+    "cadence",
+    "cost",
+    "data",
+    "hardware",
+    "keys",
+    "method",
+    "mixture",
+    "model",
+    "precision",
+    "presets",
+    "records",
+    "room",
+    "scalars",
+    "schedule",
+    "schema_values",
+    "security",
+    "support",
+    "syntax",
+    "targets",
+]

@@ -1,17 +1,19 @@
-"""Family `data`: what the config says of the training data, against what stands on disk."""
+"""Family `data`, part 1: the files that a config names as data."""
 
 from collections.abc import Iterator
 
 from peft_daemon.language.binding import BoundKey
-from peft_daemon.language.context import FileFact
+from peft_daemon.language.context import CheckContext, FileFact
+from peft_daemon.language.rules.entries import all_entries
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import nearest, shorten, written
-from peft_engine.config.nodes import Alias, Scalar, target
+from peft_engine.config.nodes import Alias
 from peft_schemas.findings import Finding, Fix
 
 _EXAMPLE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: data/absent.jsonl\n"
+_EMPTY = "# This file is empty.\n" + _EXAMPLE.replace("absent", "empty")
 
 
 @rule(
@@ -19,8 +21,11 @@ _EXAMPLE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: data/absent.j
     "error",
     "data",
     "A dataset's file does not exist.",
+    why="The run would fail as soon as it reads its data.",
     advice="Correct the path; it counts from the folder of the config file.",
     example=_EXAMPLE,
+    known=CheckContext(files={"data/absent.jsonl": FileFact("missing")}),
+    judges="part",
 )
 def missing_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find paths of datasets where no file stands."""
@@ -36,8 +41,11 @@ def missing_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     "data",
     "A dataset's file holds no data.",
+    why="The run would fail as soon as it reads its data.",
     advice="Name a csv, json, jsonl, txt or parquet file that has at least one record.",
-    example=_EXAMPLE,
+    example=_EMPTY,
+    known=CheckContext(files={"data/empty.jsonl": FileFact("empty")}),
+    judges="part",
 )
 def unusable_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find paths of datasets that lead to a folder, or to a file that is empty, of another kind or closed to us."""
@@ -66,9 +74,8 @@ def alternatives(subject: Subject, bound: BoundKey, path: str, fact: FileFact) -
 
 def datasets(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
     """Yield each dataset's path, as a key and as text, with what is known of it."""
-    for bound in subject.binding.values():
-        value = target(bound.entry.value)
-        if bound.path[0] == "datasets" and bound.key.name == "path" and isinstance(value, Scalar):
-            fact = subject.context.files.get(value.value) if isinstance(value.value, str) else None
-            if fact is not None:
-                yield bound, str(value.value), fact
+    for entry in all_entries(subject):
+        fact = None if entry.path is None else subject.context.files.get(entry.path)
+        bound = None if fact is None else entry.key(subject, "path")
+        if fact is not None and bound is not None and entry.path is not None:
+            yield bound, entry.path, fact

@@ -13,12 +13,15 @@ def replace_span(document: Document, start: int, end: int, text: str) -> TextEdi
     return TextEdit(range=document.source.range(start, end), newText=text)
 
 
-def delete_entry(document: Document, mapping: Mapping, entry: Entry) -> TextEdit | None:
-    """Return the edit that removes an entry, None when it is the only one or shares its lines or an anchor."""
+def delete_entry(document: Document, mapping: Mapping, entry: Entry, *, even_last: bool = False) -> TextEdit | None:
+    """Return the edit that removes an entry, None when it is the only one or shares its lines or an anchor.
+
+    With `even_last` the only entry of a mapping in block style is removed as well: a part's root has others elsewhere.
+    """
     entries = mapping.entries
     source = document.source
     written = source.text[entry.start : entry.end]
-    if len(entries) < 2 or "&" in written:
+    if (len(entries) < 2 and (mapping.flow or not even_last)) or "&" in written:
         return None
     if mapping.flow:
         index = next(i for i, other in enumerate(entries) if other is entry)

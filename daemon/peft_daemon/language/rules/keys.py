@@ -24,6 +24,7 @@ _MOST_EXPLAINED = 50
     "error",
     _FAMILY,
     "The section has no such key.",
+    why="Ignored, a misspelt learning rate would train with the default and say nothing.",
     advice="Correct the spelling, move the key to the section that has it, or delete it.",
     example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\ntraining:\n  learning_rat: 1.0e-4\n",
 )
@@ -44,6 +45,7 @@ def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The key is another tool's name for something that the language has.",
+    why="Every tool has its own names for the same things; ignored, your value would silently become the default.",
     advice="Use the language's own name; the fix renames the key and moves it where it belongs.",
     example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\nmethod:\n  type: lora\n  lora_r: 8\n",
 )
@@ -66,6 +68,7 @@ def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A mapping has the same key twice.",
+    why="YAML parsers differ in which of the two they keep, so one of your values would be lost in silence.",
     advice="Keep one of the two; the first one counts until then.",
     example="version: 1\nversion: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n",
 )
@@ -86,6 +89,7 @@ def repeated_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A required key is missing.",
+    why="The run cannot be built without the key, and no default could be right for everyone.",
     advice="Add the key; the fix inserts it with an example value where one can be known to work.",
     example="version: 1\nmodel:\n  dtype: auto\ndatasets:\n  - path: org/data\n",
 )

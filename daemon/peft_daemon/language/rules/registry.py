@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
 from peft_daemon.language.rules.subject import Setting, Subject
 from peft_schemas.findings import Finding, Fix, Range, Related, Severity, TextEdit
 
@@ -39,11 +40,17 @@ class Rule:
     """One sentence for the reference page."""
 
     find: Callable[["Subject", "Rule"], Iterator[Finding]]
+    why: str
+    """What goes wrong otherwise, for the reference page."""
+
     advice: str
     """What to do, for the reference page."""
 
     example: str
     """A text that has the finding."""
+
+    known: CheckContext
+    """What must be known of the world for the example to have the finding."""
 
     source: str
     """Where the rule comes from: documentation, a paper, an issue. Empty where it is our own language's."""
@@ -59,9 +66,13 @@ class Rule:
         *settings: Setting,
         fixes: Iterable[Fix] = (),
         severity: Severity | None = None,
+        at_key: bool = False,
     ) -> Finding:
-        """Return a finding about effective values, at the first of them that is written."""
-        range_, related = subject.place(settings)
+        """Return a finding about effective values, at the first of them that is written.
+
+        With `at_key` it stands at that value's key: the finding is that the key is there, whatever it holds.
+        """
+        range_, related = subject.place(settings, at_key=at_key)
         return self.at(message, range_, fixes=fixes, related=related, severity=severity)
 
     def at(
@@ -93,8 +104,10 @@ def rule(
     family: str,
     summary: str,
     *,
+    why: str,
     advice: str,
     example: str,
+    known: CheckContext = NOTHING_KNOWN,
     source: str = "",
     judges: Literal["document", "part"] = "document",
 ) -> Callable[[Callable[[Subject, Rule], Iterator[Finding]]], Callable[[Subject, Rule], Iterator[Finding]]]:
@@ -109,7 +122,7 @@ def rule(
     def register(
         find: Callable[[Subject, Rule], Iterator[Finding]],
     ) -> Callable[[Subject, Rule], Iterator[Finding]]:
-        _rules[code] = Rule(code, family, severity, summary, find, advice, example, source, judges)
+        _rules[code] = Rule(code, family, severity, summary, find, why, advice, example, known, source, judges)
         return find
 
     return register

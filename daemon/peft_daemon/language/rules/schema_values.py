@@ -1,8 +1,10 @@
 """Family `schema`, part 2: values that their key does not take, and sections of the wrong shape."""
 
 from collections.abc import Iterator
+from functools import cache
+from typing import Annotated, Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from peft_daemon.language.binding import BoundKey, Misshapen
 from peft_daemon.language.rules.edits import contains_anchor, delete_entry, replace_span
@@ -15,14 +17,16 @@ from peft_daemon.language.rules.values import (
     describe,
     expectation,
     fits,
+    is_share_of_warmup,
     judge_plain,
     repair,
     shorten,
     written,
 )
-from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, target
+from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import clean_name
 from peft_engine.config.schema import Key
+from peft_engine.config.yaml11 import yaml11_value
 from peft_schemas.config import RunConfig
 from peft_schemas.findings import Finding, Fix
 
@@ -36,17 +40,21 @@ _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
     "error",
     _FAMILY,
     "The value has the wrong type.",
+    why="A text where a number belongs fails far from here, or, worse, is taken for something that it is not.",
     advice="Write a value of the type that the key takes. Numbers and `true` or `false` stand without quotes.",
     example=_BASE + "training:\n  batch_size: four\n",
+    judges="part",
 )
 def wrong_type(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find texts where numbers belong, lists where one value belongs, and the like."""
     for bound, fault in _faults(subject, "type"):
         node = fault.node
-        if bound.path == _VERSION:
+        if bound.path == _VERSION or is_share_of_warmup(bound.path, node):
             continue
         wanted = "text" if node is not bound.entry.value and node is not target(bound.entry.value) else None
-        message = f"`{bound.key.name}` takes {wanted or expectation(bound.key)}, not {describe(node)}."
+        message = (
+            f"`{bound.key.name}` takes {wanted or expectation(bound.key)}, not {describe(node)}{_old_reading(node)}."
+        )
         yield _of_value(subject, this, bound, fault, message)
 
 
@@ -55,8 +63,10 @@ def wrong_type(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The number is outside the range in which it has a meaning.",
+    why="Beyond these bounds the number has no meaning: there is no rank below 1 and no dropout above 1.",
     advice="Choose a number in the range. The fix takes the nearest one, or the default where the bound is excluded.",
     example=_BASE + "method:\n  r: 0\n",
+    judges="part",
 )
 def out_of_range(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find numbers beyond the bounds of their key."""
@@ -72,8 +82,10 @@ def out_of_range(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The value is not one of those that the key takes.",
+    why="A value outside the list has no meaning here, and guessing a near one could train something else.",
     advice="Choose one of the listed values.",
     example=_BASE + "method:\n  type: lorra\n",
+    judges="part",
 )
 def bad_choice(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find values outside a closed list."""
@@ -89,8 +101,10 @@ def bad_choice(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The version of the config language is not one that this program reads.",
+    why="A later version may give the same keys another meaning.",
     advice="Write `version: 1`. A file of a later version needs a later PEFT Workbench.",
     example=_BASE.replace("version: 1", "version: 2"),
+    judges="part",
 )
 def wrong_version(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find configs of another version."""
@@ -106,8 +120,10 @@ def wrong_version(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The name has characters that a name cannot have.",
+    why="The name becomes a folder's and an adapter's name, on every system and on the hub.",
     advice="Use letters, digits, dots, dashes and underscores, at most 64, with a letter or digit first.",
     example=_BASE + "name: my run!\n",
+    judges="part",
 )
 def bad_name(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find texts that do not have the form that their key asks for."""
@@ -124,8 +140,10 @@ def bad_name(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A key has no value.",
+    why="A key without a value reads as nothing, and programs differ in whether that means the default.",
     advice="Write a value, or delete the key to get its default.",
     example=_BASE + "training:\n  batch_size:\n",
+    judges="part",
 )
 def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find keys that are written without a value, or with `null`, though they need one."""
@@ -135,9 +153,10 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
         yield _of_value(subject, this, bound, fault, message, at_key=True)
     for misshapen in subject.binding.misshapen:
         holder = _holder(subject, misshapen)
-        if holder is None or holder.key.section is None or not _is_nothing(misshapen.node):
+        if holder is None or holder.key.is_list or not _is_nothing(misshapen.node):
             continue
-        keys = ", ".join(f"`{name}`" for name in list(holder.key.section.keys)[:3])
+        section = holder.key.section
+        keys = ", ".join(f"`{name}`" for name in list(section.keys if section is not None else ())[:3])
         message = f"`{holder.key.name}` is empty; it holds keys such as {keys}."
         range_, related = key_place(document, holder.entry, holder.via)
         yield this.at(message, range_, related=related, fixes=_without_empty(subject, holder))
@@ -148,8 +167,10 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A text or list that must not be empty is empty.",
+    why="A model without a name, or a run without data, is nothing that could be trained.",
     advice="Write at least one character, or one entry.",
     example='version: 1\nmodel:\n  base: ""\ndatasets:\n  - path: org/data\n',
+    judges="part",
 )
 def empty_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find empty texts and empty lists where at least one thing must stand."""
@@ -167,6 +188,7 @@ def empty_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A section is not a mapping of keys, or a list is not a list.",
+    why="Keys can be found only in a mapping, and entries only in a list.",
     advice="Write the section's keys below it, indented; begin each entry of a list with `- `.",
     example="version: 1\nmodel: gpt2\ndatasets:\n  - path: org/data\n",
 )
@@ -181,12 +203,15 @@ def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
             message = f"A config is a mapping of keys such as `version` and `model`, not {describe(node)}."
             yield this.at(message, document.source.range(start, end))
             continue
-        if _is_nothing(node) and _holder(subject, misshapen) is not None:
-            continue
         is_entry = isinstance(misshapen.path[-1], int)
+        if _is_nothing(node) and not wanted.is_list:
+            continue
         wants = "a list of entries that begin with `- `" if wanted.is_list and not is_entry else "keys below it"
         message = f"{section_name(misshapen.path)} takes {wants}, not {describe(node)}."
         range_, related = value_place(document, node, misshapen.via)
+        holder = _holder(subject, misshapen)
+        if holder is not None and range_.start == range_.end:
+            range_, related = key_place(document, holder.entry, holder.via)
         yield this.at(message, range_, related=related, fixes=_reshaped(subject, misshapen, wanted))
 
 
@@ -195,25 +220,36 @@ def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The config model refuses the value for a reason that no other rule names.",
+    why="What the model refuses cannot be run, whatever the rules say.",
     advice="Follow the sentence of the finding, and report it: every refusal should have a rule of its own.",
     example="",
+    judges="part",
 )
 def refused_by_model(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Ask the pydantic model itself, so that nothing which it refuses can ever pass the check."""
     binding, document = subject.binding, subject.document
-    named = binding.stray or binding.absent or binding.misshapen or not document.is_sound
-    if named or subject.faults:
+    if binding.stray or binding.misshapen or not document.is_sound or subject.faults:
         return
-    if any(bound.key.is_list and not _items(bound) for bound in binding.known):
-        return
-    try:
-        RunConfig.model_validate(document.to_plain())
-    except ValidationError as error:
-        for detail in error.errors(include_url=False):
-            path = tuple(part for part in detail["loc"] if isinstance(part, str | int))
-            place = document.find(path)
-            range_ = document.range(place.value if place else document.root)  # type: ignore[arg-type]
-            yield this.at(f"{dotted(path)}: {detail['msg']}.", range_)
+    incomplete = {absent.path[0] for absent in binding.absent if len(absent.path) > 1}
+    for bound in binding.known:
+        if len(bound.path) > 1 or bound.path[0] in incomplete or (bound.key.is_list and not _items(bound)):
+            continue
+        try:
+            _adapter(bound.key.name).validate_python(plain(bound.entry.value), strict=True)
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                path = (*bound.path, *(part for part in detail["loc"] if isinstance(part, str | int)))
+                place = document.find(path)
+                range_ = document.range(place.value if place else bound.entry.value)
+                yield this.at(f"{dotted(path)}: {detail['msg']}.", range_)
+
+
+@cache
+def _adapter(name: str) -> TypeAdapter[Any]:
+    """Return what validates the value of one top-level key."""
+    field = RunConfig.model_fields[name]
+    annotated: Any = Annotated[field.annotation, field]
+    return TypeAdapter(annotated)
 
 
 def _faults(subject: Subject, kind: FaultKind) -> Iterator[tuple[BoundKey, Fault]]:
@@ -246,6 +282,12 @@ def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str |
     if better is None:
         if node is not bound.entry.value:  # an entry of a list of texts
             title, better = "Put it in quotes", written(node.raw) if node.value is not None else None
+        elif (
+            bound.key.types == ("text",)
+            and not isinstance(node.value, str | None)
+            and judge_plain(bound.key, node.raw) is None
+        ):
+            title, better = "Put it in quotes", written(node.raw)
         else:
             found = repair(bound.key, node.value)
             title, better = (found.title, found.text) if found is not None else ("", None)
@@ -255,6 +297,17 @@ def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str |
     return [Fix(title=title, edits=[replace_span(subject.document, node.start, node.end, space + better)])]
 
 
+def _old_reading(node: Node) -> str:
+    """Say what YAML 1.1 makes of a plain text, where that explains why it was written so: `yes`, `1_000`."""
+    value = target(node)
+    if not isinstance(value, Scalar) or not isinstance(value.value, str) or value.style != "plain":
+        return ""
+    old = yaml11_value(value.raw)
+    if not isinstance(old, bool | int | float):
+        return ""
+    return f", which means `{written(old)}` in YAML 1.1 only"
+
+
 def _is_nothing(node: Node) -> bool:
     value = target(node)
     return isinstance(value, Scalar) and value.value is None
@@ -262,7 +315,7 @@ def _is_nothing(node: Node) -> bool:
 
 def _holder(subject: Subject, misshapen: Misshapen) -> BoundKey | None:
     """Return the key whose own value is misshapen; None for the root and for entries of a list."""
-    return next((bound for bound in subject.binding.known if bound.path == misshapen.path), None)
+    return subject.binding.at(misshapen.path)
 
 
 def _items(bound: BoundKey) -> bool:
@@ -275,7 +328,7 @@ def _without_empty(subject: Subject, bound: BoundKey) -> list[Fix]:
     mapping = target(place.value) if place is not None else None
     if bound.key.required or bound.via is not None or not isinstance(mapping, Mapping):
         return []
-    edit = delete_entry(subject.document, mapping, bound.entry)
+    edit = delete_entry(subject.document, mapping, bound.entry, even_last=len(bound.path) == 1)
     return [] if edit is None else [Fix(title=f"Delete `{bound.key.name}`", edits=[edit])]
 
 

@@ -9,7 +9,7 @@ from peft_daemon.language.binding import Binding, BoundKey
 from peft_daemon.language.context import CheckContext
 from peft_daemon.language.rules.edits import delete_entry, insert_below, insert_key, insert_root_key
 from peft_daemon.language.rules.moves import meant_paths
-from peft_daemon.language.rules.places import value_place
+from peft_daemon.language.rules.places import key_place, value_place
 from peft_daemon.language.rules.values import Fault, faults, written
 from peft_engine.config.document import Document, Path
 from peft_engine.config.nodes import Alias, Mapping, Scalar, plain, target
@@ -51,6 +51,11 @@ class Subject:
     context: CheckContext
 
     @cached_property
+    def values(self) -> Any:
+        """What is written, as plain values."""
+        return self.document.to_plain()
+
+    @cached_property
     def faults(self) -> tuple[tuple[BoundKey, Fault], ...]:
         """Every value that its key does not take."""
         return tuple(
@@ -63,6 +68,11 @@ class Subject:
         It cannot be known when what is written there is faulty, or when the key is absent and a part of the text
         cannot be read, a misspelt key may have meant it, or a preset that cannot be found may hold it.
         """
+        if path not in self._settings:
+            self._settings[path] = self._find_setting(path)
+        return self._settings[path]
+
+    def _find_setting(self, path: str) -> Setting | None:
         parts = tuple(path.split("."))
         key = key_at(parts)
         if key is None:
@@ -86,11 +96,11 @@ class Subject:
         known = tuple(setting for setting in found if setting is not None)
         return known if len(known) == len(paths) else None
 
-    def place(self, settings: Iterable[Setting]) -> tuple[Range, list[Related]]:
+    def place(self, settings: Iterable[Setting], *, at_key: bool = False) -> tuple[Range, list[Related]]:
         """Return the range of a finding about some values, and the further places that it comes from.
 
-        The first value that is written is its place. A value that a profile, template or preset brought has the place
-        of that name.
+        The first value that is written is its place, or with `at_key` the key of that value. A value that a profile,
+        template or preset brought has the place of that name.
         """
         places: list[tuple[Setting, Range, list[Related]]] = []
         for setting in settings:
@@ -101,6 +111,8 @@ class Subject:
             value = target(bound.entry.value)
             if isinstance(value, Scalar) and value.style == "empty":
                 range_ = self.document.range(bound.entry.key)
+            if at_key and setting.is_written and not any(other.is_written for other, _, _ in places):
+                range_, related = key_place(self.document, bound.entry, bound.via)
             places.append((setting, range_, related))
         # What is written comes before what a profile brings.
         places.sort(key=lambda place: not place[0].is_written)
@@ -173,6 +185,11 @@ class Subject:
         if preset is None or parts == ("preset",):
             return False
         return plain(preset.entry.value) not in self.context.presets
+
+    @cached_property
+    def _settings(self) -> dict[str, Setting | None]:
+        """What was asked already: many rules ask for the same few values."""
+        return {}
 
     @cached_property
     def _meant(self) -> frozenset[Path]:

@@ -1,7 +1,11 @@
-"""Family `support`: what the language has and this version cannot do yet."""
+"""Family `support`: what the language has and this version cannot do yet.
+
+The rules without an example have none at present: this version can train with all that the language has.
+"""
 
 from collections.abc import Iterator, Sequence
 
+from peft_daemon.language.context import CheckContext, FileFact
 from peft_daemon.language.rules.data import datasets
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
@@ -20,8 +24,9 @@ _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
     "error",
     "support",
     "This version cannot train with the method.",
+    why="The run would be refused at its start.",
     advice="Choose one of the methods that the finding names.",
-    example=_BASE + "method:\n  type: pissa\n",
+    example="",
 )
 def untrainable_method(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find methods that the training worker does not have yet."""
@@ -33,8 +38,9 @@ def untrainable_method(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     "support",
     "This version cannot train on a base that is quantized so.",
+    why="The run would be refused at its start.",
     advice="Choose one of the quantizations that the finding names.",
-    example=_BASE.replace("base: gpt2", "base: gpt2\n  quantization: fp4"),
+    example="",
 )
 def untrainable_quantization(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find quantizations that the training worker does not have yet."""
@@ -46,8 +52,11 @@ def untrainable_quantization(subject: Subject, this: Rule) -> Iterator[Finding]:
     "warning",
     "support",
     "This version reads datasets from files only, not from the hub.",
+    why="The run would be refused when it reads its data.",
     advice="Download the dataset, save it as a csv, json, jsonl, txt or parquet file, and name that file.",
     example=_BASE,
+    known=CheckContext(files={"org/data": FileFact("elsewhere")}),
+    judges="part",
 )
 def hub_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find datasets that are named by an id on the hub."""

@@ -25,6 +25,7 @@ def _named(subject: Subject, this: Rule, kind: ProblemKind) -> Iterator[Finding]
     "error",
     _FAMILY,
     "The text is not valid YAML here.",
+    why="A text that is not YAML has no values, so nothing in the lines that it spoils can be read.",
     advice="Correct the line; quote a value that holds `: `, `#`, `@` or a backtick.",
     example="name: a: b\n",
 )
@@ -38,6 +39,7 @@ def invalid_yaml(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A key has no colon.",
+    why="Without the colon YAML takes the line for a part of the value above it, or for no key at all.",
     advice="Write `key: value`.",
     example="version: 1\nmodel:\n  base: gpt2\n  dtype\n",
 )
@@ -51,8 +53,9 @@ def no_colon(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A line is indented with a tab.",
+    why="YAML counts spaces; how wide a tab is would differ from editor to editor, so YAML forbids it.",
     advice="Indent with spaces. The fix replaces every tab of an indentation by two spaces.",
-    example="model:\n\tbase: gpt2\n",
+    example="version: 1\nmodel:\n\tbase: gpt2\ndatasets:\n  - path: org/data\n",
 )
 def tab_indent(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find tabs where YAML counts spaces."""
@@ -69,6 +72,7 @@ def tab_indent(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A merge conflict is not resolved.",
+    why="Both sides of the conflict stand in the file, and no program can tell which one you want.",
     advice="Keep one side and delete the marker lines.",
     example="<<<<<<< HEAD\nversion: 1\n=======\nversion: 1\n>>>>>>> other\n",
 )
@@ -82,6 +86,7 @@ def merge_conflict(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "An alias refers to no anchor.",
+    why="An alias stands for the value that its anchor marks; without the anchor it stands for nothing.",
     advice="Define `&name` above the first `*name`, or correct the name.",
     example="version: 1\nname: *missing\n",
 )
@@ -95,6 +100,7 @@ def undefined_alias(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A tag has no meaning in a config.",
+    why="Another program's tag changes what a value means, or even runs code; a config is only values.",
     advice="Remove the tag. Only the tags of YAML's core schema, such as `!!str`, are known.",
     example="version: 1\nname: !custom x\n",
 )
@@ -108,6 +114,7 @@ def unknown_tag(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A merge key does not name a mapping.",
+    why="A merge key copies the keys of a mapping; from anything else there are no keys to copy.",
     advice="Write `<<: *name`, where `&name` marks a mapping.",
     example="version: 1\ntraining:\n  <<: 3\n  seed: 1\n",
 )
@@ -121,8 +128,9 @@ def bad_merge(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A character cannot stand in YAML.",
+    why="YAML forbids control characters, and programs differ in what they do with them.",
     advice="Delete it, or save the file as UTF-8.",
-    example="version: 1\nname: a\u0000b\n",
+    example="version: 1\nname: a\u0000b\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n",
 )
 def control_character(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find control characters and bytes that are not UTF-8."""
@@ -135,6 +143,7 @@ def control_character(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The file holds more than one YAML document.",
+    why="Only one of the documents could be the run, and which one would be a guess.",
     advice="Keep one config a file.",
     example="version: 1\n---\nversion: 1\n",
 )
@@ -148,6 +157,7 @@ def several_documents(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The file is too large or too deeply nested to be a config.",
+    why="Texts made to be huge or endlessly nested would stop the editor; no config comes near these limits.",
     advice="Check that this is the file that you meant.",
     example="[" * 70 + "]" * 70,
 )

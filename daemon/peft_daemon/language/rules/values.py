@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from peft_daemon.language.rules.secrets import masked
 from peft_engine.config.nodes import Mapping, Node, Scalar, Sequence, effective_entries, target
 from peft_engine.config.scalars import plain_value
 from peft_engine.config.schema import Key, Section, number_text
@@ -161,9 +162,16 @@ def written(value: Any) -> str:
 
 
 def shorten(text: str, limit: int = 40) -> str:
-    """Cut a long text for a message, and keep it on one line."""
-    line = " ".join(text.split())
+    """Cut a long text for a message, keep it on one line, and hide secrets."""
+    line = masked(" ".join(text.split()))
     return line if len(line) <= limit else line[: limit - 1] + "…"
+
+
+def is_share_of_warmup(path: tuple[str | int, ...], node: Node) -> bool:
+    """Tell whether a share such as `0.1` stands where warm-up steps belong, which has a rule of its own."""
+    value = target(node)
+    share = value.value if isinstance(value, Scalar) else None
+    return path == ("training", "warmup_steps") and isinstance(share, float) and 0 < share < 1
 
 
 def _is_text(node: Node) -> bool:
@@ -207,8 +215,6 @@ def _converted(key: Key, value: Any) -> Any:
     if "integer" in key.types or "number" in key.types:
         number = plain_value(re.sub(r"(?<=\d)[_,](?=\d)", "", text)) if isinstance(value, str) else value
         return _as_type(key, number) if isinstance(number, int | float) and not isinstance(number, bool) else None
-    if "text" in key.types and isinstance(value, int | float):
-        return text
     return None
 
 

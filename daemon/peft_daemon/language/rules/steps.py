@@ -1,0 +1,49 @@
+"""How long a run is, as far as the config and its data tell."""
+
+import math
+from fractions import Fraction
+
+from peft_daemon.language.rules.entries import entries
+from peft_daemon.language.rules.subject import Subject
+
+
+def total_steps(subject: Subject) -> int | None:
+    """Return the optimizer steps of the run, None when they cannot be known.
+
+    Without `max_steps` they follow from the number of records, which is known where every dataset is read whole and
+    every record becomes one row.
+    """
+    limit = subject.setting("training.max_steps")
+    if limit is None or limit.value is not None:
+        return None if limit is None else int(limit.value)
+    packing, epochs = subject.setting("training.packing"), subject.setting("training.num_epochs")
+    batch, records = effective_batch(subject), training_records(subject)
+    if packing is None or packing.value or epochs is None or batch is None or not records:
+        return None
+    return max(1, math.ceil(math.ceil(records / batch) * float(epochs.value)))
+
+
+def effective_batch(subject: Subject) -> int | None:
+    """Return the examples of one optimizer step."""
+    found = subject.settings("training.batch_size", "training.gradient_accumulation_steps")
+    return None if found is None else int(found[0].value) * int(found[1].value)
+
+
+def training_records(subject: Subject) -> int | None:
+    """Return the records that an epoch trains on, None when not all datasets were read whole."""
+    share = subject.setting("evaluation.split")
+    if share is None or not subject.context.datasets:
+        return None
+    total = 0.0
+    for entry in entries(subject, ("datasets",)):
+        fact = entry.fact(subject)
+        weight = entry.values.get("weight", 1)
+        if fact is None or fact.records is None or "split" in entry.values or not isinstance(weight, int | float):
+            return None
+        total += fact.records * weight
+    return math.ceil(total * (1 - float(share.value)))
+
+
+def exact(cadence: float) -> Fraction:
+    """Return a cadence as the exact number that was written: 0.3 is three tenths."""
+    return Fraction(repr(cadence))
