@@ -35,7 +35,7 @@ class Cursor:
 
     flow: bool
     in_list: bool
-    """Whether the cursor stands behind the `- ` of a list entry."""
+    """Whether the cursor stands behind the `- ` of a list entry, or in the brackets of a list."""
 
     colon_follows: bool = False
     beside: frozenset[str] = frozenset()
@@ -123,7 +123,7 @@ def _in_flow(source: SourceText, path: Path, start: int, offset: int) -> Cursor 
     typed = text[last.token : offset]
     at = last.token + len(typed) - len(typed.lstrip())
     if last.bracket == "[":
-        return _value(source, path[:-1], at, offset, flow=True, space_needed=False)
+        return _value(source, path[:-1], at, offset, flow=True, in_list=True)
     if last.key is None:
         after = _WORD_AFTER.match(text, offset)
         end = after.end() if after else offset
@@ -132,11 +132,20 @@ def _in_flow(source: SourceText, path: Path, start: int, offset: int) -> Cursor 
     return _value(source, path, at, offset, flow=True, space_needed=not typed)
 
 
-def _value(source: SourceText, path: Path, start: int, offset: int, *, flow: bool, space_needed: bool) -> Cursor:
+def _value(
+    source: SourceText,
+    path: Path,
+    start: int,
+    offset: int,
+    *,
+    flow: bool,
+    in_list: bool = False,
+    space_needed: bool = False,
+) -> Cursor:
     rest = re.compile(r"[^\r\n,}\]#]*" if flow else r"[^\r\n#]*").match(source.text, offset)
     typed = source.text[start : rest.end() if rest else offset].rstrip()
     end = max(start + len(typed), offset)
-    return Cursor("value", path, start, end, 0, flow, False, space_needed=space_needed)
+    return Cursor("value", path, start, end, 0, flow, in_list, space_needed=space_needed)
 
 
 def _enclosing_flow(document: Document, offset: int, line_start: int) -> tuple[Path, int] | None:

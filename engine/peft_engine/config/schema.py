@@ -145,7 +145,7 @@ def _section(model: type[BaseModel]) -> Section:
 
 
 def _key(name: str, info: FieldInfo) -> Key:
-    metadata = list(info.metadata)
+    metadata, examples = list(info.metadata), list(info.examples or ())
     variants = []
     for variant in _variants(info.annotation):
         # `Annotated[int, Field(ge=1)] | None` carries its bounds inside the union.
@@ -157,6 +157,8 @@ def _key(name: str, info: FieldInfo) -> Key:
                 for extra in variant.__metadata__
                 for item in (extra.metadata if isinstance(extra, FieldInfo) else [extra])
             )
+            fields = (extra for extra in variant.__metadata__ if isinstance(extra, FieldInfo))
+            examples.extend(example for field in fields for example in field.examples or ())
         variants.extend(_variants(annotation))
     model, is_list = _model(variants)
     choices = tuple(choice for variant in variants if get_origin(variant) is Literal for choice in get_args(variant))
@@ -178,7 +180,7 @@ def _key(name: str, info: FieldInfo) -> Key:
         bounds=_bounds(metadata),
         pattern=next((m.pattern for m in metadata if getattr(m, "pattern", None)), None),
         min_length=next((m.min_length for m in metadata if isinstance(m, annotated_types.MinLen)), 0),
-        examples=tuple(info.examples or ()),
+        examples=tuple(examples),
         is_cadence=is_cadence,
     )
 

@@ -156,9 +156,14 @@ def _hub_snapshot(base: str, revision: str | None) -> Path | None:
     return snapshot if complete else None
 
 
-def _hub_root(base: str) -> Path:
+def hub_cache() -> Path:
+    """Return the folder in which Hugging Face's tools keep what they fetched."""
     home = Path(os.environ.get("HF_HOME") or Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache") / "huggingface")
-    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser() / f"models--{base.replace('/', '--')}"
+    return Path(os.environ.get("HF_HUB_CACHE") or home / "hub").expanduser()
+
+
+def _hub_root(base: str) -> Path:
+    return hub_cache() / f"models--{base.replace('/', '--')}"
 
 
 def _from_folder(
