@@ -18,8 +18,7 @@ const BUILDING = ".building-";
 const FULL = "-full";
 const ALL_EXTRAS: readonly Extra[] = ["train", "serve"];
 /** Imports what the server needs, so that a package that has lost a file is noticed. */
-const CHECK_SCRIPT =
-  "import lsprotocol.types, peft_daemon, platformdirs, psutil, pydantic, pygls.lsp.server, tree_sitter_yaml, yaml";
+const CHECK_SCRIPT = "import httpx, peft_daemon, platformdirs, psutil, pydantic, tree_sitter, tree_sitter_yaml, yaml";
 
 interface Stamp {
   readonly digest: string;

@@ -52,7 +52,10 @@ describe.skipIf(!existsSync(PYTHON))("a managed environment on disk (needs .venv
       expect(help).toMatch(/\d+\.\d+\.\d+/);
 
       const site = await run(
-        { program: python, args: ["-c", "import pygls, pathlib; print(pathlib.Path(pygls.__file__).parent)"] },
+        {
+          program: python,
+          args: ["-c", "import tree_sitter_yaml as grammar, pathlib; print(pathlib.Path(grammar.__file__).parent)"],
+        },
         { cwd: folder },
       );
       rmSync(site.trim(), { recursive: true });

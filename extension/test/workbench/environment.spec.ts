@@ -35,15 +35,15 @@ test("the environment is made with progress, and made anew when it is damaged", 
   const daemon = await until("the daemon", MINUTES, () => daemons(editor)[0]);
   const python = daemon.args[0] ?? "";
   expect(python).toContain(path.join("peft-workbench.peft-workbench", "environments"));
-  const pygls = path.resolve(
+  const grammar = path.resolve(
     python,
     "../../lib",
     fs.readdirSync(path.resolve(python, "../../lib"))[0] ?? "",
-    "site-packages/pygls",
+    "site-packages/tree_sitter_yaml",
   );
-  fs.rmSync(pygls, { recursive: true });
+  fs.rmSync(grammar, { recursive: true });
   await workbench.runCommand("PEFT: Restart Server");
-  await until("the repair", 5 * MINUTES, () => (fs.existsSync(pygls) ? true : undefined));
+  await until("the repair", 5 * MINUTES, () => (fs.existsSync(grammar) ? true : undefined));
   await until("another daemon", 5 * MINUTES, () => daemons(editor).find(({ pid }) => pid !== daemon.pid));
   await expect(workbench.squiggles("error")).toHaveCount(1);
 
