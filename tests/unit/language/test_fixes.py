@@ -108,9 +108,11 @@ def test_missing_data_is_filled_with_a_file_that_exists_or_not_at_all() -> None:
 
 
 def test_a_value_that_others_share_by_an_alias_is_not_changed_behind_their_back() -> None:
-    text = f"{BASE}evaluation:\n  split: 0.1\n  every_steps: &n 10\ncheckpoint:\n  every_steps: 5\n  keep: *n\nmethod:\n  dropout: *n\n"
+    text = (
         f"{BASE}evaluation:\n  split: 0.1\n  every_steps: &n 10\ncheckpoint:\n  every_steps: 5\n  keep: *n\n"
         "method:\n  dropout: *n\n"
+    )
+    (finding,) = check_text(text)
     assert (finding.code, finding.fixes) == ("PW103", [])
 
 
