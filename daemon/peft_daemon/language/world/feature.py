@@ -1,6 +1,7 @@
 """The world as the server has it, kept in step with the editor's news of files."""
 
 from peft_daemon.language.context import DATA_SUFFIXES, MODEL_SUFFIXES
+from peft_daemon.language.world.answers import answers_of
 from peft_daemon.language.world.live import World
 from peft_daemon.lsp.params import DidChangeWatchedFilesParams
 from peft_daemon.lsp.types import FileSystemWatcher
@@ -11,7 +12,7 @@ _TEMPLATE_SUFFIXES = (".jinja", ".j2")
 
 def register(server: WorkbenchServer) -> None:
     """Gather what is known around open documents, and ask the editor to tell when files come, change or go."""
-    world = server.world = World(server.python)
+    world = server.world = World(server.python, answers_of(server.python))
 
     def did_change(_: DidChangeWatchedFilesParams) -> None:
         world.look_again()

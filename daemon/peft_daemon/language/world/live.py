@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
-from peft_daemon.language.world.answers import answers_of
+from peft_daemon.language.world.answers import Answers
 from peft_daemon.language.world.gather import complete, look_at_files, questions
 from peft_daemon.language.world.named import Named, named_in
 from peft_engine.config.document import Document
@@ -45,14 +45,15 @@ class _View:
 class World:
     """Gathers what is known. Lives on the event loop; the looking is done in threads and in a child process."""
 
-    def __init__(self, python: str) -> None:
+    def __init__(self, python: str, answers: Answers) -> None:
         """Know nothing yet.
 
         Args:
             python: The interpreter that trains.
+            answers: Finds out what a glance at the disk does not tell.
         """
         self._python = python
-        self._answers = answers_of(python)
+        self._answers = answers
         self._views: OrderedDict[Path, _View] = OrderedDict()
         self._listeners: list[Callable[[], None]] = []
         self._open: dict[Path, list[Question]] = {}
