@@ -2,8 +2,9 @@
 
 from peft_schemas.config import MethodType, Quantization
 
-TRAINABLE_METHODS: tuple[MethodType, ...] = ("lora", "full")
-TRAINABLE_QUANTIZATIONS: tuple[Quantization, ...] = ("none",)
+TRAINABLE_METHODS: tuple[MethodType, ...] = ("lora", "qlora", "dora", "pissa", "rslora", "full")
+TRAINABLE_QUANTIZATIONS: tuple[Quantization, ...] = ("none", "int8", "nf4", "fp4")
+"""The packed ones where bitsandbytes is installed, of which the worker makes sure."""
 
 HUB_DATASETS = False
 """Whether a dataset can be named by its id on the hub, beside files."""

@@ -1,5 +1,6 @@
-"""Finished weights in other forms: a PEFT adapter as GGUF for llama.cpp. Heavy; worker processes only."""
+"""Finished weights in other forms: an adapter as GGUF for llama.cpp or merged into its base. Heavy; workers only."""
 
 from peft_engine.export.lora_gguf import NotConvertible, write_lora_gguf
+from peft_engine.export.merged import write_merged
 
-__all__ = ["NotConvertible", "write_lora_gguf"]
+__all__ = ["NotConvertible", "write_lora_gguf", "write_merged"]

@@ -43,6 +43,9 @@ def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) ->
     config = json.loads((adapter / "adapter_config.json").read_bytes())
     if config.get("use_dora"):
         raise NotConvertible("A DoRA adapter has no GGUF form: llama.cpp knows no magnitude vectors.")
+    if config.get("modules_to_save"):
+        modules = ", ".join(config["modules_to_save"])
+        raise NotConvertible(f"An adapter that holds whole modules ({modules}) has no GGUF form.")
     pairs = _pairs(load_file(adapter / "adapter_model.safetensors"))
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, base_config["num_hidden_layers"])
     making = target.with_name(f".{target.name}.making")

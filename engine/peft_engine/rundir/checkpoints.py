@@ -53,7 +53,7 @@ class CheckpointStore:
         Raises:
             OSError: The disk is full. Nothing is left of the attempt; earlier checkpoints are untouched.
         """
-        name = f"step-{step:06d}"
+        name = self.path(step).name
         making = self._root / f"{_MAKING}{name}"
         making.mkdir(parents=True)
         try:
@@ -64,16 +64,26 @@ class CheckpointStore:
                 _fsync(file)
             write_atomic(making / MANIFEST, json.dumps({"step": step, "sha256": hashes}, indent=2) + "\n")
             digest = sha256(making / MANIFEST)
-            making.rename(self._root / name)
+            making.rename(self.path(step))
         except BaseException:
             shutil.rmtree(making, ignore_errors=True)
             raise
         fsync_dir(self._root)
-        return Checkpoint(step, self._root / name, digest)
+        return Checkpoint(step, self.path(step), digest)
 
-    def prune(self) -> None:
-        """Remove all but the newest checkpoints. Call it once the newest is announced, so that one is always left."""
+    def path(self, step: int) -> Path:
+        """Return where the checkpoint of a step is, or will be."""
+        return self._root / f"step-{step:06d}"
+
+    def prune(self, *, spare: int | None = None) -> None:
+        """Remove all but the newest checkpoints. Call it once the newest is announced, so that one is always left.
+
+        Args:
+            spare: A step whose checkpoint stays in any case.
+        """
         for old in sorted(self._root.glob("step-*"))[: -self._keep]:
+            if spare is not None and old == self.path(spare):
+                continue
             # Renamed first: a half-removed folder must not look like a checkpoint.
             doomed = self._root / f"{_MAKING}{old.name}"
             old.rename(doomed)

@@ -75,6 +75,11 @@ class RunDirectory:
         return self.path / "adapter.gguf"
 
     @property
+    def merged(self) -> Path:
+        """The base with the finished adapter merged into it."""
+        return self.path / "merged"
+
+    @property
     def model(self) -> Path:
         """The finished model of a full fine-tuning run."""
         return self.path / "model"

@@ -10,12 +10,14 @@ from typing import Any
 import torch
 from safetensors import safe_open
 
-from peft_engine.export import NotConvertible, write_lora_gguf
+from peft_engine.export import NotConvertible, write_lora_gguf, write_merged
 from peft_engine.files import fsync_dir
 from peft_engine.models import ResolvedBase
 from peft_engine.rundir import RunDirectory
 from peft_engine.training.journal import Journal
 from peft_engine.training.model import TrainableModel
+from peft_engine.training.pissa import to_plain_lora
+from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 
 
@@ -25,12 +27,26 @@ class Artifact:
 
     adapter: str | None
     gguf: str | None
+    merged: str | None
 
 
 def save_artifact(
-    run: RunDirectory, trainable: TrainableModel, tokenizer: Any, base: ResolvedBase, journal: Journal
+    run: RunDirectory,
+    trainable: TrainableModel,
+    tokenizer: Any,
+    base: ResolvedBase,
+    config: RunConfig,
+    journal: Journal,
 ) -> Artifact:
-    """Write the adapter and its GGUF form, or the whole model of full fine-tuning, and then the manifest.
+    """Write the adapter with what is made of it, or the whole model of full fine-tuning, and then the manifest.
+
+    Args:
+        run: Where to write.
+        trainable: What was trained.
+        tokenizer: The tokenizer that it was trained with.
+        base: What it was trained on.
+        config: Says what is made of the adapter.
+        journal: Told what could not be made.
 
     Raises:
         WorkbenchError: What was written is not what was trained (`no-artifact`).
@@ -38,20 +54,27 @@ def save_artifact(
     """
     model = trainable.model
     if hasattr(model, "peft_config"):
-        _save_adapter(run.adapter, model, base)
+        template = tokenizer.chat_template if config.model.chat_template is not None else None
+        _save_adapter(run.adapter, trainable, base, template)
         gguf = _save_gguf(run, base, journal)
-        roots = [run.adapter, *([run.gguf] if gguf else [])]
-        artifact = Artifact(run.adapter.name, gguf)
+        if gguf and config.model.chat_template is not None:
+            journal.warning(
+                f"A chat here writes conversations with the base's own template, not with "
+                f"{config.model.chat_template}, which the adapter was trained on and is saved with."
+            )
+        merged = _save_merged(run, base, tokenizer, config) if config.export.merge else None
+        roots = [run.adapter, *([run.gguf] if gguf else []), *([run.merged] if merged else [])]
+        artifact = Artifact(run.adapter.name, gguf, merged)
     else:
         _save_model(run.model, model, tokenizer)
         roots = [run.model]
-        artifact = Artifact(None, None)
+        artifact = Artifact(None, None, None)
     run.write_manifest(run.hash_artifacts(roots))
     return artifact
 
 
-def _save_adapter(target: Path, model: Any, base: ResolvedBase) -> None:
-    making = _aside(target)
+def _save_adapter(target: Path, trainable: TrainableModel, base: ResolvedBase, template: str | None) -> None:
+    making, model = _aside(target), trainable.model
     if base.origin != "path":
         # The id, not this machine's cache folder: the adapter is to be opened anywhere.
         model.peft_config["default"].base_model_name_or_path = base.base
@@ -61,6 +84,11 @@ def _save_adapter(target: Path, model: Any, base: ResolvedBase) -> None:
         bare.config._name_or_path = bare.name_or_path = base.base
     # False: whether embeddings were resized would else be asked of the hub.
     model.save_pretrained(making, save_embedding_layers=False)
+    if trainable.initial is not None:
+        to_plain_lora(making, trainable.initial)
+    if template is not None:
+        # Beside the adapter, which learned to answer to it and not to the base's own.
+        (making / "chat_template.jinja").write_text(template, encoding="utf-8")
     _check_weights(making / "adapter_model.safetensors")
     _name(making, target)
 
@@ -84,6 +112,16 @@ def _save_gguf(run: RunDirectory, base: ResolvedBase, journal: Journal) -> str |
         journal.warning(f"{error} The adapter cannot be chatted with here; it opens in PEFT.")
         return None
     return run.gguf.name
+
+
+def _save_merged(run: RunDirectory, base: ResolvedBase, tokenizer: Any, config: RunConfig) -> str:
+    assert base.hf_dir is not None  # noqa: S101  (a trained model was loaded from there)
+    making = _aside(run.merged)
+    write_merged(run.adapter, base.hf_dir, tokenizer, making, trust_remote_code=config.model.trust_remote_code)
+    for file in making.glob("*.safetensors"):
+        _check_weights(file)
+    _name(making, run.merged)
+    return run.merged.name
 
 
 def _check_weights(file: Path) -> None:

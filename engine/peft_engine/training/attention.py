@@ -9,16 +9,38 @@ from typing import Any
 import torch
 from transformers import AttentionInterface, PreTrainedConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
+from transformers.utils import is_flash_attn_2_available
+
+from peft_schemas.config import Attention
+from peft_schemas.errors import WorkbenchError
 
 SEGMENTED = "peft_workbench_segmented"
 """The name under which transformers finds it. It has no mask function, so transformers builds no mask for it."""
 
 
-def choose_attention(config: PreTrainedConfig, device: torch.device, max_length: int) -> str:
-    """Return the attention to load a model with: ours on a CPU, else torch's own behind transformers' block mask.
+def choose_attention(asked: Attention, config: PreTrainedConfig, device: torch.device, max_length: int) -> str:
+    """Return the attention to load a model with: the one that is asked for, or the best for the device.
 
-    A model with a sliding window narrower than the examples needs the mask that transformers builds for it.
+    That is ours on a CPU, else torch's own behind transformers' block mask. A model with a sliding window narrower than
+    the examples needs the mask that transformers builds for it.
+
+    Args:
+        asked: `model.attention`.
+        config: Of the base model.
+        device: Where to train.
+        max_length: The longest example in tokens.
+
+    Raises:
+        WorkbenchError: FlashAttention is asked for, and this machine cannot (`not-supported`).
     """
+    if asked == "flash_attention_2" and not (device.type == "cuda" and is_flash_attn_2_available()):
+        raise WorkbenchError(
+            "not-supported",
+            "`model.attention: flash_attention_2` needs a CUDA device and the flash-attn package.",
+            "Set `model.attention: auto`, or install flash-attn for your device.",
+        )
+    if asked != "auto":
+        return asked
     window = getattr(config, "sliding_window", None)
     narrow = window is not None and window < max_length
     return SEGMENTED if device.type == "cpu" and not narrow else "sdpa"

@@ -16,6 +16,7 @@ from peft_schemas.config import RunConfig
 
 _PACKAGES = (
     "peft-workbench", "torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers", "gguf", "numpy",
+    "bitsandbytes",
 )  # fmt: skip
 _GIT_TIMEOUT = 10.0
 
@@ -29,7 +30,7 @@ def record_environment(
         config: The run's config, whose seed is recorded.
         folder: The folder of the user's config file, whose git state is recorded.
         base: The model that is trained.
-        datasets: The data as it was read; the files' hashes are recorded.
+        datasets: The data as it was read, that for evaluation too; the files' hashes are recorded.
         threads: CPU threads that torch computes with; another number changes the last bits of a sum.
     """
     return {

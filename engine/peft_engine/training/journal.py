@@ -96,9 +96,9 @@ class Journal:
         """Tell a person something that may not be what they meant."""
         self._log.append(LogEvent, level="warning", message=message)
 
-    def complete(self, *, step: int, adapter: str | None, gguf: str | None) -> None:
+    def complete(self, *, step: int, adapter: str | None, gguf: str | None, merged: str | None = None) -> None:
         """Close the journal of a run whose artifact is written and verified."""
-        self._log.append(CompletedEvent, **self._identity(step), adapter=adapter, gguf=gguf)
+        self._log.append(CompletedEvent, **self._identity(step), adapter=adapter, gguf=gguf, merged=merged)
         self._end("completed", step)
 
     def stop(self, *, step: int) -> None:

@@ -1,16 +1,21 @@
-"""The model that is trained: which device and number type, which layers, and what of it learns."""
+"""The model that is trained: on which device, how it is held, and what of it learns."""
 
-from collections.abc import Sequence
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, get_peft_model
-from transformers import AutoConfig, AutoModelForCausalLM, AutoTokenizer
+from peft import get_peft_model, prepare_model_for_kbit_training
+from transformers import AutoConfig, AutoModelForCausalLM
+from transformers.quantizers.base import get_keys_to_not_convert
 
 from peft_engine.training.attention import choose_attention
-from peft_schemas.config import ComputeConfig, MethodConfig, ModelConfig, RunConfig
+from peft_engine.training.methods import lora_config
+from peft_engine.training.pissa import Tensors, initial_matrices
+from peft_engine.training.precision import ComputeType, choose_dtype, choose_precision, compute_dtype
+from peft_engine.training.quantization import keep_trainable, quantization_config
+from peft_schemas.config import ComputeConfig, ModelConfig, RunConfig
 from peft_schemas.errors import WorkbenchError
 
 
@@ -23,7 +28,13 @@ class TrainableModel:
 
     device: torch.device
     dtype: torch.dtype
-    """Of the base weights; an adapter's are always float32."""
+    """Of the base weights that are not packed; an adapter's are always float32."""
+
+    precision: ComputeType
+    """What autocast computes in."""
+
+    initial: Tensors | None
+    """Of PiSSA, the adapter's matrices before the first step."""
 
     @property
     def trainable_parameters(self) -> int:
@@ -32,7 +43,9 @@ class TrainableModel:
 
     @property
     def total_parameters(self) -> int:
-        """How many numbers there are."""
+        """How many numbers there are, also where two of them are packed into one byte."""
+        if hasattr(self.model, "get_nb_trainable_parameters"):
+            return int(self.model.get_nb_trainable_parameters()[1])
         return sum(p.numel() for p in self.model.parameters())
 
 
@@ -54,68 +67,20 @@ def choose_device(compute: ComputeConfig) -> torch.device:
     return torch.device(compute.device)
 
 
-def choose_dtype(model: ModelConfig, method: MethodConfig, device: torch.device) -> torch.dtype:
-    """Return the number type of the base weights.
-
-    `auto` is float32 but for an adapter on a CUDA device that has bfloat16 in hardware: on a CPU bfloat16 attention was
-    measured ten times slower in the backward pass, and weights that learn need float32's precision.
-    """
-    if model.dtype != "auto":
-        return {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}[model.dtype]
-    fast = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
-    return torch.bfloat16 if fast and method.type != "full" else torch.float32
-
-
-def load_tokenizer(folder: Path) -> Any:
-    """Load the tokenizer of a model folder.
+def load_skeleton(folder: Path, model: ModelConfig) -> Any:
+    """Return the model without its weights, which is made at once and takes no memory.
 
     Raises:
-        WorkbenchError: It cannot be read (`model-unreadable`).
+        WorkbenchError: Its config cannot be read (`model-unreadable`), or it brings code that is not trusted
+            (`not-supported`).
     """
-    try:
-        return AutoTokenizer.from_pretrained(folder)
-    except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(folder, "tokenizer") from error
-
-
-def check_targets(folder: Path, method: MethodConfig) -> None:
-    """See that an adapter would fit, on a skeleton of the model without weights.
-
-    Raises:
-        WorkbenchError: A target names no layer (`no-target-module`), or the model's config cannot be read
-            (`model-unreadable`).
-    """
-    if method.type == "full":
-        return
+    trust = model.trust_remote_code
     try:
         with torch.device("meta"):
-            skeleton = AutoModelForCausalLM.from_config(AutoConfig.from_pretrained(folder))
+            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+            return AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
     except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(folder, "config") from error
-    linear = [name for name, module in skeleton.named_modules() if isinstance(module, torch.nn.Linear)]
-    known = sorted({name.rpartition(".")[2] for name in linear})
-    names = [name for name, _ in skeleton.named_modules()]
-    # PEFT is content when one name of a list matches; the others would silently not be trained.
-    targets = method.target_modules
-    for target in targets if isinstance(targets, list) else ():
-        if not any(name == target or name.endswith(f".{target}") for name in names):
-            raise _no_target(f"`{target}` in `method.target_modules` names no layer", known)
-    try:
-        get_peft_model(skeleton, lora_config(method))
-    except ValueError as error:
-        raise _no_target("`method.target_modules` fits no layer", known) from error
-
-
-def lora_config(method: MethodConfig) -> LoraConfig:
-    """Return PEFT's form of the method."""
-    return LoraConfig(
-        r=method.r,
-        lora_alpha=int(method.alpha) if method.alpha.is_integer() else method.alpha,
-        lora_dropout=method.dropout,
-        target_modules=method.target_modules,
-        bias="none",
-        task_type="CAUSAL_LM",
-    )
+        raise unreadable(folder, "config", model) from error
 
 
 def load_model(folder: Path, config: RunConfig, device: torch.device, max_length: int) -> TrainableModel:
@@ -128,34 +93,63 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
         max_length: The longest example in tokens.
 
     Raises:
-        WorkbenchError: The weights cannot be read (`model-unreadable`).
+        WorkbenchError: The weights cannot be read (`model-unreadable`), or the device cannot do what is asked.
     """
-    dtype = choose_dtype(config.model, config.method, device)
+    dtype = choose_dtype(config, device)
+    precision = choose_precision(config, dtype, device)
+    packing = quantization_config(config.model, compute_dtype(dtype, precision), _unpacked(folder, config))
+    trust = config.model.trust_remote_code
     try:
-        attention = choose_attention(AutoConfig.from_pretrained(folder), device, max_length)
-        model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype, attn_implementation=attention)
+        base = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+        model = AutoModelForCausalLM.from_pretrained(
+            folder,
+            dtype=dtype,
+            attn_implementation=choose_attention(config.model.attention, base, device, max_length),
+            trust_remote_code=trust,
+            **({} if packing is None else {"quantization_config": packing, "device_map": {"": device}}),
+        )
     except (OSError, ValueError, KeyError) as error:
-        raise _unreadable(folder, "weights") from error
+        raise unreadable(folder, "weights", config.model) from error
     model.config.use_cache = False
-    model.to(device)
+    if packing is None:
+        model.to(device)
+    else:
+        keep_trainable(model)
+        # Recomputing is set up by the Trainer.
+        model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
     if config.method.type == "full":
         model.requires_grad_(True)
     else:
-        model = get_peft_model(model, lora_config(config.method))
-    return TrainableModel(model, device, dtype)
+        tied = bool(getattr(base.get_text_config(), "tie_word_embeddings", False))
+        model = get_peft_model(model, lora_config(config.method, tied=tied))
+    initial = initial_matrices(model) if config.method.type == "pissa" else None
+    return TrainableModel(model, device, dtype, precision, initial)
 
 
-def _no_target(what: str, known: Sequence[str]) -> WorkbenchError:
-    return WorkbenchError(
-        "no-target-module",
-        f"{what} of this model.",
-        f"Use `all-linear`, or some of this model's layers: {', '.join(known)}.",
-    )
+def _unpacked(folder: Path, config: RunConfig) -> list[str] | None:
+    """Return the modules to leave unpacked where some are trained in full; None leaves the choice to transformers."""
+    if config.model.quantization == "none" or not config.method.modules_to_save:
+        return None
+    return [*get_keys_to_not_convert(load_skeleton(folder, config.model)), *config.method.modules_to_save]
 
 
-def _unreadable(folder: Path, what: str) -> WorkbenchError:
+def unreadable(folder: Path, what: str, model: ModelConfig) -> WorkbenchError:
+    """Return the error for a part of a model that does not load."""
+    if not model.trust_remote_code and _brings_code(folder):
+        return WorkbenchError(
+            "not-supported",
+            f"The model in {folder} brings Python code of its own, which is not run unless you say so.",
+            "Read that code, and set `model.trust_remote_code: true` if you trust it.",
+        )
     return WorkbenchError(
         "model-unreadable",
         f"The {what} of the model in {folder} cannot be read.",
         "Get the model again, or point `model.base` at another one.",
     )
+
+
+def _brings_code(folder: Path) -> bool:
+    try:
+        return "auto_map" in json.loads((folder / "config.json").read_bytes())
+    except (OSError, ValueError):
+        return False

@@ -10,7 +10,7 @@ import torch
 from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
-from peft_engine.datasets import Example, LoadedDataset, Split, mix, split_off
+from peft_engine.datasets import Example, LoadedDataset, mix, split_off
 from peft_engine.files import write_atomic
 from peft_engine.models import ResolvedBase
 from peft_engine.rundir import RunDirectory
@@ -19,13 +19,16 @@ from peft_engine.training.artifact import save_artifact
 from peft_engine.training.batch import Row
 from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
-from peft_engine.training.model import TrainableModel, check_targets, choose_device, load_model, load_tokenizer
+from peft_engine.training.methods import check_targets
+from peft_engine.training.model import TrainableModel, choose_device, load_model, load_skeleton
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
 from peft_engine.training.stop import StopRequest
+from peft_engine.training.support import refuse_on_device
+from peft_engine.training.tokenizer import load_tokenizer
 from peft_engine.training.tokens import ExampleTokeniser, TokenisedExample, pack
 from peft_engine.training.tuner import Tuner
-from peft_schemas.config import RunConfig
+from peft_schemas.config import DatasetConfig, ModelConfig, RunConfig
 from peft_schemas.errors import WorkbenchError
 
 _CHECK_EVERY = 200
@@ -50,6 +53,9 @@ class Session:
     """With its `hf_dir`."""
 
     datasets: Sequence[LoadedDataset]
+    evaluation: Sequence[LoadedDataset]
+    """What is measured on, instead of a share of `datasets`."""
+
     journal: Journal
     stop: StopRequest
 
@@ -63,12 +69,13 @@ class Session:
         config, journal = self.request.config, self.journal
         disable_progress_bar()
         folder = self._folder()
-        check_targets(folder, config.method)
+        check_targets(load_skeleton(folder, config.model), config.method)
         device = choose_device(config.compute)
+        refuse_on_device(config, device.type)
         self._record_environment()
         self.stop.check()
         journal.enter("preparing", "writing the examples in the model's own form")
-        tokenizer = load_tokenizer(folder)
+        tokenizer = load_tokenizer(folder, config.model, self.request.folder)
         max_length = self._max_length()
         data = self._data(tokenizer, max_length)
         self.stop.check()
@@ -91,9 +98,10 @@ class Session:
         if reporter.ended_early:
             journal.stop(step=step)
             return
+        self._tell_what_ends(tuner)
         journal.enter("running", "writing the result")
-        artifact = save_artifact(self.run, trainable, tokenizer, self.base, journal)
-        journal.complete(step=step, adapter=artifact.adapter, gguf=artifact.gguf)
+        artifact = save_artifact(self.run, trainable, tokenizer, self.base, config, journal)
+        journal.complete(step=step, adapter=artifact.adapter, gguf=artifact.gguf, merged=artifact.merged)
 
     def _folder(self) -> Path:
         if self.base.hf_dir is None:
@@ -102,7 +110,11 @@ class Session:
 
     def _record_environment(self) -> None:
         record = record_environment(
-            self.request.config, self.request.folder, self.base, self.datasets, torch.get_num_threads()
+            self.request.config,
+            self.request.folder,
+            self.base,
+            [*self.datasets, *self.evaluation],
+            torch.get_num_threads(),
         )
         write_atomic(self.run.environment, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
@@ -115,19 +127,30 @@ class Session:
 
     def _data(self, tokenizer: Any, max_length: int) -> _Data:
         config = self.request.config
-        splits = [
-            split_off(dataset.examples, config.evaluation.split, config.training.seed) for dataset in self.datasets
-        ]
+        share = 0.0 if self.evaluation else config.evaluation.split
+        splits = [split_off(dataset.examples, share, config.training.seed) for dataset in self.datasets]
         tokenise = ExampleTokeniser(
             tokenizer, max_length=max_length, completion_only=config.training.completion_only_loss
         )
-        train = self._tokenised(tokenise, _mixed(config, splits))
-        held_out = self._tokenised(tokenise, [example for split in splits for example in split.held_out])
-        if not train:
+        train = self._tokenised(tokenise, _mixed([split.train for split in splits], config.datasets, config))
+        apart = (
+            _mixed([dataset.examples for dataset in self.evaluation], config.evaluation.datasets, config)
+            if self.evaluation
+            else [example for split in splits for example in split.held_out]
+        )
+        held_out = self._tokenised(tokenise, apart)
+        for kept, of, purpose in ((train, splits, "learn"), (held_out, apart, "evaluate")):
+            if of and not kept:
+                raise WorkbenchError(
+                    "dataset-empty",
+                    f"No example has anything to {purpose} within `training.max_length` of {max_length} tokens.",
+                    "Raise `training.max_length`, or shorten the prompts.",
+                )
+        if not held_out and (config.checkpoint.load_best or config.training.early_stopping_patience is not None):
             raise WorkbenchError(
                 "dataset-empty",
-                f"No example has anything to learn within `training.max_length` of {max_length} tokens.",
-                "Raise `training.max_length`, or shorten the prompts.",
+                "The data holds one distinct example, so none is left to find the lowest evaluation loss on.",
+                "Add examples, or name others under `evaluation.datasets`.",
             )
         rows: list[Row] = pack(train, max_length) if config.training.packing else [(example,) for example in train]
         return _Data(rows, [(example,) for example in held_out], len(train))
@@ -154,16 +177,31 @@ class Session:
             trainable_parameters=trainable.trainable_parameters,
             total_parameters=trainable.total_parameters,
             device=str(trainable.device),
-            dtype=str(trainable.dtype).removeprefix("torch."),
+            dtype=_held_as(self.request.config.model, trainable),
             backend="transformers and peft, the only training backend installed",
         )
         self.journal.enter("running")
 
+    def _tell_what_ends(self, tuner: Tuner) -> None:
+        """Say when the result is not that of the last step that was planned."""
+        state = tuner.state
+        if state.global_step < state.max_steps:
+            self.journal.info(f"Stopped at step {state.global_step}: the evaluation loss got no better any more.")
+        if self.request.config.checkpoint.load_best and state.best_global_step != state.global_step:
+            self.journal.info(
+                f"The result has the weights of step {state.best_global_step}, whose evaluation loss was the lowest."
+            )
 
-def _mixed(config: RunConfig, splits: Sequence[Split]) -> tuple[Example, ...]:
-    weights = [dataset.weight for dataset in config.datasets]
-    parts = [(split.train, weight) for split, weight in zip(splits, weights, strict=True)]
-    return mix(parts, config.training.seed)
+
+def _held_as(model: ModelConfig, trainable: TrainableModel) -> str:
+    return str(trainable.dtype).removeprefix("torch.") if model.quantization == "none" else model.quantization
+
+
+def _mixed(
+    parts: Sequence[Sequence[Example]], datasets: Sequence[DatasetConfig], config: RunConfig
+) -> tuple[Example, ...]:
+    weights = [dataset.weight for dataset in datasets]
+    return mix(list(zip(parts, weights, strict=True)), config.training.seed)
 
 
 def _make_repeatable(seed: int) -> None:

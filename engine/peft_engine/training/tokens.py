@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
+from jinja2 import TemplateError
+
 from peft_engine.datasets import Conversation, Example, Message
 from peft_schemas.errors import WorkbenchError
 
@@ -104,7 +106,15 @@ class ExampleTokeniser:
                 "Take an instruction-tuned model, or a dataset of the format text.",
             )
         turns = [{"role": message.role, "content": message.content} for message in messages]
-        return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt))
+        try:
+            return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt))
+        except TemplateError as error:
+            roles = ", ".join(turn["role"] for turn in turns)
+            raise WorkbenchError(
+                "config-invalid",
+                f"The chat template cannot write a conversation of {roles}: {error}.",
+                "Correct the template that `model.chat_template` names, or leave out such conversations.",
+            ) from error
 
 
 def pack(examples: Sequence[TokenisedExample], capacity: int) -> list[tuple[TokenisedExample, ...]]:

@@ -6,10 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from peft import set_peft_model_state_dict
+from peft.optimizers import create_loraplus_optimizer
+from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
-from transformers import PrinterCallback, Trainer, TrainerControl, TrainingArguments
+from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainerControl
+from transformers.trainer import TRAINER_STATE_NAME
 
 from peft_engine.rundir.checkpoints import CheckpointStore
+from peft_engine.training.arguments import training_arguments
 from peft_engine.training.batch import Row, collate
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.reporter import Reporter
@@ -44,6 +49,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             reporter: Told of every step.
             folder: A folder that exists, which the base class wants to have.
         """
+        self._config = config
         self._store = store
         self._reporter = reporter
         self._making: Path | None = None
@@ -52,13 +58,31 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         self._selects = "logits_to_keep" in inspect.signature(bare.forward).parameters
         super().__init__(
             model=model,
-            args=_arguments(config, trainable.device, folder, evaluates=bool(held_out)),
+            args=training_arguments(config, trainable.device, trainable.precision, folder, evaluates=bool(held_out)),
             data_collator=collate,
             train_dataset=train,
             eval_dataset=held_out or None,
-            callbacks=[reporter],
+            callbacks=[reporter, *_early_stopping(config)],
         )
         self.remove_callback(PrinterCallback)
+        # Not said before: it would make the Trainer refuse evaluations that fall between two checkpoints, while here
+        # every best evaluation makes a checkpoint.
+        self.args.load_best_model_at_end = config.checkpoint.load_best
+
+    def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
+        """Return the optimizer, with LoRA+'s own rate for the matrices B where that is asked for."""
+        ratio = self._config.method.lora_plus_ratio
+        if ratio is not None and self.optimizer is None and hasattr(self.model, "peft_config"):
+            kind, arguments = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            self.optimizer: torch.optim.Optimizer = create_loraplus_optimizer(
+                self.model,
+                kind,
+                loraplus_lr_ratio=ratio,
+                loraplus_weight_decay=self.args.weight_decay,
+                **arguments,
+            )
+        optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        return optimizer
 
     def get_batch_samples(
         self, epoch_iterator: Iterator[Any], num_batches: int, device: torch.device
@@ -118,17 +142,39 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             logits = model(**inputs, use_cache=False).logits[0, predict]
         return cross_entropy(logits.float(), targets, reduction="sum")
 
+    def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
+        """Have the best weights so far saved, when the run is to end with them."""
+        # An evaluation that was given up measured nothing.
+        best = bool(metrics) and super()._determine_best_metric(metrics, trial)
+        if best and self.args.load_best_model_at_end:
+            self.control.should_save = True
+        return best
+
+    def _load_best_model(self) -> None:
+        """Take the best checkpoint's weights.
+
+        The base class would have PEFT place the whole model anew, which packed weights on a CPU do not survive.
+        """
+        if not hasattr(self.model, "peft_config"):
+            super()._load_best_model()
+            return
+        best = Path(self.state.best_model_checkpoint) / "adapter_model.safetensors"
+        set_peft_model_state_dict(self.model, load_file(best))
+
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._making or self.args.output_dir)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Have the base class write into a folder that gets its name once it is whole, then announce it."""
+        if self.state.best_global_step == self.state.global_step:
+            self.state.best_model_checkpoint = str(self._store.path(self.state.global_step))
         checkpoint = self._store.write(self.state.global_step, self._filler(model, trial))
         self._reporter.saved(checkpoint)
-        self._store.prune()
+        self._store.prune(spare=self.state.best_global_step if self.args.load_best_model_at_end else None)
 
     def _filler(self, model: Any, trial: Any) -> Callable[[Path], None]:
         save = super()._save_checkpoint
+        best = self.state.best_model_checkpoint
 
         def fill(making: Path) -> None:
             self._making = making
@@ -137,6 +183,9 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             finally:
                 self._making = None
             (written,) = making.iterdir()
+            # The base class noted the place where the best checkpoint was made, not the one that it stays at.
+            self.state.best_model_checkpoint = best
+            self.state.save_to_json(str(written / TRAINER_STATE_NAME))
             for file in written.iterdir():
                 file.rename(making / file.name)
             written.rmdir()
@@ -144,40 +193,6 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         return fill
 
 
-def _arguments(config: RunConfig, device: torch.device, folder: Path, *, evaluates: bool) -> TrainingArguments:
-    training = config.training
-    recomputing: dict[str, Any] = {}
-    if training.gradient_checkpointing:
-        # The reentrant kind wants an input that requires a gradient, which a frozen embedding does not give.
-        recomputing = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
-    return TrainingArguments(
-        output_dir=str(folder),
-        num_train_epochs=training.num_epochs,
-        max_steps=-1 if training.max_steps is None else training.max_steps,
-        per_device_train_batch_size=training.batch_size,
-        per_device_eval_batch_size=training.batch_size,
-        gradient_accumulation_steps=training.gradient_accumulation_steps,
-        learning_rate=training.learning_rate,
-        lr_scheduler_type=training.lr_scheduler,
-        warmup_steps=training.warmup_steps,
-        weight_decay=training.weight_decay,
-        max_grad_norm=training.max_grad_norm,
-        **recomputing,
-        optim="adamw_torch",
-        seed=training.seed,
-        data_seed=training.seed,
-        logging_steps=training.logging_steps,
-        # A loss that is not a number must be seen, not smoothed over.
-        logging_nan_inf_filter=False,
-        save_strategy="steps",
-        save_steps=config.checkpoint.every_steps,
-        eval_strategy="steps" if evaluates else "no",
-        eval_steps=config.evaluation.every_steps,
-        use_cpu=device.type == "cpu",
-        bf16=False,
-        fp16=False,
-        dataloader_pin_memory=device.type == "cuda",
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        report_to=[],
-    )
+def _early_stopping(config: RunConfig) -> list[TrainerCallback]:
+    patience = config.training.early_stopping_patience
+    return [] if patience is None else [EarlyStoppingCallback(patience)]

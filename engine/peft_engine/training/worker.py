@@ -6,7 +6,6 @@ import traceback
 from dataclasses import replace
 from pathlib import Path
 
-from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.datasets import load_dataset
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.materialise import Cancelled, materialise
@@ -15,6 +14,7 @@ from peft_engine.training.failures import describe
 from peft_engine.training.journal import Journal
 from peft_engine.training.request import Request, read_request
 from peft_engine.training.stop import StopRequest, StopRequested
+from peft_engine.training.support import refuse_unsupported
 from peft_schemas.errors import WorkbenchError
 
 
@@ -52,9 +52,10 @@ def _share_the_processor() -> None:
 
 def _train(run: RunDirectory, journal: Journal, stop: StopRequest) -> None:
     request = read_request(run)
-    _refuse_unsupported(request)
+    refuse_unsupported(request.config)
     journal.enter("preparing", "reading the data")
     datasets = [load_dataset(dataset, request.folder) for dataset in request.config.datasets]
+    evaluation = [load_dataset(dataset, request.folder) for dataset in request.config.evaluation.datasets]
     stop.check()
     base = _base(request, journal, stop)
     # All that is needed is on this machine now: from here on no library may ask the network for anything.
@@ -69,7 +70,7 @@ def _train(run: RunDirectory, journal: Journal, stop: StopRequest) -> None:
             f"This Python ({sys.executable}) cannot train: {error}.",
             "Install the training extra: `pip install 'peft-workbench[train]'`.",
         ) from error
-    Session(run, request, base, datasets, journal, stop).fit()
+    Session(run, request, base, datasets, evaluation, journal, stop).fit()
 
 
 def _base(request: Request, journal: Journal, stop: StopRequest) -> ResolvedBase:
@@ -77,19 +78,3 @@ def _base(request: Request, journal: Journal, stop: StopRequest) -> ResolvedBase
     resolved = resolve_base(model.base, model.revision, folder=request.folder)
     found = materialise(resolved, lambda doing: journal.enter("preparing", doing), stop.requested)
     return replace(found, base=resolved.base)
-
-
-def _refuse_unsupported(request: Request) -> None:
-    config = request.config
-    if config.method.type not in TRAINABLE_METHODS:
-        raise WorkbenchError(
-            "not-supported",
-            f"The method {config.method.type} cannot be trained yet.",
-            f"Use one of: {', '.join(TRAINABLE_METHODS)}.",
-        )
-    if config.model.quantization not in TRAINABLE_QUANTIZATIONS:
-        raise WorkbenchError(
-            "not-supported",
-            f"A base held as {config.model.quantization} cannot be trained yet.",
-            f"Set `model.quantization` to one of: {', '.join(TRAINABLE_QUANTIZATIONS)}.",
-        )

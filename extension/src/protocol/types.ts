@@ -155,6 +155,10 @@ export interface CompletedEvent {
    * Path of the adapter in GGUF form relative to the run directory, when it could be written.
    */
   gguf: string | null;
+  /**
+   * Path of the base with the adapter merged into it, relative to the run directory, when the config asks for it.
+   */
+  merged?: string | null;
 }
 /**
  * Nothing to say.

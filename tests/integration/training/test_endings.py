@@ -174,7 +174,7 @@ def test_nothing_to_learn_within_the_length_is_told(workshop):
 
 @pytest.mark.parametrize(
     "sections",
-    [{"method": {"type": "dora"}}, {"model": {"base": "x/y", "quantization": "nf4"}}, {"compute": {"device": "mps"}}],
+    [{"compute": {"device": "mps"}}, {"training": {"precision": "float16"}}],
 )
 def test_what_cannot_be_trained_here_is_told(workshop, sections):
     assert failed(workshop.make(**sections)).code == "not-supported"

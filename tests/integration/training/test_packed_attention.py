@@ -1,10 +1,11 @@
 import pytest
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
 
 from peft_engine.training.attention import SEGMENTED, choose_attention
 from peft_engine.training.batch import collate
 from peft_engine.training.tokens import TokenisedExample
+from peft_schemas.errors import WorkbenchError
 
 LENGTHS = (5, 17, 1, 9)
 
@@ -26,7 +27,7 @@ def packed_logits(model, examples):
     return model(**inputs, use_cache=False).logits[0]
 
 
-@pytest.mark.parametrize("attention", [SEGMENTED, "sdpa"])
+@pytest.mark.parametrize("attention", [SEGMENTED, "sdpa", "eager"])
 def test_packed_logits_equal_those_of_each_example_alone(tiny_base, examples, attention):
     plain = AutoModelForCausalLM.from_pretrained(tiny_base, attn_implementation="eager")
     model = AutoModelForCausalLM.from_pretrained(tiny_base, attn_implementation=attention)
@@ -50,6 +51,14 @@ def test_no_example_hears_its_neighbour(tiny_base, examples):
     [(None, "cpu", SEGMENTED), (512, "cpu", SEGMENTED), (64, "cpu", "sdpa"), (None, "cuda", "sdpa")],
 )
 def test_a_window_narrower_than_the_examples_needs_a_mask(window, device, expected):
-    from transformers import MistralConfig
+    assert choose_attention("auto", MistralConfig(sliding_window=window), torch.device(device), 128) == expected
 
-    assert choose_attention(MistralConfig(sliding_window=window), torch.device(device), 128) == expected
+
+@pytest.mark.parametrize("asked", ["eager", "sdpa"])
+def test_the_attention_that_is_asked_for_is_taken(asked):
+    assert choose_attention(asked, LlamaConfig(), torch.device("cpu"), 128) == asked
+
+
+def test_flash_attention_is_refused_where_it_cannot_run():
+    with pytest.raises(WorkbenchError, match="needs a CUDA device"):
+        choose_attention("flash_attention_2", LlamaConfig(), torch.device("cpu"), 128)

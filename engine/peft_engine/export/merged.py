@@ -1,0 +1,29 @@
+"""An adapter merged into its base: a model folder that needs no PEFT."""
+
+from pathlib import Path
+from typing import Any
+
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+
+def write_merged(adapter: Path, base: Path, tokenizer: Any, target: Path, *, trust_remote_code: bool) -> None:
+    """Merge an adapter into its base and write the model with its tokenizer.
+
+    The base is loaded anew as it is stored: the one that was trained on may be packed, and merging into that would lose
+    what packing lost.
+
+    Args:
+        adapter: A PEFT adapter folder.
+        base: The base model's folder.
+        tokenizer: The run's tokenizer.
+        target: The folder to write; it must not be seen by others until this returns.
+        trust_remote_code: Whether code that the base brings along may run.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=trust_remote_code)
+    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
+    merged.save_pretrained(target)
+    tokenizer.save_pretrained(target)

@@ -1,0 +1,208 @@
+"""Rows F3 to F6: what each method is known by, on SmolLM2-135M-Instruct, and what others make of its adapter."""
+
+import hashlib
+import json
+import math
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from peft_engine.rundir import RunDirectory
+from peft_engine.training import session
+from tests.integration.training.workshop import Workshop, finished, losses, of
+
+pytestmark = pytest.mark.model
+
+BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
+CACHED = "models/HuggingFaceTB--SmolLM2-135M-Instruct"
+EXAMPLE = Path(__file__).parents[3] / "examples/workspace/data/train.jsonl"
+IDS = torch.tensor([[1, 4093, 198, 1780, 314, 260, 7837, 2909, 47, 2, 198]])
+RANK, ALPHA = 4, 16.0
+QUANTIZATION = {"qlora": "nf4"}
+LOSSES_FALL = 3
+
+
+@dataclass
+class Witness:
+    """A run and what was seen of its model before the first step and after the last."""
+
+    run: RunDirectory
+    first_logits: torch.Tensor
+    last_logits: torch.Tensor
+    frozen_before: dict[str, str]
+    frozen_after: dict[str, str]
+    start: dict[str, torch.Tensor]
+    base: Path
+
+
+def frozen(model) -> dict[str, str]:
+    return {
+        name: hashlib.sha256(p.detach().contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
+        for name, p in model.named_parameters()
+        if not p.requires_grad
+    }
+
+
+def logits(model) -> torch.Tensor:
+    # There is no dropout here; while a model is not training, bitsandbytes computes with another kernel.
+    model.train()
+    with torch.no_grad():
+        return model(IDS).logits[0]
+
+
+@pytest.fixture(scope="module", params=["rslora", "dora", "pissa", "qlora"])
+def witness(request, tmp_path_factory, model_cache) -> Witness:
+    """A few short steps of one method."""
+    seen: dict[str, Any] = {}
+    home = tmp_path_factory.mktemp("home")
+    (home / "models").symlink_to(model_cache)
+    load, save = session.load_model, session.save_artifact
+
+    def watch_load(*arguments):
+        made = load(*arguments)
+        seen["first"], seen["before"] = logits(made.model), frozen(made.model)
+        seen["start"] = {n: p.detach().clone() for n, p in made.model.named_parameters() if p.requires_grad}
+        return made
+
+    def watch_save(run, trainable, *arguments):
+        seen["last"], seen["after"] = logits(trainable.model), frozen(trainable.model)
+        return save(run, trainable, *arguments)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEFTW_HOME", str(home))
+        patch.setattr(session, "load_model", watch_load)
+        patch.setattr(session, "save_artifact", watch_save)
+        shop = Workshop(tmp_path_factory.mktemp("workspace"), BASE)
+        shutil.copyfile(EXAMPLE, shop.folder / "train.jsonl")
+        run = shop.make(
+            model={"base": BASE, "quantization": QUANTIZATION.get(request.param, "none")},
+            method={"type": request.param, "r": RANK, "alpha": ALPHA},
+            training={"max_steps": LOSSES_FALL, "batch_size": 2, "learning_rate": 0.002, "max_length": 64},
+            checkpoint={"every_steps": 1000},
+        )
+        assert finished(run).type == "completed"
+    return Witness(run, seen["first"], seen["last"], seen["before"], seen["after"], seen["start"], home / CACHED)
+
+
+def only(*methods):
+    """Run a test for these methods only."""
+    return pytest.mark.parametrize("witness", methods, indirect=True)
+
+
+def plain_base(witness):
+    """Load the base as anybody would, packed where the run packed it."""
+    from transformers import AutoModelForCausalLM, BitsAndBytesConfig
+
+    config = json.loads(witness.run.resolved.read_text())["config"]
+    packed = config["model"]["quantization"] != "none"
+    kind = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_use_double_quant=True, bnb_4bit_compute_dtype="float32"
+    )
+    return AutoModelForCausalLM.from_pretrained(
+        witness.base, dtype=torch.float32, **({"quantization_config": kind} if packed else {})
+    )
+
+
+def opened(witness):
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(plain_base(witness), witness.run.adapter)
+
+
+def adapted_layers(model):
+    return {name: module for name, module in model.named_modules() if hasattr(module, "lora_A")}
+
+
+def test_the_base_stays_as_it_was_to_the_byte(witness):
+    assert witness.frozen_before
+    assert witness.frozen_after == witness.frozen_before
+
+
+def test_the_model_starts_where_the_base_is_and_moves(witness):
+    start = logits(plain_base(witness))
+    torch.testing.assert_close(witness.first_logits, start, rtol=1e-3, atol=2e-3)
+    assert not torch.allclose(witness.last_logits, start, atol=0.05)
+    assert losses(witness.run)[-1] < losses(witness.run)[0]
+
+
+def test_the_adapter_opens_in_plain_peft_with_the_logits_of_the_trained_model(witness):
+    torch.testing.assert_close(logits(opened(witness)), witness.last_logits, rtol=1e-3, atol=2e-3)
+
+
+@only("rslora")
+def test_F6_the_rslora_scale_is_alpha_over_the_root_of_the_rank_in_the_layer_and_in_the_gguf(witness):
+    scales = {layer.scaling["default"] for layer in adapted_layers(opened(witness)).values()}
+    assert scales == {ALPHA / math.sqrt(RANK)}
+    assert gguf_scale(witness.run.gguf) == pytest.approx(ALPHA / math.sqrt(RANK))
+
+
+def gguf_scale(file):
+    """Return the factor that llama.cpp multiplies B·A with: the file's alpha over the rows of A."""
+    import gguf
+
+    reader = gguf.GGUFReader(file)
+    rank = next(tensor.shape[1] for tensor in reader.tensors if tensor.name.endswith("lora_a"))
+    return float(reader.fields["adapter.lora.alpha"].contents()) / int(rank)
+
+
+@only("dora")
+def test_F4_dora_magnitudes_move_and_the_adapter_says_why_it_has_no_gguf(witness):
+    trained = opened(witness).state_dict()
+    moved = [
+        not torch.equal(start, trained[name])
+        for name, start in witness.start.items()
+        if "lora_magnitude_vector" in name
+    ]
+    assert len(moved) == 210
+    assert sum(moved) > 200
+    model = opened(witness)
+    torch.testing.assert_close(logits(model.merge_and_unload()), witness.last_logits, rtol=1e-3, atol=2e-3)
+    assert not witness.run.gguf.exists()
+    assert any("DoRA" in event.message and "chatted" in event.message for event in of(witness.run, "log"))
+
+
+@only("pissa")
+def test_F5_the_residual_and_the_first_matrices_of_pissa_add_up_to_the_weight(witness):
+    from peft_engine.training.model import load_model
+    from peft_engine.training.request import read_request
+
+    torch.manual_seed(0)
+    config = read_request(witness.run).config
+    split = adapted_layers(load_model(witness.base, config, torch.device("cpu"), 64).model)
+    base = dict(plain_base(witness).named_modules())
+    assert len(split) == 210
+    for name, layer in split.items():
+        whole = base[name.removeprefix("base_model.model.")].weight
+        product = layer.scaling["default"] * layer.lora_B["default"].weight @ layer.lora_A["default"].weight
+        assert product.norm() > 0.05 * whole.norm()
+        torch.testing.assert_close(layer.get_base_layer().weight + product, whole, rtol=1e-4, atol=1e-5)
+    told_apart = 0
+    for name, layer in list(split.items())[:14]:
+        whole = base[name.removeprefix("base_model.model.")].weight.detach()
+        _, values, directions = torch.linalg.svd(whole, full_matrices=False)
+        # Where the next singular value is nearly as large, which of the two directions is taken is chance.
+        if values[RANK - 1] > 1.1 * values[RANK]:
+            told_apart += 1
+            found = torch.nn.functional.normalize(layer.lora_A["default"].weight, dim=1)
+            cosines = torch.linalg.svdvals(directions[:RANK] @ found.T)
+            assert cosines.min() > 0.99, name
+    assert told_apart > 0
+
+
+@only("pissa")
+def test_F5_pissa_leaves_a_plain_lora_of_twice_the_rank_that_llama_cpp_can_load(witness):
+    config = json.loads((witness.run.adapter / "adapter_config.json").read_text())
+    assert (config["init_lora_weights"], config["r"], config["lora_alpha"]) == (True, 2 * RANK, 2 * ALPHA)
+    assert gguf_scale(witness.run.gguf) == ALPHA / RANK
+
+
+@only("qlora")
+def test_F3_the_base_of_qlora_is_packed_to_four_bits(witness):
+    plan = of(witness.run, "plan")[0]
+    assert plan.dtype == "nf4"
+    assert plan.total_parameters == 134_515_008 + plan.trainable_parameters
+    assert gguf_scale(witness.run.gguf) == ALPHA / RANK
