@@ -20,7 +20,16 @@ CAPABILITIES: dict[str, Any] = {
     "diagnosticProvider": {"identifier": "peftw", "interFileDependencies": False, "workspaceDiagnostics": True},
     "hoverProvider": True,
     "completionProvider": {"triggerCharacters": [":", " ", "-", "{", "[", ","], "resolveProvider": True},
-    "codeActionProvider": {"codeActionKinds": ["quickfix"]},
+    "codeActionProvider": {
+        "codeActionKinds": [
+            "quickfix",
+            "source.fixAll.peft",
+            "refactor.rewrite",
+            "refactor.extract",
+            "refactor.inline",
+        ],
+        "resolveProvider": True,
+    },
     "codeLensProvider": {"resolveProvider": False},
     "inlayHintProvider": True,
     "documentSymbolProvider": True,

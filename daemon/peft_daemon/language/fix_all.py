@@ -30,6 +30,11 @@ def repaired(revision: Revision) -> Revision:
     return revision
 
 
+def is_worthwhile(revision: Revision, findings: Iterable[Finding]) -> bool:
+    """Tell whether there is anything that may be repaired unasked."""
+    return any(True for _ in _safe_fixes(revision, findings))
+
+
 def _one_by_one(revision: Revision) -> Revision:
     refused: set[tuple[str, str]] = set()
     for _ in range(_SINGLE_STEPS):

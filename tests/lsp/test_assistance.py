@@ -1,0 +1,147 @@
+"""Help with writing, over the wire: numbers in place, completion that is filled in, changes of the whole config."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.lsp.client import Client
+
+GOOD = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: a.jsonl\n"
+TRAINING = "training:\n  batch_size: 4\n  max_steps: 30\n"
+ABLE = {
+    "textDocument": {
+        "codeAction": {"dataSupport": True, "resolveSupport": {"properties": ["edit"]}},
+    },
+    "workspace": {
+        "workspaceEdit": {
+            "documentChanges": True,
+            "resourceOperations": ["create"],
+            "changeAnnotationSupport": {},
+        }
+    },
+}
+
+
+@pytest.fixture(scope="module")
+def able() -> Iterator[Client]:
+    """A server whose editor can do everything."""
+    client = Client()
+    client.initialize(ABLE)
+    yield client
+    client.kill()
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "a.jsonl").write_text('{"text": "hello"}\n')
+    return tmp_path / "run.peft.yaml"
+
+
+def actions(client: Client, uri: str, line: int, **context: Any) -> dict[str, dict]:
+    cursor = {"line": line, "character": 0}
+    range_ = {"start": cursor, "end": cursor}
+    found = client.ask("textDocument/codeAction", uri, range=range_, context={"diagnostics": [], **context})
+    return {action["title"]: action for action in found}
+
+
+def applied(text: str, edits: list[dict]) -> str:
+    lines = [*text.splitlines(keepends=True), ""]
+    starts = [sum(map(len, lines[:number])) for number in range(len(lines))]
+
+    def offset(position: dict[str, int]) -> int:
+        return starts[position["line"]] + position["character"]
+
+    for edit in sorted(edits, key=lambda edit: -offset(edit["range"]["start"])):
+        start, end = (offset(edit["range"][end]) for end in ("start", "end"))
+        text = text[:start] + edit["newText"] + text[end:]
+    return text
+
+
+def lens_titles(client: Client, uri: str) -> list[str]:
+    return [lens["command"]["title"] for lens in client.ask("textDocument/codeLens", uri)]
+
+
+def hint_labels(client: Client, uri: str) -> list[str]:
+    everything = {"start": {"line": 0, "character": 0}, "end": {"line": 99, "character": 0}}
+    return [hint["label"] for hint in client.ask("textDocument/inlayHint", uri, range=everything)]
+
+
+def test_A14_an_edit_of_the_batch_changes_lens_and_hint_and_both_equal_the_command(able: Client, config: Path) -> None:
+    uri = able.open(config, GOOD + TRAINING)
+    assert lens_titles(able, uri) == ["Run", "Estimate · 30 steps · effective batch 4", "Dry run", "Compare"]
+    assert "effective batch 4" in hint_labels(able, uri)
+    changed = (GOOD + TRAINING).replace("batch_size: 4", "batch_size: 6")
+    able.change(uri, 2, {"text": changed})
+    assert lens_titles(able, uri)[1] == "Estimate · 30 steps · effective batch 6"
+    assert "effective batch 6" in hint_labels(able, uri)
+    config.write_text(changed)
+    command = [sys.executable, "-m", "peft_daemon", "estimate", str(config), "--json"]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True)
+    figures = {figure["name"]: figure["value"] for figure in json.loads(printed.stdout)["figures"]}
+    assert (figures["steps"], figures["effective_batch"]) == (30, 6)
+
+
+def test_A12_an_offered_key_is_explained_when_it_is_looked_at(able: Client) -> None:
+    text = f"{GOOD}profile: summarization\nmethod:\n  \n"
+    uri = able.open("untitled:resolve.peft.yaml", text)
+    item = next(item for item in able.ask("textDocument/completion", uri, 7, 2) if item["label"] == "dropout")
+    assert "documentation" not in item
+    filled = able.request("completionItem/resolve", item)["result"]
+    assert "Left out, it is `0.05`, from the profile summarization." in filled["documentation"]["value"]
+    assert {key: filled[key] for key in item} == item
+
+
+def test_A13_repairing_everything_is_one_edit_that_is_announced(able: Client) -> None:
+    text = f"{GOOD}lora_r: 8\ntraining:\n  learning_rat: 1.0e-4\n"
+    uri = able.open("untitled:all.peft.yaml", text)
+    action = actions(able, uri, 0, only=["source.fixAll"])["Fix all that can be repaired"]
+    assert "edit" not in action
+    edit = able.request("codeAction/resolve", action)["result"]["edit"]
+    (change,) = edit["documentChanges"]
+    assert change["textDocument"] == {"uri": uri, "version": 1}
+    assert applied(text, change["edits"]) == f"{GOOD}training:\n  learning_rate: 1.0e-4\nmethod:\n  r: 8\n"
+    (annotation,) = edit["changeAnnotations"].values()
+    assert annotation["needsConfirmation"] is True
+    assert annotation["description"] == "2 findings before, 0 after."
+    assert {edit["annotationId"] for edit in change["edits"]} == set(edit["changeAnnotations"])
+
+
+def test_nobody_is_asked_when_everything_is_repaired_while_saving(able: Client) -> None:
+    uri = able.open("untitled:save.peft.yaml", f"{GOOD}lora_r: 8\n")
+    action = actions(able, uri, 0, only=["source.fixAll"], triggerKind=2)["Fix all that can be repaired"]
+    edit = able.request("codeAction/resolve", action)["result"]["edit"]
+    assert "changeAnnotations" not in edit
+    assert list(edit["changes"]) == [uri]
+
+
+def test_moving_settings_into_a_preset_makes_its_file(able: Client, config: Path) -> None:
+    text = f"{GOOD}name: demo\n{TRAINING}"
+    uri = able.open(config, text)
+    action = actions(able, uri, 6, only=["refactor.extract"])["Move `training` into a preset"]
+    edit = able.request("codeAction/resolve", action)["result"]["edit"]
+    create, content, change = edit["documentChanges"]
+    assert (create["kind"], create["uri"]) == ("create", (config.parent / "presets" / "demo.yaml").as_uri())
+    assert content["edits"][0]["newText"] == "title: demo\nvalues:\n  training:\n    batch_size: 4\n    max_steps: 30\n"
+    assert applied(text, change["edits"]) == f"{GOOD}name: demo\npreset: demo\n"
+
+
+def test_an_action_from_before_an_edit_is_refused(able: Client) -> None:
+    uri = able.open("untitled:old.peft.yaml", GOOD + TRAINING)
+    action = next(iter(actions(able, uri, 6, only=["refactor.rewrite"]).values()))
+    able.change(uri, 2, {"text": GOOD})
+    assert able.request("codeAction/resolve", action)["error"]["code"] == -32801
+
+
+def test_an_editor_that_never_asks_for_edits_gets_them_at_once(shared: Client) -> None:
+    text = GOOD + TRAINING
+    uri = shared.open("untitled:simple.peft.yaml", text)
+    found = actions(shared, uri, 6)
+    title = "Halve the batch to 2 and accumulate 2: less memory, the effective batch stays 4"
+    edits = found[title]["edit"]["changes"][uri]
+    assert "batch_size: 2" in applied(text, edits)
+    assert not [title for title in found if "preset" in title], "this editor cannot make files"
