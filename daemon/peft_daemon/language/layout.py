@@ -5,6 +5,7 @@ only moved sideways as a whole. Nothing is returned that would change what the t
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -15,7 +16,7 @@ from peft_engine.config.text import SourceText
 STEP = 2
 """Columns by which a section is indented unless the editor asks for others."""
 
-_BEFORE_DASH = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*|[&!][^\s,\[\]{}]*)*(?=-)")
+_BEFORE_DASH = re.compile(r"(?:[ \t\r\n]|#[^\r\n]*+|[&!][^\s,\[\]{}]*+)*+(?=-)")
 _COLON = re.compile(r"(?P<before>[ \t]*):")
 _GAP = re.compile(r"[ \t]*(?=[^\s#])")
 _BLANKS = " \t"
@@ -124,6 +125,7 @@ class _Layout:
             if not _is_flow(document.root) and self._before(document.root.start).strip():
                 raise _Unusual
             self._value(document.root, 0, (), 0)
+        self._begun = sorted(self._levels)
 
     def changes(self) -> list[Change]:
         """Return every change, from the top down."""
@@ -281,11 +283,12 @@ class _Layout:
 
         It is that of the line below it where it stands flush with that, else that of the block that it stands in.
         """
-        below = next((other for other in range(line + 1, self._source.line_count) if other in self._levels), None)
-        above = next((other for other in range(line - 1, -1, -1) if other in self._levels), None)
-        if below in self._columns and _indent(self._written(below)) == indent:
+        index = bisect_left(self._begun, line)
+        around = self._begun[max(index - 1, 0) : index + 1]
+        below = self._begun[index] if index < len(self._begun) else None
+        if below is not None and below in self._columns and _indent(self._written(below)) == indent:
             return self._columns[below]
-        levels = [level for other in (above, below) if other is not None for level in self._levels[other]]
+        levels = [level for other in around for level in self._levels[other]]
         reached = [level for level in levels if level[0] <= indent]
         return max(reached)[1] if reached else min(levels, default=(0, 0))[1]
 

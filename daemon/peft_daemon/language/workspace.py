@@ -5,6 +5,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 
 from peft_daemon.language.documents import DocumentStore, OpenDocument
 from peft_daemon.lsp.params import DidChangeWatchedFilesParams
@@ -71,6 +72,9 @@ class Workspace:
         self._folders = folders
         self._listing: tuple[tuple[Path, ...], Listing] | None = None
         self._read: OrderedDict[Path, tuple[tuple[int, int], OpenDocument]] = OrderedDict()
+        self._reading = Lock()
+        """Held while what was read is kept: several requests may read configs in threads of their own."""
+
         self.is_watched = False
         """Whether the editor tells of configs that come and go, so that they need not be searched for again."""
 
@@ -109,10 +113,11 @@ class Workspace:
             self._read.pop(path, None)
             return None
         document = OpenDocument(path.as_uri(), 0, SourceText(text))
-        self._read[path] = (stamp, document)
-        self._read.move_to_end(path)
-        while len(self._read) > _KEPT:
-            self._read.popitem(last=False)
+        with self._reading:
+            self._read[path] = (stamp, document)
+            self._read.move_to_end(path)
+            if len(self._read) > _KEPT:
+                self._read.popitem(last=False)
         return document
 
 

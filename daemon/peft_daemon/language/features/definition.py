@@ -1,19 +1,15 @@
 """Going to the definition: from an alias to its anchor, from a name to the file that it means."""
 
 import asyncio
-from pathlib import Path
 
 from peft_daemon.language.anchors import Anchor, anchors
 from peft_daemon.language.convert import position_from_lsp, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
-from peft_daemon.language.mentions import mention_at
+from peft_daemon.language.mentions import mention_at, openable
 from peft_daemon.lsp import types
 from peft_daemon.lsp.params import TextDocumentPositionParams
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.nodes import MERGE_KEY, Alias, Entry, Mapping, Node, Sequence
-
-_MODEL_FILE = "config.json"
-"""What is opened of a model that is a folder."""
 
 _TOP: types.Range = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
 
@@ -32,7 +28,7 @@ def definition(document: OpenDocument, position: types.Position) -> list[types.L
         owners = [anchor for source in sources for anchor in found if source in anchor.aliases]
         return [_to_anchor(document, anchor, merge.key.start, merge.key.end) for anchor in owners]
     mention = mention_at(document, offset)
-    path = None if mention is None else _openable(mention.path)
+    path = None if mention is None else openable(mention.path)
     if mention is None or path is None:
         return []
     origin = range_to_lsp(document.document.range(mention.node))
@@ -69,16 +65,6 @@ def _merge_at(node: Node, offset: int) -> Entry | None:
     elif isinstance(node, Sequence):
         children = list(node.items)
     return next((found for child in children if (found := _merge_at(child, offset)) is not None), None)
-
-
-def _openable(path: Path | None) -> Path | None:
-    """Return the file that an editor can show, None when there is none."""
-    try:
-        if path is None or path.is_file():
-            return path
-        return path / _MODEL_FILE if (path / _MODEL_FILE).is_file() else None
-    except (OSError, ValueError):
-        return None
 
 
 def register(server: WorkbenchServer) -> None:

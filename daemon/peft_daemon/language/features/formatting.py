@@ -17,6 +17,9 @@ from peft_daemon.workbench import WorkbenchServer
 _WIDEST = 8
 """Columns of the widest indentation that is taken from an editor's options."""
 
+_LONGEST_LINE = 500
+"""Characters of the longest line that a new one is indented after."""
+
 _BEGUN = re.compile(r"(?P<indent>[ ]*)(?P<dashes>(?:-[ ]+)*)(?P<rest>.*?)(?:[ \t]+#.*)?[ \t]*")
 _OPENS = re.compile(r"(?:[^#'\"]|'[^']*'|\"[^\"]*\")*:(?:[ ]+[&!]\S*)*(?:[ ]+[|>][-+0-9]*)?|[|>][-+0-9]*|.*[\[{,]")
 _IS_ENTRY = re.compile(r"""(?:[^\s'"#:]|:(?=\S)|(?<=\S)[ ]|'[^']*'|"[^"]*")+[ ]*:(?=\s|$)""")
@@ -46,7 +49,10 @@ def format_new_line(document: OpenDocument, position: types.Position, step: int 
     if not 0 < line < source.line_count or source.line(line).strip(" \t"):
         return []
     above = next((other for other in range(line - 1, -1, -1) if source.line(other).strip()), None)
-    wanted = "" if above is None else " " * _column_below(source.line(above).removeprefix("\ufeff"), step)
+    before = "" if above is None else source.line(above).removeprefix("\ufeff")
+    if len(before) > _LONGEST_LINE:
+        return []
+    wanted = " " * _column_below(before, step)
     if source.line(line) == wanted:
         return []
     start = source.line_start(line)

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from peft_daemon.language.convert import range_to_lsp
 from peft_daemon.language.documents import OpenDocument
-from peft_daemon.language.mentions import Mention, mentions
+from peft_daemon.language.mentions import KINDS, Mention, mentions, openable, place_of
 from peft_daemon.lsp import types
 from peft_daemon.lsp.params import TextDocumentParams
 from peft_daemon.workbench import WorkbenchServer
@@ -20,7 +20,7 @@ _HUB = "https://huggingface.co"
 
 _HUB_ID = re.compile(r"[\w.-]+(?:/[\w.-]+)?")
 _HUB_PAGES = {"model": "", "dataset": "datasets/"}
-_MODEL_FILE = "config.json"
+"""What can stand on the hub, and where its pages are."""
 
 
 def document_links(document: OpenDocument) -> list[types.DocumentLink]:
@@ -35,15 +35,13 @@ def document_links(document: OpenDocument) -> list[types.DocumentLink]:
 
 def resolve(link: types.DocumentLink) -> types.DocumentLink:
     """Return a link with its target, without one when there is no such file or run. It looks at the disk."""
-    data = link.get("data")
-    data = data if isinstance(data, dict) else {}
     path = None
-    if isinstance(run := data.get("run"), str):
-        newest = newest_run(run)
-        path = None if newest is None else newest / "events.jsonl"
-    elif isinstance(written := data.get("path"), str):
-        path = Path(written)
-        path = path / _MODEL_FILE if path.is_dir() else path
+    match link.get("data"):
+        case {"run": str(name)}:
+            newest = newest_run(name)
+            path = None if newest is None else newest / "events.jsonl"
+        case {"kind": str(kind), "text": str(text), "folder": str() | None as folder} if kind in KINDS:
+            path = openable(place_of(kind, text, None if folder is None else Path(folder)))
     if path is None or not path.is_file():
         return link
     return {**link, "target": path.as_uri()}
@@ -61,9 +59,10 @@ def newest_run(name: str) -> Path | None:
 
 def _link(document: OpenDocument, mention: Mention) -> types.DocumentLink | None:
     range_ = _range(document, mention.node)
-    if mention.is_local:
-        return {"range": range_, "data": {"path": str(mention.path)}} if mention.path is not None else None
-    if mention.kind not in _HUB_PAGES or not _HUB_ID.fullmatch(mention.text):
+    if mention.kind not in _HUB_PAGES or mention.is_local:
+        folder = None if mention.folder is None else str(mention.folder)
+        return {"range": range_, "data": {"kind": mention.kind, "text": mention.text, "folder": folder}}
+    if not _HUB_ID.fullmatch(mention.text):
         return None
     hub = os.environ.get("HF_ENDPOINT") or _HUB
     page = f"{hub.rstrip('/')}/{_HUB_PAGES[mention.kind]}{quote(mention.text)}"

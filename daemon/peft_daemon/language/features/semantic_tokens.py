@@ -1,27 +1,28 @@
 """Semantic tokens: what a grammar cannot know, such as which keys the language has and which values change nothing."""
 
-import re
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from enum import IntEnum, IntFlag
 from itertools import count
+from typing import NamedTuple
 
 from peft_daemon.language.anchors import anchors
 from peft_daemon.language.binding import BoundKey, bind
 from peft_daemon.language.convert import range_from_lsp
 from peft_daemon.language.documents import OpenDocument
-from peft_daemon.language.mentions import mentions
+from peft_daemon.language.mentions import named_in
 from peft_daemon.lsp import types
 from peft_daemon.lsp.params import SemanticTokensDeltaParams, TextDocumentParams, TextDocumentRangeParams
 from peft_daemon.workbench import WorkbenchServer
+from peft_engine.config.document import Document
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain
+from peft_engine.config.parts import Part
 from peft_engine.config.text import SourceText
 
 _KEPT = 32
 """Documents whose last tokens are kept, so that the editor can be told what changed."""
 
-_LINE_END = re.compile(r"\r\n|\n|\r")
+_MEMO = "semantic tokens"
 
 
 class TokenType(IntEnum):
@@ -54,8 +55,7 @@ class Modifier(IntFlag):
 _NOTHING = Modifier(0)
 
 
-@dataclass(frozen=True)
-class Token:
+class Token(NamedTuple):
     """A stretch of one line."""
 
     line: int
@@ -69,20 +69,19 @@ class Token:
 
 def tokens(document: OpenDocument, range_: types.Range | None = None) -> list[Token]:
     """Return the tokens of a document, or of the lines that a range touches, in their order."""
-    source = document.source
-    first, last = 0, source.line_count - 1
+    first, last = 0, document.source.line_count - 1
     if range_ is not None:
         lines = range_from_lsp(range_)
         first, last = lines.start.line, lines.end.line
-    spans = sorted(set(_spans(document)), key=lambda span: (span.start, span.end))
+    repeated = _repeated_sections(document)
     found: list[Token] = []
-    behind = 0
-    for span in spans:
-        if span.start < behind or span.end <= span.start:
-            continue
-        behind = span.end
-        if source.line_of(span.end) >= first and source.line_of(span.start) <= last:
-            found += (token for token in _by_line(source, span) if first <= token.line <= last)
+    for part, placed in document.document.alone:
+        if placed.line <= last and first <= placed.line + part.source.line_count - 1:
+            found += (
+                Token(line, start, length, kind, Modifier.deprecated if (line, start) in repeated else modifiers)
+                for own, start, length, kind, modifiers in _of_part(part, placed.part)
+                if first <= (line := own + placed.line) <= last
+            )
     return found
 
 
@@ -107,32 +106,51 @@ def changes(before: list[int], after: list[int]) -> list[types.SemanticTokensEdi
     return [{"start": head, "deleteCount": len(before) - head - tail, "data": after[head : len(after) - tail]}]
 
 
-@dataclass(frozen=True)
-class _Span:
+class _Span(NamedTuple):
     start: int
     end: int
     type: TokenType
     modifiers: Modifier
 
 
-def _spans(document: OpenDocument) -> Iterator[_Span]:
-    snapshot = document.document
-    yield from (_Span(start, end, TokenType.comment, _NOTHING) for start, end in snapshot.comments)
-    for anchor in anchors(snapshot):
+def _of_part(document: Document, part: Part) -> list[Token]:
+    """Return the tokens of a part of a document, worked out once for all versions that have it."""
+    known: list[Token] | None = part.memo.get(_MEMO)
+    if known is None:
+        known = part.memo[_MEMO] = []
+        behind = 0
+        for span in sorted(set(_spans(document))):
+            if span.end > span.start >= behind:
+                behind = span.end
+                known += _by_line(document.source, span)
+    return known
+
+
+def _repeated_sections(document: OpenDocument) -> frozenset[tuple[int, int]]:
+    """Return where the keys stand that the document has already: its parts, each read alone, do not show that."""
+    source = document.source
+    starts = (one.again.key.start for one in bind(document.document).repeated if len(one.path) == 1)
+    lines = ((source.line_of(start), start) for start in starts)
+    return frozenset((line, start - source.line_start(line)) for line, start in lines)
+
+
+def _spans(document: Document) -> Iterator[_Span]:
+    yield from (_Span(start, end, TokenType.comment, _NOTHING) for start, end in document.comments)
+    for anchor in anchors(document):
         yield _Span(anchor.start, anchor.end, TokenType.variable, Modifier.declaration)
-    if snapshot.root is not None:
-        yield from _Walk(document).spans(snapshot.root)
+    if document.root is not None:
+        yield from _Walk(document).spans(document.root)
 
 
 class _Walk:
     """Goes through the written tree with what the language knows of its keys and values."""
 
-    def __init__(self, document: OpenDocument) -> None:
-        binding = bind(document.document)
+    def __init__(self, document: Document) -> None:
+        binding = bind(document)
         self._known = {bound.entry.key.start: bound for bound in reversed(binding.known)}
         self._idle = {stray.entry.key.start for stray in binding.stray} - self._known.keys()
         self._idle |= {repeated.again.key.start for repeated in binding.repeated}
-        self._paths = {mention.node.start for mention in mentions(document) if mention.reads_as_path}
+        self._paths = {mention.node.start for mention in named_in(document) if mention.reads_as_path}
 
     def spans(self, node: Node, bound: BoundKey | None = None) -> Iterator[_Span]:
         """Yield the keys and values of a node.
@@ -185,16 +203,19 @@ def _changes_nothing(bound: BoundKey | None) -> Modifier:
 
 def _by_line(source: SourceText, span: _Span) -> Iterator[Token]:
     """Yield a span as one token a line, because not every editor takes longer ones."""
-    start = span.start
-    while start < span.end:
-        line_end = _LINE_END.search(source.text, start, span.end)
-        end = line_end.start() if line_end else span.end
-        first = start + len(source.text[start:end]) - len(source.text[start:end].lstrip(" \t"))
-        if first < end:
-            place = source.range(first, end)
-            length = place.end.character - place.start.character
-            yield Token(place.start.line, place.start.character, length, span.type, span.modifiers)
-        start = line_end.end() if line_end else span.end
+    for line in range(source.line_of(span.start), source.line_of(span.end) + 1):
+        begin = source.line_start(line)
+        start, end = max(span.start, begin), min(span.end, source.line_end(line))
+        text = source.text[start:end]
+        blanks = len(text) - len(text.lstrip(" \t"))
+        if blanks < len(text):
+            before = source.text[begin : start + blanks]
+            yield Token(line, _units(before), _units(text[blanks:]), span.type, span.modifiers)
+
+
+def _units(text: str) -> int:
+    """Return the length of a text in UTF-16 code units."""
+    return len(text) if text.isascii() else len(text.encode("utf-16-le")) // 2
 
 
 def legend() -> dict[str, list[str]]:

@@ -53,7 +53,8 @@ class WorkspaceDiagnostics:
         known = {previous["uri"]: previous["value"] for previous in params["previousResultIds"]}
         token = params.get("partialResultToken")
         reports: list[Report] = []
-        for document in await asyncio.to_thread(lambda: list(workspace.documents())):
+        documents = await asyncio.to_thread(lambda: list(workspace.documents()))
+        for document in documents:
             report = await self._of(document, known.pop(document.uri, None))
             if report is None:
                 continue
@@ -63,6 +64,8 @@ class WorkspaceDiagnostics:
                 self._server.notify("$/progress", {"token": token, "value": {"items": [report]}})
         # What the editor still shows of files that are gone has to be taken away.
         reports += [{"kind": "full", "uri": uri, "version": None, "items": []} for uri in known]
+        there = {document.path for document in documents}
+        self._checked = {path: checked for path, checked in self._checked.items() if path in there}
         self._say_the_limit()
         return {"items": reports}
 

@@ -56,7 +56,17 @@ def test_texts_that_are_no_ids_have_no_link() -> None:
     assert document_links(opened("model: {base: 'a b c'}\ndatasets: [{path: 'x y'}]")) == []
 
 
-@pytest.mark.parametrize("data", [None, {}, {"run": 3}, {"path": ["x"]}, {"path": "\0"}, "x"])
+@pytest.mark.parametrize(
+    "data",
+    [
+        None,
+        {},
+        {"run": 3},
+        {"kind": "x", "text": "y", "folder": None},
+        {"kind": "dataset", "text": "/\0", "folder": "/"},
+        "x",
+    ],
+)
 def test_a_link_with_other_data_stays_as_it_is(data: object) -> None:
     link = {"range": {}, "data": data}
     assert resolve(link) == link
