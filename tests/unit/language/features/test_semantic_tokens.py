@@ -1,11 +1,16 @@
 """Semantic tokens."""
 
+import json
+from pathlib import Path
+
 from hypothesis import given
 
 from peft_daemon.capabilities import CAPABILITIES
 from peft_daemon.language.features.semantic_tokens import Token, changes, encode, legend, tokens
 from tests.property.strategies import examples, texts
 from tests.unit.language.features.marked import opened, token_text
+
+MANIFEST = Path(__file__).parents[4] / "extension" / "package.json"
 
 TEXT = """\
 # 😀 first
@@ -74,6 +79,15 @@ def test_the_handshake_announces_the_legend_that_the_numbers_count_in() -> None:
     assert CAPABILITIES["semanticTokensProvider"]["legend"] == legend()
 
 
+def test_the_extension_declares_what_vs_code_does_not_know_of_the_legend() -> None:
+    contributes = json.loads(MANIFEST.read_text())["contributes"]
+    usual = {"property", "enumMember", "number", "string", "keyword", "variable", "comment"}
+    declared = {kind["id"] for kind in contributes["semanticTokenTypes"]}
+    assert declared == set(legend()["tokenTypes"]) - usual
+    modifiers = {modifier["id"] for modifier in contributes["semanticTokenModifiers"]}
+    assert modifiers == set(legend()["tokenModifiers"]) - {"declaration", "deprecated"}
+
+
 @examples(100)
 @given(texts())
 def test_tokens_lie_in_their_lines_in_order_and_apart(text: str) -> None:
@@ -107,6 +121,11 @@ def decoded(data: list[int]) -> list[tuple[int, ...]]:
         line += data[index]
         found.append((line, start, *data[index + 2 : index + 5]))
     return found
+
+
+def test_a_section_that_stands_twice_has_no_effect_the_second_time() -> None:
+    text = "model: {base: x}\nmethod: {r: 8}\nmodel: {base: y}\n"
+    assert described(text)["model"] == ["section", "section deprecated"]
 
 
 def test_an_edit_in_the_middle_changes_only_its_own_tokens() -> None:
