@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from peft_daemon.cli import chat, check, doctor, estimate, explain, hardware, run, runs, schema, serve
+from peft_daemon.cli import chat, check, doctor, estimate, explain, hardware, import_, run, runs, schema, serve
 from peft_schemas import __version__
 
 app = typer.Typer(
@@ -43,6 +43,7 @@ app.command("serve")(serve.command)
 app.command("hardware")(hardware.command)
 app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)
+app.command("import")(import_.command)
 
 
 @app.command("lsp", help="Speak the Language Server Protocol over stdio; editors start this.")

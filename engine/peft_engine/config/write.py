@@ -107,12 +107,13 @@ def _float_text(value: float) -> str:
 
 
 @cache
-def _resolver() -> yaml.SafeLoader:
+def _resolver() -> Any:
     return yaml.SafeLoader("")
 
 
 def _is_text_in_yaml_1_1(text: str) -> bool:
-    return _resolver().resolve(yaml.ScalarNode, text, (True, False)) == "tag:yaml.org,2002:str"
+    tag: str = _resolver().resolve(yaml.ScalarNode, text, (True, False))
+    return tag == "tag:yaml.org,2002:str"
 
 
 def _printable(quoted: str) -> str:

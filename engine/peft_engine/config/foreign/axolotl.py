@@ -1,8 +1,8 @@
 """Axolotl: keys that only mean something together."""
 
 from peft_engine.config.foreign import records
-from peft_engine.config.foreign.convert import refuse, texts, translate_word, truth, whole
-from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft
+from peft_engine.config.foreign.convert import AT_THE_END, refuse, texts, translate_word, truth, whole
+from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_cadence, put_every_epoch, put_holdout, put_precision, put_warmup
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
 from peft_engine.config.foreign.source import Leaf
@@ -150,7 +150,7 @@ def evaluation(draft: Draft) -> None:
         usual_steps=None,
     )
     if not during:
-        draft.put("evaluation.every_steps", 0.9999, times, note="once, at the end")
+        draft.put("evaluation.every_steps", AT_THE_END, times, note="once, at the end")
         message = "Axolotl would hold this out and never evaluate on it; here it is evaluated once, at the end."
         draft.change(size, message)
 
@@ -163,7 +163,7 @@ def checkpoints(draft: Draft) -> None:
         return
     usual = "steps" if draft.value("save_steps") else "epoch"
     if not put_cadence(draft, "checkpoint.every_steps", strategy=strategy, steps=steps, usual=usual, usual_steps=None):
-        draft.put("checkpoint.every_steps", 0.9999, strategy, note="once, at the end")
+        draft.put("checkpoint.every_steps", AT_THE_END, strategy, note="once, at the end")
 
 
 def warmup(draft: Draft) -> None:
@@ -315,7 +315,7 @@ def _put_custom(draft: Draft, at: str, target: str) -> None:
         draft.confirm(leaf)
 
 
-STEPS = {
+STEPS: dict[str, Step] = {
     "objective": objective,
     "method": method,
     "batch": batch,

@@ -1,6 +1,6 @@
 """A translation in the making: values set so far, what became of each foreign value, and what there is to say."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -127,3 +127,7 @@ class Draft:
     def is_accounted_for(self, leaf: Leaf) -> bool:
         """Tell whether something became of a foreign value."""
         return leaf.path in self.record or leaf.path in self._reported
+
+
+Step = Callable[[Draft], None]
+"""Reads keys that only mean something together."""

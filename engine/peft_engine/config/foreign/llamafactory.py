@@ -6,8 +6,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from peft_engine.config.foreign import records
-from peft_engine.config.foreign.convert import texts, translate_word, truth, whole
-from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft
+from peft_engine.config.foreign.convert import AT_THE_END, texts, translate_word, truth, whole
+from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import (
     put_cadence,
     put_holdout,
@@ -68,10 +68,9 @@ def method(draft: Draft) -> None:
             packing_from=packing,
             dora=draft.get("use_dora"),
             rslora=draft.get("use_rslora"),
-            start=draft.get("pissa_init") if truth(draft.get("pissa_init")) else None,
+            pissa=draft.get("pissa_init"),
         ),
     )
-    draft.confirm(draft.get("pissa_init"))
     if not put_targets(draft, draft.get("lora_target")):
         draft.default("method.target_modules", "all-linear")
 
@@ -129,7 +128,7 @@ def evaluation(draft: Draft) -> None:
     usual = draft.set_value("training.logging_steps")
     during = put_cadence(draft, "evaluation.every_steps", strategy=strategy, steps=steps, usual="no", usual_steps=usual)
     if not during:
-        draft.put("evaluation.every_steps", 0.9999, strategy, note="once, at the end")
+        draft.put("evaluation.every_steps", AT_THE_END, strategy, note="once, at the end")
 
 
 def checkpoints(draft: Draft) -> None:
@@ -144,7 +143,7 @@ def checkpoints(draft: Draft) -> None:
         usual_steps=500,
     )
     if not during:
-        draft.put("checkpoint.every_steps", 0.9999, strategy, note="once, at the end")
+        draft.put("checkpoint.every_steps", AT_THE_END, strategy, note="once, at the end")
 
 
 def attention(draft: Draft) -> None:
@@ -250,7 +249,7 @@ def _dataset_info(draft: Draft, folder: str) -> tuple[Mapping[str, Any], str]:
     return {}, ""
 
 
-STEPS = {
+STEPS: dict[str, Step] = {
     "objective": objective,
     "method": method,
     "precision": precision,

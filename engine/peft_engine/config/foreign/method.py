@@ -27,8 +27,9 @@ class Adapter:
     packing_from: Leaf | None = None
     dora: Leaf | None = None
     rslora: Leaf | None = None
+    pissa: Leaf | None = None
     start: Leaf | None = None
-    """How the adapter's matrices begin."""
+    """How the adapter's matrices begin, in a word."""
 
 
 def put_adapter(draft: Draft, adapter: Adapter) -> None:
@@ -41,9 +42,11 @@ def put_adapter(draft: Draft, adapter: Adapter) -> None:
     wanted: list[tuple[str, Leaf]] = []
     if truth(adapter.dora) and adapter.dora is not None:
         wanted.append(("dora", adapter.dora))
+    if truth(adapter.pissa) and adapter.pissa is not None:
+        wanted.append(("pissa", adapter.pissa))
     if (start := _start(draft, adapter.start)) is not None and adapter.start is not None:
         wanted.append((start, adapter.start))
-    draft.confirm(adapter.dora, adapter.rslora)
+    draft.confirm(adapter.dora, adapter.rslora, adapter.pissa)
     if wanted:
         _put_type(draft, adapter, wanted)
         if truth(adapter.rslora):

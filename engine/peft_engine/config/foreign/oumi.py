@@ -2,7 +2,7 @@
 
 from peft_engine.config.foreign import records
 from peft_engine.config.foreign.convert import AT_THE_END, texts, truth, whole
-from peft_engine.config.foreign.draft import UNUSABLE, Draft
+from peft_engine.config.foreign.draft import UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_cadence, put_every_epoch, put_warmup
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
 from peft_engine.config.foreign.source import Leaf
@@ -166,7 +166,7 @@ def _put_part(draft: Draft, at: str, target: str) -> None:
         draft.put(f"{target}.split", word, split)
 
 
-STEPS = {
+STEPS: dict[str, Step] = {
     "objective": objective,
     "method": method,
     "precision": precision,

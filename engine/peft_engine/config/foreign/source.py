@@ -10,7 +10,7 @@ import yaml
 
 from peft_engine.config.document import Document
 from peft_engine.config.foreign.tables import Table
-from peft_engine.config.nodes import Mapping, Node, Scalar, Sequence, effective_entries, target
+from peft_engine.config.nodes import Entry, Mapping, Node, Scalar, Sequence, effective_entries, target
 from peft_engine.config.scalars import plain_value
 
 _OMEGACONF_FLOAT = re.compile(
@@ -86,7 +86,7 @@ class Source:
     def _walk(self, node: Node | None, path: str, key: Node | None) -> Iterator[Leaf]:
         found = target(node)
         if isinstance(found, Mapping) and found.entries:
-            last = {}
+            last: dict[str, Entry] = {}
             for effective in effective_entries(found):
                 name = effective.entry.name
                 if name in last and effective.via is None:
@@ -133,7 +133,7 @@ class Source:
         if tag.rpartition(":")[2] not in ("null", "bool", "int", "float"):
             return scalar.raw
         try:
-            return loader.construct_object(yaml.ScalarNode(tag, scalar.raw))  # type: ignore[no-untyped-call]
+            return loader.construct_object(yaml.ScalarNode(tag, scalar.raw))
         except ValueError:  # such as `0b`, which looks like a number and is none
             return scalar.raw
 

@@ -17,12 +17,13 @@ def report_strays(draft: Draft) -> None:
     stray: dict[str, list[Leaf]] = {}
     for leaf in draft.source.leaves.values():
         if not draft.is_accounted_for(leaf):
-            stray.setdefault(_highest(leaf, absent, known), []).append(leaf)
+            stray.setdefault(_subject(draft, leaf, absent, known), []).append(leaf)
     for path, leaves in stray.items():
-        group = absent.get(_pattern(path))
-        if group is not None:
+        pattern = _pattern(path)
+        group = absent.get(pattern) or _group_above(pattern, absent)
+        if group is not None and (pattern in absent or _near(pattern, known, cutoff=0.85) is None):
             _report_absent(draft, path, leaves, group)
-        elif _pattern(path) in known:
+        elif pattern in known:
             _report_each(draft, leaves)
         else:
             _report_unknown(draft, path, leaves, known)
@@ -48,11 +49,17 @@ def _report_each(draft: Draft, leaves: list[Leaf]) -> None:
 
 
 def _report_unknown(draft: Draft, path: str, leaves: list[Leaf], known: frozenset[str]) -> None:
-    name, parent = _name(path), _pattern(path).rpartition(".")[0]
+    near = _near(_pattern(path), known)
+    meant = "." if near is None else f"; did you mean `{near}`?"
+    message = f"{draft.table.title} knows no `{_name(path)}`{meant} It is left out."
+    _report(draft, UNKNOWN, "warning", message, path, leaves)
+
+
+def _near(pattern: str, known: frozenset[str], *, cutoff: float = 0.75) -> str | None:
+    """Return the key beside it that a key was most likely meant to be."""
+    parent = pattern.rpartition(".")[0]
     beside = {other.rpartition(".")[2] for other in known if other.rpartition(".")[0] == parent}
-    near = difflib.get_close_matches(name, sorted(beside), n=1, cutoff=0.7)
-    meant = f"; did you mean `{near[0]}`?" if near else "."
-    _report(draft, UNKNOWN, "warning", f"{draft.table.title} knows no `{name}`{meant} It is left out.", path, leaves)
+    return next(iter(difflib.get_close_matches(_name(pattern), sorted(beside), n=1, cutoff=cutoff)), None)
 
 
 def _report(draft: Draft, code: str, severity: Severity, message: str, path: str, leaves: list[Leaf]) -> None:
@@ -65,15 +72,28 @@ def _report(draft: Draft, code: str, severity: Severity, message: str, path: str
     draft.findings.append(Finding(code=code, severity=severity, message=message, range=place))
 
 
-def _highest(leaf: Leaf, absent: dict[str, Absent], known: frozenset[str]) -> str:
-    """Return the nearest to the root of what a leaf's report can be about: an absent section, an unknown one, itself."""
+def _subject(draft: Draft, leaf: Leaf, absent: dict[str, Absent], known: frozenset[str]) -> str:
+    """Return what a leaf's report is about.
+
+    That is the section that has no equivalent as a whole, the section that the tool does not know, or the leaf alone.
+    """
     parts = leaf.path.split(".")
-    for length in range(1, len(parts) + 1):
-        path = ".".join(parts[:length])
-        for candidate in (re.sub(r"\[\d+\]$", "", path), path):
-            if _pattern(candidate) in absent or not _leads_to(_pattern(candidate), known):
-                return candidate
+    paths = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    for path in [candidate for whole in paths for candidate in (re.sub(r"\[\d+\]$", "", whole), whole)]:
+        if not _leads_to(_pattern(path), known) and _group_above(_pattern(path), absent) is None:
+            return path
+        if _pattern(path) in absent and not any(map(draft.is_accounted_for, draft.source.below(path))):
+            return path
     return leaf.path
+
+
+def _group_above(pattern: str, absent: dict[str, Absent]) -> Absent | None:
+    """Return the group of the nearest section above a key that is said to have no equivalent."""
+    while "." in pattern:
+        pattern = pattern.rpartition(".")[0]
+        if group := absent.get(pattern) or absent.get(pattern.removesuffix("[]")):
+            return group
+    return None
 
 
 def _leads_to(pattern: str, known: frozenset[str]) -> bool:

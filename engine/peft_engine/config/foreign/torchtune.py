@@ -7,7 +7,7 @@ from importlib import resources
 import yaml
 
 from peft_engine.config.foreign.convert import AT_THE_END, NO_CLIPPING, number_of, texts, translate_word, truth, whole
-from peft_engine.config.foreign.draft import TO_FILL_IN, UNUSABLE, Draft
+from peft_engine.config.foreign.draft import TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_every_epoch
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full
 from peft_engine.config.foreign.source import Leaf
@@ -277,7 +277,7 @@ def _downloads(draft: Draft) -> list[tuple[str, str]]:
     return [(match["folder"].rstrip("/"), match["id"]) for match in _DOWNLOAD.finditer(text)]
 
 
-STEPS = {
+STEPS: dict[str, Step] = {
     "objective": objective,
     "model": model,
     "method": method,

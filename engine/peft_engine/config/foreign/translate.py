@@ -1,6 +1,6 @@
 """From another tool's config to one of ours, with a word about everything that is not the same."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from peft_engine.config.document import Document, parse
 from peft_engine.config.foreign import axolotl, llamafactory, oumi, torchtune, trl
 from peft_engine.config.foreign.convert import carry
-from peft_engine.config.foreign.draft import CONTRADICTION, DOUBTFUL, TEXT_FAULT, TO_FILL_IN, UNUSABLE, Draft
+from peft_engine.config.foreign.draft import CONTRADICTION, DOUBTFUL, TEXT_FAULT, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.result import text_of, values_of
 from peft_engine.config.foreign.source import Source
 from peft_engine.config.foreign.strays import report_strays
@@ -19,9 +19,9 @@ from peft_engine.config.nodes import target
 from peft_engine.config.schema import key_at
 from peft_engine.config.text import SourceText
 from peft_schemas.config import RunConfig
-from peft_schemas.findings import Finding
+from peft_schemas.findings import Finding, Severity
 
-_STEPS: dict[Tool, dict[str, Callable[[Draft], None]]] = {
+_STEPS: dict[Tool, dict[str, Step]] = {
     "axolotl": axolotl.STEPS,
     "llamafactory": llamafactory.STEPS,
     "torchtune": torchtune.STEPS,
@@ -74,7 +74,7 @@ def import_config(tool: Tool, text: str, folder: Path | None = None) -> Imported
     _fill_in(draft)
     _apply_defaults(draft)
     _drop_invalid(draft)
-    findings = sorted(draft.findings, key=_place)
+    findings = sorted({finding.model_dump_json(): finding for finding in draft.findings}.values(), key=_place)
     return Imported(text_of(draft), findings, draft.record)
 
 
@@ -106,7 +106,7 @@ def _refusals(document: Document, table: Table) -> list[Finding]:
 def _report_readings(draft: Draft) -> None:
     for leaf in draft.source.leaves.values():
         if leaf.doubt is not None:
-            severity = "information" if draft.table.converts_text else "warning"
+            severity: Severity = "information" if draft.table.converts_text else "warning"
             draft.report(DOUBTFUL, severity, f"{leaf.doubt}.", leaf)
     for repeat in draft.source.repeats:
         message = f"`{repeat.path}` stands again further down, and the last one counts."

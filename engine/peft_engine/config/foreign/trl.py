@@ -1,7 +1,7 @@
 """TRL: the flat file of `trl sft --config`, whose keys belong to four dataclasses."""
 
-from peft_engine.config.foreign.convert import texts, truth
-from peft_engine.config.foreign.draft import CONTRADICTION, Draft
+from peft_engine.config.foreign.convert import AT_THE_END, texts, truth
+from peft_engine.config.foreign.draft import CONTRADICTION, Draft, Step
 from peft_engine.config.foreign.loop import (
     put_cadence,
     put_precision,
@@ -120,7 +120,7 @@ def checkpoints(draft: Draft) -> None:
         draft, "checkpoint.every_steps", strategy=strategy, steps=steps, usual="steps", usual_steps=500
     )
     if not during:
-        draft.put("checkpoint.every_steps", 0.9999, strategy, note="once, at the end")
+        draft.put("checkpoint.every_steps", AT_THE_END, strategy, note="once, at the end")
 
 
 def tracking(draft: Draft) -> None:
@@ -142,7 +142,7 @@ def _put_of_mixture(draft: Draft, index: int) -> None:
         draft.put(f"{target}.split", str(split.value), split)
 
 
-STEPS = {
+STEPS: dict[str, Step] = {
     "method": method,
     "precision": precision,
     "data": data,
