@@ -2,11 +2,17 @@
 
 import os
 import stat
+from collections.abc import Mapping
 from itertools import islice
 from pathlib import Path
 
 from peft_daemon.language.context import DATA_SUFFIXES, MODEL_SUFFIXES, FileFact, is_local_path
 from peft_daemon.language.world.named import Named
+
+_ANY = ("",)
+"""For a file whose name may end in anything."""
+
+_PRESENT = FileFact("present")
 
 _MAX_SIBLINGS = 200
 """Names looked at in a folder when a file is missing, to find one that was meant."""
@@ -20,27 +26,36 @@ def data_files(folder: Path) -> tuple[str, ...]:
     return (*_files(folder, folder, DATA_SUFFIXES), *_files(folder, folder / "data", DATA_SUFFIXES))
 
 
-def file_facts(folder: Path, named: Named) -> dict[str, FileFact]:
-    """Return what stands where a document points, by the paths as they are written."""
-    wanted: dict[str, tuple[str, ...]] = {}
+def file_facts(folder: Path, named: Named, known: Mapping[str, FileFact]) -> dict[str, FileFact]:
+    """Return what stands where a document points, by the paths as they are written.
+
+    Args:
+        folder: The folder that relative paths count from.
+        named: What the document names.
+        known: What was seen in that folder a moment ago.
+    """
+    wanted: dict[str, tuple[str, ...]] = dict.fromkeys(islice(named.by_path, _MAX_PATHS), DATA_SUFFIXES)
     if named.base is not None and is_local_path(named.base, MODEL_SUFFIXES):
         wanted[named.base] = MODEL_SUFFIXES
     if named.template is not None:
-        wanted[named.template] = ("",)
-    wanted.update(dict.fromkeys(islice(named.by_path, _MAX_PATHS), DATA_SUFFIXES))
+        wanted[named.template] = _ANY
     siblings: dict[Path, tuple[str, ...]] = {}
-    return {written: _look(folder, written, suffixes, siblings) for written, suffixes in wanted.items()}
+    return {
+        written: known.get(written) or _look(folder, written, suffixes, siblings)
+        for written, suffixes in wanted.items()
+    }
 
 
 def _look(folder: Path, written: str, suffixes: tuple[str, ...], siblings: dict[Path, tuple[str, ...]]) -> FileFact:
     # Strings, because there may be thousands: a Path of each would take longer than the look itself.
-    place = os.path.join(folder, os.path.expanduser(written))  # noqa: PTH111, PTH118
+    expanded = os.path.expanduser(written) if written.startswith("~") else written  # noqa: PTH111
+    place = os.path.join(folder, expanded)  # noqa: PTH118
     try:
         found = os.stat(place)  # noqa: PTH116
     except (FileNotFoundError, NotADirectoryError, ValueError):
-        if not (is_local_path(written, suffixes) or suffixes == ("",)):
-            return FileFact("elsewhere")
-        return FileFact("missing", _alternatives(folder, Path(place), suffixes, siblings))
+        if suffixes is _ANY or is_local_path(written, suffixes):
+            return FileFact("missing", _alternatives(folder, Path(place), suffixes, siblings))
+        return FileFact("elsewhere")
     except OSError:
         return FileFact("unreadable")
     if stat.S_ISDIR(found.st_mode):
@@ -49,14 +64,14 @@ def _look(folder: Path, written: str, suffixes: tuple[str, ...], siblings: dict[
         return FileFact("unreadable")
     if found.st_size == 0:
         return FileFact("empty")
-    return FileFact("present" if place.lower().endswith(suffixes) else "other-kind")
+    return _PRESENT if place.lower().endswith(suffixes) else FileFact("other-kind")
 
 
 def _alternatives(
     folder: Path, missing: Path, suffixes: tuple[str, ...], siblings: dict[Path, tuple[str, ...]]
 ) -> tuple[str, ...]:
     """Return the files beside a missing one, or beside the config when even the folder is missing."""
-    if suffixes == ("",):
+    if suffixes is _ANY:
         return ()
     try:
         parent = missing.parent if missing.parent.is_dir() else folder

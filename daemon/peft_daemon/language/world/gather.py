@@ -39,14 +39,20 @@ def gather(document: Document, path: Path | None, *, python: str = sys.executabl
     return complete(context, questions(folder, named, context, python), answers_of(python).find)
 
 
-def look_at_files(folder: Path, named: Named) -> CheckContext:
-    """Return what a glance at the disk says: files and presets."""
+def look_at_files(folder: Path, named: Named, before: CheckContext | None = None) -> CheckContext:
+    """Return what a glance at the disk says: files and presets.
+
+    Args:
+        folder: The folder that relative paths count from.
+        named: What the document names.
+        before: What was seen there a moment ago, so that only what is named since has to be looked at.
+    """
     return CheckContext(
         folder=folder,
-        files=file_facts(folder, named),
-        data_files=data_files(folder),
+        files=file_facts(folder, named, {} if before is None else before.files),
+        data_files=data_files(folder) if before is None else before.data_files,
         presets=_presets(folder, named.preset),
-        preset_names=preset_names(folder),
+        preset_names=preset_names(folder) if before is None else before.preset_names,
     )
 
 

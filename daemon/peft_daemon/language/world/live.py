@@ -20,8 +20,8 @@ from peft_daemon.language.world.named import Named, named_in
 from peft_engine.config.document import Document
 from peft_engine.look import Answer, Question
 
-_FRESH = 1.0
-"""Seconds for which a look at the disk counts while a document is edited."""
+_FRESH = 2.0
+"""Seconds after which an edit has the disk looked at again, in the background."""
 
 _SETTLE = 0.3
 """Seconds that nothing new is asked before the questions are: a name that is being typed changes with each letter."""
@@ -37,9 +37,15 @@ _KEPT = 64
 class _View:
     """What was known around a document when it was last asked about."""
 
-    named: Named
+    named: Named | None
+    """What the document named; None when answers have arrived since."""
+
     context: CheckContext
+    news: int
+    """How often the editor had told of files when they were looked at."""
+
     until: float
+    """When the files shall be looked at again."""
 
 
 class World:
@@ -61,6 +67,9 @@ class World:
 
         self._timer: asyncio.TimerHandle | None = None
         self._is_asking = False
+        self._news = 0
+        self._looks: dict[Path, asyncio.Task[None]] = {}
+        """The looks in the background."""
 
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a function, on the loop, whenever something else is known than before."""
@@ -77,28 +86,46 @@ class World:
             return NOTHING_KNOWN
         named = named_in(document)
         view = self._views.get(path)
-        if view is not None and time.monotonic() < view.until and (view.named is named or view.named == named):
-            return view.context
+        if view is None or view.news != self._news:
+            return await self._look(path, named, None)
+        if time.monotonic() > view.until and path not in self._looks:
+            self._looks[path] = asyncio.get_running_loop().create_task(self._look_in_the_background(path, named))
+        if view.named is not named and view.named != named:
+            return await self._look(path, named, view.context)
+        return view.context
+
+    def look_again(self) -> None:
+        """Trust no look from before: the editor says that files changed."""
+        self._news += 1
+
+    async def _look_in_the_background(self, path: Path, named: Named) -> None:
+        before = self._views[path].context
+        try:
+            after = await self._look(path, named, None)
+        finally:
+            del self._looks[path]
+        if after is not before:
+            self._tell()
+
+    async def _look(self, path: Path, named: Named, before: CheckContext | None) -> CheckContext:
+        """Return what is known, from the last look as far as that tells."""
+        news = self._news
         # A file on a network drive may take long to look at, and nobody shall wait for it.
-        context, missing = await asyncio.to_thread(self._look, path.absolute().parent, named)
-        view = self._views.get(path)
-        if view is not None and view.context == context:
-            context = view.context
-        self._views[path] = _View(named, context, time.monotonic() + _FRESH)
+        context, missing = await asyncio.to_thread(self._look_now, path.absolute().parent, named, before)
+        last = self._views.get(path)
+        if last is not None and last.context == context:
+            context = last.context
+        until = time.monotonic() + _FRESH if before is None or last is None else last.until
+        self._views[path] = _View(named, context, news, until)
         self._views.move_to_end(path)
         while len(self._views) > _KEPT:
             self._views.popitem(last=False)
         self._ask_soon(path, missing)
         return context
 
-    def look_again(self) -> None:
-        """Trust no look from before: the editor says that files changed."""
-        for view in self._views.values():
-            view.until = 0.0
-
-    def _look(self, folder: Path, named: Named) -> tuple[CheckContext, list[Question]]:
+    def _look_now(self, folder: Path, named: Named, before: CheckContext | None) -> tuple[CheckContext, list[Question]]:
         """Return what is known, and the questions whose answers are missing or may have changed."""
-        context = look_at_files(folder, named)
+        context = look_at_files(folder, named, before)
         asked = questions(folder, named, context, self._python)
         missing = [question for question in asked if not self._holds(question)]
         return complete(context, asked, self._last_answer), missing
@@ -141,19 +168,23 @@ class World:
                     after = self._answers.find(question)
                     has_news = has_news or replace(after, stamps={}) != replace(before, stamps={})
                     if has_news and time.monotonic() - told_at > _TELL:
-                        loop.call_soon_threadsafe(self._tell)
+                        loop.call_soon_threadsafe(self._arrived)
                         has_news, told_at = False, time.monotonic()
             finally:
                 loop.call_soon_threadsafe(self._done, has_news)
 
+    def _arrived(self) -> None:
+        for view in self._views.values():
+            view.named = None
+        self._tell()
+
     def _tell(self) -> None:
-        self.look_again()
         for listener in self._listeners:
             listener()
 
     def _done(self, has_news: bool) -> None:
         self._is_asking = False
         if has_news:
-            self._tell()
+            self._arrived()
         if self._timer is None:
             self._start_asking()

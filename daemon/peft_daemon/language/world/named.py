@@ -8,9 +8,11 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from peft_engine.config.document import Document
+from peft_engine.config.parts import Part
 from peft_schemas.config import ColumnsConfig, DatasetFormat
 
 _FORMATS: dict[str | None, DatasetFormat] = {format: format for format in get_args(DatasetFormat)}
+_OWN_NAMES = ColumnsConfig()
 _MEMO = "named"
 
 
@@ -43,23 +45,26 @@ class Named:
 
 def named_in(document: Document) -> Named:
     """Return what a document names. Parts that did not change since the last version are not looked at again."""
-    parts = []
+    datasets: list[NamedDataset] = []
+    sections: list[Named] = []
     for placed in document.parts:
-        memo = placed.part.memo
-        if (own := memo.get(_MEMO)) is None:
-            values = placed.part.plain
-            listed = {placed.part.list_key: values} if placed.part.list_key is not None else values
-            own = memo[_MEMO] = _named(listed)
-        parts.append(own)
-    if len(parts) == 1:
-        return parts[0]
+        part = placed.part
+        own: Named = part.memo.get(_MEMO) or _remember(part)
+        datasets += own.datasets
+        if part.list_key is None:
+            sections.append(own)
     return Named(
-        base=_first(part.base for part in parts),
-        revision=_first(part.revision for part in parts),
-        template=_first(part.template for part in parts),
-        preset=_first(part.preset for part in parts),
-        datasets=tuple(dataset for part in parts for dataset in part.datasets),
+        base=_first(section.base for section in sections),
+        revision=_first(section.revision for section in sections),
+        template=_first(section.template for section in sections),
+        preset=_first(section.preset for section in sections),
+        datasets=tuple(datasets),
     )
+
+
+def _remember(part: Part) -> Named:
+    named = part.memo[_MEMO] = _named(part.plain if part.list_key is None else {part.list_key: part.plain})
+    return named
 
 
 def _named(values: Any) -> Named:
@@ -84,11 +89,11 @@ def _datasets(values: Any) -> Iterator[NamedDataset]:
 
 def _columns(value: Any) -> ColumnsConfig:
     if not isinstance(value, dict):
-        return ColumnsConfig()
+        return _OWN_NAMES
     try:
         return ColumnsConfig.model_validate(value)
     except ValidationError:
-        return ColumnsConfig()
+        return _OWN_NAMES
 
 
 def _mapping(value: Any) -> dict[str, Any]:

@@ -71,6 +71,23 @@ async def test_an_edit_that_names_nothing_new_looks_at_no_file(watched: Watched,
     assert await watched.context(parse(SourceText(TEXT + "training: {seed: 3}\n"))) is before
 
 
+async def test_a_path_that_is_typed_has_only_itself_looked_at(watched: Watched) -> None:
+    await watched.context()
+    for name in ("train.jsonl", "other.jsonl"):
+        (watched.path.parent / name).unlink()
+    edited = await watched.context(parse(SourceText(TEXT.replace("held.jsonl", "other-held.jsonl"))))
+    assert [edited.files[name].state for name in ("train.jsonl", "other-held.jsonl")] == ["present", "missing"]
+
+
+async def test_an_editor_that_tells_of_no_files_learns_of_them_after_a_while(watched: Watched, monkeypatch) -> None:
+    monkeypatch.setattr(module, "_FRESH", 0.0)
+    await watched.context()
+    await watched.until(lambda context: len(context.datasets) == 3)
+    (watched.path.parent / "train.jsonl").unlink()
+    await watched.context()
+    await watched.until(lambda context: context.files["train.jsonl"].state == "missing")
+
+
 async def test_a_file_that_changed_is_read_again(watched: Watched) -> None:
     await watched.context()
     await watched.until(lambda context: len(context.datasets) == 3)
