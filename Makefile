@@ -1,6 +1,6 @@
 # The commands of the project. `make demo` shows what it does, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate workbench clean
+.PHONY: help setup demo test check format generate bench workbench clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -32,6 +32,9 @@ format: setup extension/node_modules ## Format the code
 generate: setup extension/node_modules ## Write schemas, TypeScript types and reference pages from the models
 	$(BIN)/python tools/generate.py
 	cd extension && npm run --silent generate
+
+bench: setup ## Measure the language server against yaml-language-server
+	@$(BIN)/python benchmarks/lsp/run.py
 
 workbench: setup extension/node_modules ## Open the real editor on the sample workspace
 	cd extension && npm run --silent workbench
