@@ -12,6 +12,7 @@ from peft_schemas.errors import ErrorReport
 from peft_schemas.events import AnyEvent, RunState
 from peft_schemas.findings import FileFinding
 from peft_schemas.hardware import HardwareReport
+from peft_schemas.interchange import TranslationReport
 
 
 class Empty(Word):
@@ -188,6 +189,27 @@ class ServeStatus(Word):
     error: ErrorReport | None = None
 
 
+class ConfigParams(Word):
+    """Name a config: as it is in the editor when it is open there, else as it is on disk."""
+
+    uri: str
+
+
+class PageResult(Word):
+    """A text to show, or the reasons why there is none."""
+
+    text: str | None
+    findings: list[FileFinding] = []
+    error: ErrorReport | None = None
+
+
+class ImportParams(Word):
+    """Translate another tool's config. Nothing is written; the text goes to the editor."""
+
+    tool: Literal["axolotl", "llamafactory", "torchtune", "oumi", "trl"]
+    path: str
+
+
 @dataclass(frozen=True)
 class Request:
     """One `peft/*` request."""
@@ -214,6 +236,10 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/runs/list", Empty, RunListResult, "List all runs."),
     Request("peft/run/subscribe", SubscribeParams, SubscribeResult, "Follow a run's events."),
     Request("peft/run/unsubscribe", RunIdParams, Empty, "Stop following a run."),
+    Request("peft/config/estimate", ConfigParams, PageResult, "Say in Markdown what a config comes to."),
+    Request("peft/config/effective", ConfigParams, PageResult, "Write out every value that a run would use, as YAML."),
+    Request("peft/config/plan", ConfigParams, PageResult, "Make a dry run of the saved config; starts nothing."),
+    Request("peft/config/import", ImportParams, TranslationReport, "Translate another tool's config; writes nothing."),
     Request("peft/chat/models", Empty, ChatModelsResult, "List what can be chatted with; starts nothing."),
     Request("peft/chat/complete", ChatParams, ChatResult, "Ask a model; starts the inference process if need be."),
     Request("peft/serve/status", Empty, ServeStatus, "Describe the inference process."),

@@ -145,3 +145,45 @@ def test_an_editor_that_never_asks_for_edits_gets_them_at_once(shared: Client) -
     edits = found[title]["edit"]["changes"][uri]
     assert "batch_size: 2" in applied(text, edits)
     assert not [title for title in found if "preset" in title], "this editor cannot make files"
+
+
+def test_an_estimate_shows_the_unsaved_text_with_its_arithmetic(able: Client, config: Path) -> None:
+    config.write_text(GOOD)
+    uri = able.open(config, GOOD + TRAINING)
+    text = able.request("peft/config/estimate", {"uri": uri})["result"]["text"]
+    assert "| effective batch | 4 | 4 × 1 (batch_size × gradient_accumulation_steps) |" in text
+    assert "Time and memory are not estimated by this version." in text
+
+
+def test_two_configs_are_compared_by_their_effective_values(able: Client, config: Path) -> None:
+    config.write_text(f"{GOOD}profile: summarization\n")
+    closed = able.request("peft/config/effective", {"uri": config.as_uri()})["result"]["text"]
+    uri = able.open("untitled:other.peft.yaml", GOOD + TRAINING)
+    open_ = able.request("peft/config/effective", {"uri": uri})["result"]["text"]
+    assert "  batch_size: 2\n" in closed
+    assert "  batch_size: 4\n" in open_
+    assert closed.splitlines()[0] == open_.splitlines()[0] == "version: 1"
+
+
+def test_a_dry_run_says_what_would_be_run_or_why_not(able: Client, config: Path) -> None:
+    config.write_text(GOOD.replace("version: 1", "version: 7"))
+    refused = able.request("peft/config/plan", {"uri": config.as_uri()})["result"]
+    assert (refused["text"], refused["error"]["code"]) == (None, "config-invalid")
+    assert [finding["code"] for finding in refused["findings"] if finding["severity"] == "error"] == ["PW108"]
+    config.write_text(GOOD.replace("org/m", "HuggingFaceTB/SmolLM2-135M-Instruct"))
+    plan = able.request("peft/config/plan", {"uri": config.as_uri()})["result"]["text"]
+    assert "1 examples an epoch are trained on" in plan
+
+
+def test_B24_an_import_is_shown_and_not_written(able: Client, tmp_path: Path) -> None:
+    foreign = tmp_path / "axolotl.yaml"
+    foreign.write_text("base_model: org/m\nlora_rr: 8\nadapter: lora\nlora_r: 8\nlora_alpha: 16\n")
+    params = {"tool": "axolotl", "path": str(foreign)}
+    report = able.request("peft/config/import", params)["result"]
+    assert "base: org/m" in report["config"]
+    assert [finding["range"]["start"]["line"] for finding in report["findings"] if "lora_rr" in finding["message"]] == [
+        1
+    ]
+    assert list(tmp_path.iterdir()) == [foreign]
+    missing = able.request("peft/config/import", {"tool": "axolotl", "path": str(tmp_path / "no.yaml")})
+    assert missing["error"]["data"]["code"] == "config-missing"

@@ -6,18 +6,22 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.markdown import Markdown
 
 from peft_daemon.cli.check_formats import print_text
-from peft_daemon.cli.output import FAILURE, INTERRUPTED, OK, err, finish, print_json, show_error
+from peft_daemon.cli.output import FAILURE, INTERRUPTED, OK, err, finish, out, print_json, show_error
 from peft_daemon.cli.progress import RunProgress
+from peft_daemon.language.pages import plan_page
 from peft_daemon.runs.follow import RunFollower
 from peft_daemon.runs.launch import ConfigRefused, launch
+from peft_daemon.runs.plan import plan
 from peft_daemon.runs.stop import ask_to_stop, kill
 from peft_engine.rundir import RunDirectory
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.events import FINAL_STATES, AnyEvent, RunState
 from peft_schemas.findings import FileFinding
+from peft_schemas.plan import RunPlan
 
 _INTERVAL = 0.1
 """Seconds between two looks at the event log."""
@@ -43,6 +47,9 @@ class NotLaunched(Word):
 def command(
     config: Annotated[Path, typer.Argument(help="A .peft.yaml file.", metavar="CONFIG")],
     detach: Annotated[bool, typer.Option("--detach", help="Return as soon as the run has started.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check the config, its model and its data, and start nothing.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one event a line.")] = False,
     python: Annotated[
         str, typer.Option(help="The interpreter that trains.", envvar="PEFTW_PYTHON", show_default=False)
@@ -50,6 +57,9 @@ def command(
 ) -> None:
     """Check a config, start its run, and watch it to its end. Ctrl-C stops the run after a checkpoint."""
     try:
+        if dry_run:
+            _show_plan(plan(config), json=json)
+            return
         run = launch(config, python=python)
     except WorkbenchError as error:
         _refuse(error, json=json)
@@ -74,6 +84,13 @@ def _refuse(error: WorkbenchError, *, json: bool) -> None:
             print_text(err, [checked])
         show_error(error.report())
     finish(FAILURE)
+
+
+def _show_plan(planned: RunPlan, *, json: bool) -> None:
+    if json:
+        print_json(planned)
+    else:
+        out.print(Markdown(plan_page(planned)))
 
 
 class _JsonWatch:

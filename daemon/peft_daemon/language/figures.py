@@ -11,6 +11,8 @@ from typing import Any
 from peft_daemon.language.context import DatasetFact
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.trained import trainable
+from peft_engine.datasets.slices import count
+from peft_schemas.errors import WorkbenchError
 from peft_schemas.estimate import EstimateReport, Figure, FigureName, UnknownFigure
 
 _FAULTY = "A value that it follows from is faulty or cannot be known."
@@ -52,7 +54,7 @@ def _examples(subject: Subject) -> Figure:
     total, exact, parts = 0, True, []
     for dataset in datasets:
         records, fact, weight = _records(subject, dataset)
-        held_out = _held_out(records - fact.duplicates, share)
+        held_out = _held_out(max(records - fact.duplicates, 1), share)
         # Copies of a held-out example are held out with it, and which examples those are only the seed knows.
         exact = exact and not (held_out and fact.duplicates)
         train = records - held_out
@@ -68,12 +70,15 @@ def _records(subject: Subject, dataset: Any) -> tuple[int, DatasetFact, float]:
     weight = dataset.get("weight", 1.0)
     if not isinstance(weight, int | float) or isinstance(weight, bool) or not 0 < weight <= 100:
         raise Unknown(_FAULTY)
-    if dataset.get("split") not in (None, "train"):
-        raise Unknown(f"Only a part of `{path}` is used.")
     fact = subject.context.datasets.get(path)
     if fact is None or fact.records is None:
         raise Unknown(f"The records of `{path}` have not been counted.")
-    return fact.records, fact, float(weight)
+    try:
+        split = dataset.get("split")
+        records = fact.records if split is None else count(fact.records, str(split), path)
+    except WorkbenchError as error:
+        raise Unknown(error.message) from error
+    return records, fact, float(weight)
 
 
 def _held_out(distinct: int, share: float) -> int:

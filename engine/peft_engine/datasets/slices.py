@@ -31,6 +31,15 @@ def take(records: Sequence[T], split: str, file: str) -> list[T]:
     return taken
 
 
+def count(records: int, split: str, file: str) -> int:
+    """Return how many of so many records a split takes.
+
+    Raises:
+        WorkbenchError: As `take` does, but for a split that leaves no record.
+    """
+    return sum(len(_part(range(records), part.strip(), split, file)) for part in split.split("+"))
+
+
 def _part(records: Sequence[T], part: str, split: str, file: str) -> Sequence[T]:
     match = _PART.fullmatch(part)
     if match is None or not part:

@@ -161,6 +161,12 @@ export interface CompletedEvent {
   merged?: string | null;
 }
 /**
+ * Name a config: as it is in the editor when it is open there, else as it is on disk.
+ */
+export interface ConfigParams {
+  uri: string;
+}
+/**
  * Nothing to say.
  */
 export interface Empty {}
@@ -291,6 +297,13 @@ export interface HardwareReport {
   notes: string[];
 }
 /**
+ * Translate another tool's config. Nothing is written; the text goes to the editor.
+ */
+export interface ImportParams {
+  tool: "axolotl" | "llamafactory" | "torchtune" | "oumi" | "trl";
+  path: string;
+}
+/**
  * What the editor says in `initializationOptions`.
  */
 export interface InitializationOptions {
@@ -343,6 +356,14 @@ export interface MetricEvent {
    * Expected seconds until the last step.
    */
   eta_seconds?: number | null;
+}
+/**
+ * A text to show, or the reasons why there is none.
+ */
+export interface PageResult {
+  text: string | null;
+  findings?: FileFinding[];
+  error?: ErrorReport | null;
 }
 /**
  * What the run is going to do, known once data and model are ready.
@@ -544,6 +565,19 @@ export interface SubscribeResult {
   )[];
   error?: ErrorReport | null;
 }
+/**
+ * The whole answer of `peftw import --json` and `peftw export --json`.
+ */
+export interface TranslationReport {
+  /**
+   * The text of the new config; empty when the file was refused.
+   */
+  config: string;
+  /**
+   * What is not the same in both, at its place in the file that was translated.
+   */
+  findings: FileFinding[];
+}
 
 /** Version of the `peft/*` messages that these types describe. */
 export const PROTOCOL_VERSION = 1;
@@ -562,6 +596,14 @@ export interface Requests {
   "peft/run/subscribe": { params: SubscribeParams; result: SubscribeResult };
   /** Stop following a run. */
   "peft/run/unsubscribe": { params: RunIdParams; result: Empty };
+  /** Say in Markdown what a config comes to. */
+  "peft/config/estimate": { params: ConfigParams; result: PageResult };
+  /** Write out every value that a run would use, as YAML. */
+  "peft/config/effective": { params: ConfigParams; result: PageResult };
+  /** Make a dry run of the saved config; starts nothing. */
+  "peft/config/plan": { params: ConfigParams; result: PageResult };
+  /** Translate another tool's config; writes nothing. */
+  "peft/config/import": { params: ImportParams; result: TranslationReport };
   /** List what can be chatted with; starts nothing. */
   "peft/chat/models": { params: Empty; result: ChatModelsResult };
   /** Ask a model; starts the inference process if need be. */

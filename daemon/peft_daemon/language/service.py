@@ -1,0 +1,65 @@
+"""The `peft/config/*` messages of the editor: what a config comes to, in texts that are shown on pages of their own."""
+
+import asyncio
+from pathlib import Path
+
+from peft_daemon.language.documents import OpenDocument
+from peft_daemon.language.figures import estimate
+from peft_daemon.language.known import known
+from peft_daemon.language.pages import effective_page, estimate_page, plan_page
+from peft_daemon.language.revision import Revision
+from peft_daemon.lsp.uris import to_path
+from peft_daemon.rpc import bind
+from peft_daemon.runs.launch import ConfigRefused
+from peft_daemon.runs.plan import plan
+from peft_daemon.workbench import WorkbenchServer
+from peft_engine.config.foreign.translate import import_config
+from peft_engine.config.read import read_source
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.findings import FileFinding
+from peft_schemas.interchange import TranslationReport
+from peft_schemas.protocol import ConfigParams, ImportParams, PageResult
+
+
+def register(server: WorkbenchServer) -> None:
+    """Answer the messages about configs."""
+
+    @bind(server, "peft/config/estimate")
+    async def _(params: ConfigParams) -> PageResult:
+        return PageResult(text=estimate_page(estimate((await _known(server, params.uri)).subject)))
+
+    @bind(server, "peft/config/effective")
+    async def _(params: ConfigParams) -> PageResult:
+        return PageResult(text=effective_page((await _known(server, params.uri)).subject))
+
+    @bind(server, "peft/config/plan")
+    async def _(params: ConfigParams) -> PageResult:
+        try:
+            return PageResult(text=plan_page(await asyncio.to_thread(plan, _path(params.uri))))
+        except ConfigRefused as refused:
+            return PageResult(text=None, findings=refused.checked.findings, error=refused.report())
+        except WorkbenchError as error:
+            return PageResult(text=None, error=error.report())
+
+    @bind(server, "peft/config/import")
+    async def _(params: ImportParams) -> TranslationReport:
+        path = Path(params.path)
+        source = await asyncio.to_thread(read_source, path)
+        imported = await asyncio.to_thread(import_config, params.tool, source.text, path.parent)
+        placed = [FileFinding(path=params.path, **dict(finding)) for finding in imported.findings]
+        return TranslationReport(config=imported.config, findings=placed)
+
+
+async def _known(server: WorkbenchServer, uri: str) -> Revision:
+    document = server.documents.get(uri)
+    if document is None:
+        source = await asyncio.to_thread(read_source, _path(uri))
+        document = OpenDocument(uri, 0, source)
+    return await known(server, document)
+
+
+def _path(uri: str) -> Path:
+    path = to_path(uri)
+    if path is None:
+        raise WorkbenchError("config-missing", f"{uri} is no file.", "Save the config to a file first.")
+    return path

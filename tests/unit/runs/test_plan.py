@@ -1,0 +1,67 @@
+"""A dry run finds what a run would find, and leaves no trace."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from peft_daemon.cli import run
+from peft_daemon.cli.output import FAILURE
+from peft_daemon.runs.launch import ConfigRefused
+from peft_daemon.runs.plan import plan
+
+CONFIG = (
+    "version: 1\nmodel:\n  base: HuggingFaceTB/SmolLM2-135M-Instruct\ndatasets:\n  - path: a.jsonl\n    weight: 2\n"
+    "training: {num_epochs: 1, batch_size: 4}\nevaluation: {split: 0.2, every_steps: 2}\n"
+    "checkpoint: {every_steps: 2}\n"
+)
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    (tmp_path / "a.jsonl").write_text("".join(json.dumps({"text": f"text {i}"}) + "\n" for i in range(10)))
+    path = tmp_path / "demo.peft.yaml"
+    path.write_text(CONFIG)
+    return path
+
+
+def everything_in(folder: Path) -> list[Path]:
+    return sorted(folder.rglob("*"))
+
+
+def test_a_plan_counts_what_the_training_would_use(config: Path) -> None:
+    found = plan(config)
+    assert (found.name, found.training_examples, found.held_out_examples) == ("demo", 16, 2)
+    assert [(data.format, data.examples) for data in found.datasets] == [("text", 10)]
+    assert found.base_path is not None
+    figures = {figure.name: figure.value for figure in found.figures.figures}
+    assert (figures["examples"], figures["steps"]) == (16, 4)
+
+
+def test_a_dry_run_leaves_nothing(config: Path, home: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = everything_in(config.parent), everything_in(home)
+    run.command(config, dry_run=True)
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "demo can be run. Nothing was started." in printed
+    assert "16 examples an epoch are trained on, 2 measured on." in printed
+    assert (everything_in(config.parent), everything_in(home)) == before
+
+
+def test_a_dry_run_prints_its_plan_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run.command(config, dry_run=True, json=True)
+    assert json.loads(capsys.readouterr().out)["training_examples"] == 16
+
+
+@pytest.mark.parametrize(
+    "wrong", [CONFIG.replace("num_epochs: 1", "num_epochs: 0"), CONFIG.replace("weight: 2", "format: alpaca")]
+)
+def test_a_dry_run_refuses_what_a_run_would_refuse(
+    config: Path, wrong: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config.write_text(wrong)
+    with pytest.raises(ConfigRefused) as refused:
+        plan(config)
+    with pytest.raises(SystemExit) as ended:
+        run.command(config, dry_run=True)
+    assert ended.value.code == FAILURE
+    assert refused.value.message in " ".join(capsys.readouterr().err.split())
