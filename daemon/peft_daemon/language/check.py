@@ -4,6 +4,7 @@ import sys
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import NamedTuple
 
 from peft_daemon.language.binding import bind
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
@@ -41,7 +42,8 @@ def check_document(document: Document, context: CheckContext = NOTHING_KNOWN) ->
     """
     findings: list[Finding] = []
     for part, placed in document.alone:
-        findings += _placed(_of_part(part, placed.part, context), placed.line)
+        if of_part := _of_part(part, placed.part, context):
+            findings += _placed(of_part, placed.line)
     subject = Subject(document, bind(document), context)
     for rule in rules():
         if rule.judges == "document":
@@ -74,20 +76,27 @@ def check_file(path: Path, *, python: str = sys.executable) -> CheckedFile:
     return CheckedFile(path, source.text, of_file, resolved)
 
 
+class _Judged(NamedTuple):
+    """The findings of a part, and what was known when they were found."""
+
+    context: CheckContext
+    known: object
+    findings: list[Finding]
+
+
 def _of_part(document: Document, part: Part, context: CheckContext) -> list[Finding]:
     """Return the findings of one part, from the last time when neither it nor what is known of its files changed."""
+    last: _Judged | None = part.memo.get("judged")
+    if last is not None and last.context is context:
+        return last.findings
     known = _known_of(part, context)
-    last: tuple[object, list[Finding]] | None = part.memo.get("findings")
-    if last is not None and last[0] == known:
-        return last[1]
-    subject = Subject(document, bind(document), context)
-    found = [
-        finding
-        for rule in rules()
-        if rule.judges == "part"
-        for finding in islice(rule.find(subject, rule), MAX_FINDINGS)
-    ]
-    part.memo["findings"] = (known, found)
+    if last is None or last.known != known:
+        subject = Subject(document, bind(document), context)
+        of_part = [rule for rule in rules() if rule.judges == "part"]
+        found = [finding for rule in of_part for finding in islice(rule.find(subject, rule), MAX_FINDINGS)]
+    else:
+        found = last.findings
+    part.memo["judged"] = _Judged(context, known, found)
     return found
 
 

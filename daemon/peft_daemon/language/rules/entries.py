@@ -1,8 +1,7 @@
 """The entries of `datasets` and `evaluation.datasets`, as rules look at them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from peft_daemon.language.binding import BoundKey
 from peft_daemon.language.rules.subject import Subject
@@ -13,8 +12,7 @@ LISTS: tuple[Path, ...] = (("datasets",), ("evaluation", "datasets"))
 """Where datasets are listed."""
 
 
-@dataclass(frozen=True)
-class DatasetEntry:
+class DatasetEntry(NamedTuple):
     """One written dataset."""
 
     place: Path

@@ -55,11 +55,12 @@ def less_than_a_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def evaluated_on_training_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same file, and the same part of it, in both lists."""
-    trained = {_identity(entry): entry for entry in entries(subject, _TRAINING) if entry.path is not None}
-    for entry in entries(subject, _EVALUATION) if trained else ():
+    evaluated = list(entries(subject, _EVALUATION))
+    trained = {_identity(entry): entry for entry in entries(subject, _TRAINING)} if evaluated else {}
+    for entry in evaluated:
         same = trained.get(_identity(entry))
-        if same is not None:
-            message = f"`{shorten(str(entry.path))}` is trained on as well, so its loss says nothing of new examples."
+        if same is not None and entry.path is not None:
+            message = f"`{shorten(entry.path)}` is trained on as well, so its loss says nothing of new examples."
             yield from _at_path(subject, this, entry, same, message, "It is trained on here.")
 
 

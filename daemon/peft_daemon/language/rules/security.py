@@ -90,6 +90,7 @@ def pickled_weights(subject: Subject, this: Rule) -> Iterator[Finding]:
     advice="Take the key out, revoke it at its service, and give the new one to PEFT Workbench's credential store.",
     example=_BASE + "name: hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n",
     source="GitHub docs, secret scanning patterns; OWASP, Secrets Management Cheat Sheet",
+    judges="part",
 )
 def secret_in_file(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find texts of the forms that keys have, in values, keys and comments."""
