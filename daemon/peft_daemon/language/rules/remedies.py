@@ -1,6 +1,7 @@
 """Changes that several rules propose, each only where it brings no new fault."""
 
 from peft_daemon.language.rules.subject import Subject
+from peft_engine.bounds import bounds
 from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_schemas.findings import Fix
 
@@ -22,7 +23,13 @@ def no_quantization(subject: Subject) -> list[Fix]:
 
 
 def plain_adapter(subject: Subject) -> list[Fix]:
-    """Return the fix that trains a plain adapter: a QLoRA where the base is held in 4 bits, else a LoRA."""
-    quantization = subject.setting("model.quantization")
+    """Return the fix that trains a plain adapter: a QLoRA where the base is held in 4 bits, else a LoRA.
+
+    There is none where the learning rate was chosen for training every weight and does not suit an adapter.
+    """
+    quantization, rate = subject.setting("model.quantization"), subject.setting("training.learning_rate")
+    usual = bounds().learning_rates.adapter
+    if rate is None or not usual.least <= rate.value <= usual.most:
+        return []
     in_four_bits = quantization is not None and quantization.value in ("nf4", "fp4")
     return subject.set("method.type", "qlora" if in_four_bits and "qlora" in TRAINABLE_METHODS else "lora")

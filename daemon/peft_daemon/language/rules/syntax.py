@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.rules.secrets import masked
 from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.document import Document, parse
 from peft_engine.config.problems import ProblemKind
@@ -17,7 +18,7 @@ def _named(subject: Subject, this: Rule, kind: ProblemKind) -> Iterator[Finding]
     document = subject.document
     for problem in document.problems:
         if problem.kind == kind:
-            yield this.at(problem.message, document.source.range(problem.start, problem.end))
+            yield this.at(masked(problem.message), document.source.range(problem.start, problem.end))
 
 
 @rule(
