@@ -74,9 +74,11 @@ def test_A16_every_way_to_write_a_config_ends_in_the_same_layout(
 
 
 @examples(100)
-@given(untidy(), st.data())
-def test_A16_formatting_some_lines_touches_no_other_and_keeps_the_values(text: str, data: st.DataObject) -> None:
-    document = read(text)
+@given(untidy(), st.sampled_from([2, 4, 7]), st.data())
+def test_A16_formatting_some_lines_touches_no_other_and_keeps_the_values(
+    text: str, step: int, data: st.DataObject
+) -> None:
+    document = read(formatted(text, step))
     source = document.source
     first = data.draw(st.integers(0, source.line_count - 1))
     last = data.draw(st.integers(first, source.line_count - 1))
