@@ -76,7 +76,7 @@ class DatasetFact:
 
     tokens_p50: int | None = None
     tokens_p99: int | None = None
-    """Tokens of a record's texts by the base model's own tokenizer, without what a chat template adds; None when it
+    """Tokens of a record as the training writes it, by the base model's own tokenizer and chat template; None when they
     could not be asked."""
 
 

@@ -51,7 +51,7 @@ def describe_dataset(path: Path, format: DatasetFormat, columns: ColumnsConfig) 
         return None
     named = _renamed(read.records, columns, path)
     examples, problem, line = _examples(path, named, read.records, _shape(named, format))
-    lengths = sorted(sum(map(len, texts_of(example))) for example in examples)
+    lengths = sorted(_characters(example) for example in examples)
     return DatasetFact(
         records=len(read.records) if read.is_whole else None,
         format=recognise(named[0].value) if named else None,
@@ -64,8 +64,8 @@ def describe_dataset(path: Path, format: DatasetFormat, columns: ColumnsConfig) 
     )
 
 
-def sample_texts(path: Path, format: DatasetFormat, columns: ColumnsConfig, count: int) -> list[tuple[str, ...]]:
-    """Return the texts of some examples of a file, the same ones each time.
+def sample_examples(path: Path, format: DatasetFormat, columns: ColumnsConfig, count: int) -> list[Example]:
+    """Return some examples of a file, the same ones each time.
 
     Raises:
         OSError: The file cannot be looked at.
@@ -75,13 +75,7 @@ def sample_texts(path: Path, format: DatasetFormat, columns: ColumnsConfig, coun
         return []
     named = _renamed(read.records, columns, path)
     examples, _, _ = _examples(path, named, read.records, _shape(named, format))
-    chosen = random.Random(0).sample(examples, min(count, len(examples)))  # noqa: S311  (repeatable, not secret)
-    return [texts_of(example) for example in chosen]
-
-
-def texts_of(example: Example) -> tuple[str, ...]:
-    """Return the texts of an example, turn by turn."""
-    return (example.text,) if isinstance(example, Text) else tuple(message.content for message in example.messages)
+    return random.Random(0).sample(examples, min(count, len(examples)))  # noqa: S311  (repeatable, not secret)
 
 
 def percentile(ordered: Sequence[int], share: float) -> int | None:
@@ -142,6 +136,10 @@ def _examples(
             if problem is None:
                 problem, line = f"{path.name} cannot be used: {original.place} {error}.", original.line
     return examples, problem, line
+
+
+def _characters(example: Example) -> int:
+    return len(example.text) if isinstance(example, Text) else sum(len(turn.content) for turn in example.messages)
 
 
 def _columns(records: Sequence[Record]) -> tuple[str, ...]:

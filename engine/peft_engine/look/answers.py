@@ -38,8 +38,7 @@ def _look(question: Question, resolved: ResolvedBase | None) -> Answer:
         case AskDataset():
             return Answer(dataset=describe_dataset(Path(question.path), question.format, question.columns))
         case AskTokens():
-            asked = question.dataset
-            return Answer(tokens=token_lengths(resolved, Path(asked.path), asked.format, asked.columns))
+            return Answer(tokens=token_lengths(resolved, question.dataset, question.template))
         case AskTemplate():
             return Answer(template=describe_template(Path(question.path)))
         case AskHardware():
@@ -66,7 +65,8 @@ def _files(question: Question, resolved: ResolvedBase | None) -> list[Path]:
                 places = []
             return places + files
         case AskTokens():
-            return [*_files(question.model, resolved), Path(question.dataset.path)]
+            own = [Path(path) for path in (question.dataset.path, question.template) if path is not None]
+            return _files(question.model, resolved) + own
         case AskDataset() | AskTemplate():
             return [Path(question.path)]
         case AskHardware():

@@ -40,6 +40,9 @@ class AskTokens:
 
     model: AskModel
     dataset: AskDataset
+    template: str | None = None
+    """The file that writes conversations, absolute; None for the model's own."""
+
     kind: Literal["tokens"] = "tokens"
 
 
@@ -68,7 +71,7 @@ Question = Annotated[AskModel | AskDataset | AskTokens | AskTemplate | AskHardwa
 
 @dataclass(frozen=True)
 class TokenLengths:
-    """Tokens of a record's texts."""
+    """Tokens of a record as the training writes it."""
 
     p50: int
     p99: int

@@ -38,14 +38,11 @@ def describe_template(path: Path) -> TemplateFact | None:
 def _problem(name: str, text: str) -> str | None:
     """Return what keeps a text from being a template, None when nothing does or Jinja is not installed."""
     try:
-        jinja = import_module("jinja2")
-        environment = jinja.Environment(
-            extensions=["jinja2.ext.loopcontrols", import_module("peft_engine.look.generation").Generation]
-        )
+        jinja, chat_template = import_module("jinja2"), import_module("peft_engine.chat_template")
     except ImportError:
         return None
     try:
-        environment.parse(text)
+        chat_template.make_environment().parse(text)
     except jinja.TemplateSyntaxError as error:
         return f"{name} is no chat template: {str(error.message).rstrip('.')} (line {error.lineno})."
     except RecursionError:

@@ -21,6 +21,10 @@ class TokenizerFacts:
 
     tokens: frozenset[str] | None
     chat_template: str | None
+    bos_token: str
+    """Empty when there is none."""
+
+    eos_token: str
     has_remote_code: bool
 
 
@@ -30,6 +34,8 @@ def read_tokenizer(folder: Path) -> TokenizerFacts:
     return TokenizerFacts(
         tokens=_tokens(read_json(folder / "tokenizer.json"), config),
         chat_template=_chat_template(folder, config),
+        bos_token=_text(config.get("bos_token")),
+        eos_token=_text(config.get("eos_token")),
         has_remote_code=bool(config.get("auto_map")),
     )
 
@@ -65,6 +71,11 @@ def _tokens(tokenizer: dict[str, Any], config: dict[str, Any]) -> frozenset[str]
     if isinstance(vocabulary, dict):
         found.update(filter(looks_special, vocabulary))
     return frozenset(found)
+
+
+def _text(token: Any) -> str:
+    content = token.get("content") if isinstance(token, dict) else token
+    return content if isinstance(content, str) else ""
 
 
 def _chat_template(folder: Path, config: dict[str, Any]) -> str | None:

@@ -3,7 +3,7 @@ import json
 import pytest
 
 from peft_engine.datasets import describe as module
-from peft_engine.datasets.describe import describe_dataset, percentile, sample_texts
+from peft_engine.datasets.describe import describe_dataset, percentile, sample_examples
 from peft_schemas.config import ColumnsConfig
 
 
@@ -69,7 +69,7 @@ def test_of_a_long_file_the_first_records_are_read(write, monkeypatch):
     monkeypatch.setattr(module, "_FIRST", 20)
     fact = describe(path)
     assert (fact.records, fact.format) == (None, "text")
-    assert len(sample_texts(path, "auto", ColumnsConfig(), 99)) == 20
+    assert len(sample_examples(path, "auto", ColumnsConfig(), 99)) == 20
     whole = path.with_suffix(".json")
     whole.write_text(json.dumps([{"text": "a" * 200}]))
     assert describe(whole) is None
@@ -87,9 +87,9 @@ def test_what_is_no_dataset_is_not_described(tmp_path):
 
 def test_a_sample_is_the_same_each_time(write):
     path = write("d.jsonl", *({"text": str(n)} for n in range(50)))
-    first = sample_texts(path, "auto", ColumnsConfig(), 5)
+    first = sample_examples(path, "auto", ColumnsConfig(), 5)
     assert len(first) == 5
-    assert first == sample_texts(path, "auto", ColumnsConfig(), 5)
+    assert first == sample_examples(path, "auto", ColumnsConfig(), 5)
 
 
 @pytest.mark.parametrize(

@@ -88,14 +88,23 @@ def test_packages_are_those_of_the_interpreter_that_was_meant(home):
 
 def test_records_are_counted_in_the_models_own_tokens(tmp_path, base):
     tokenizers = pytest.importorskip("tokenizers")
-    words = tokenizers.models.WordLevel({"a": 0, "b": 1, "?": 2}, unk_token="?")
+    words = tokenizers.models.WordLevel({"a": 0, "b": 1, "?": 2, "Q": 3}, unk_token="?")
     tokenizer = tokenizers.Tokenizer(words)
     tokenizer.pre_tokenizer = tokenizers.pre_tokenizers.Whitespace()
     tokenizer.save(str(base / "tokenizer.json"))
     data = tmp_path / "d.jsonl"
     data.write_text('{"prompt": "a b", "completion": "a"}\n')
+    assert answer(AskTokens(model(tmp_path), dataset(data))).tokens is None
+    (base / "chat_template.jinja").write_text("{% for turn in messages %}{{ 'Q ' + turn.content }} {% endfor %}")
     found = answer(AskTokens(model(tmp_path), dataset(data)))
-    assert (found.tokens.p50, found.tokens.p99) == (3, 3)
+    assert (found.tokens.p50, found.tokens.p99) == (5, 5)
+    own = tmp_path / "own.jinja"
+    own.write_text("{{ messages[0].content }}{% generation %} Q Q Q Q{% endgeneration %}")
+    assert answer(AskTokens(model(tmp_path), dataset(data), str(own))).tokens.p50 == 6
+    text = tmp_path / "t.jsonl"
+    text.write_text('{"text": "a a"}\n')
+    (base / "tokenizer_config.json").write_text('{"eos_token": {"content": "b"}}')
+    assert answer(AskTokens(model(tmp_path), dataset(text))).tokens.p50 == 3
     assert found.stamps.keys() >= {str(data), str(base / "tokenizer.json")}
     (base / "tokenizer.json").write_text("{}")
     assert answer(AskTokens(model(tmp_path), dataset(data))).tokens is None

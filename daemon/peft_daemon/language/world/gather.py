@@ -89,6 +89,8 @@ def questions(folder: Path, named: Named, context: CheckContext, python: str) ->
         python: The interpreter that trains.
     """
     model = None if named.base is None else AskModel(named.base, named.revision, str(folder))
+    written = named.template
+    template = None if written is None or not _is_there(context, written) else _absolute(folder, written)
     there = (named.by_path[path] for path in named.by_path if _is_there(context, path))
     datasets = {
         dataset.path: AskDataset(_absolute(folder, dataset.path), dataset.format, dataset.columns)
@@ -98,11 +100,9 @@ def questions(folder: Path, named: Named, context: CheckContext, python: str) ->
     return Questions(
         hardware=AskHardware(python),
         model=model,
-        template=AskTemplate(_absolute(folder, named.template))
-        if named.template is not None and _is_there(context, named.template)
-        else None,
+        template=None if template is None else AskTemplate(template),
         datasets=datasets,
-        tokens={} if model is None else {path: AskTokens(model, dataset) for path, dataset in counted},
+        tokens={} if model is None else {path: AskTokens(model, dataset, template) for path, dataset in counted},
     )
 
 
