@@ -14,6 +14,7 @@ import { affectsServer } from "./server/settings";
 import { Setup } from "./server/setup";
 import { Training } from "./server/training";
 import { createLanguageStatus } from "./views/languageStatus";
+import { Pages } from "./views/pages";
 import { RunsTree } from "./views/runsTree";
 import { createStatusBar } from "./views/statusBar";
 
@@ -28,6 +29,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const store = new RunStore(server, log);
   const tree = new RunsTree(store);
   const panels = new RunPanels(server, context.extensionUri);
+  const pages = new Pages();
   const models = new ChatModels(server, store, context.workspaceState);
   const provider = registerProvider(server, models);
   const view = vscode.window.createTreeView("peft.runs", { treeDataProvider: tree });
@@ -40,10 +42,11 @@ export function activate(context: vscode.ExtensionContext): void {
     view,
     view.onDidChangeVisibility(({ visible }) => visible && running.start()),
     panels.register(),
+    pages.register(),
     models.register(),
     registerParticipant(running, models, context.extensionUri),
     ...(provider ? [provider] : []),
-    registerCommands({ server: running, setup, training, store, panels, models, log }),
+    registerCommands({ server: running, setup, training, store, panels, models, pages, log }),
     createStatusBar(running, store),
     createLanguageStatus(running),
     announceFailures(running, storage),

@@ -8,6 +8,9 @@ import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { Setup } from "../server/setup";
 import type { Training } from "../server/training";
+import type { Pages } from "../views/pages";
+import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
+import { importConfig } from "./importConfig";
 import { chatWithAdapter, chooseChatModel, openRun, openRunConfig, revealRunFolder, stopRun } from "./runCommands";
 import { startRun } from "./startRun";
 
@@ -18,12 +21,20 @@ export interface Parts {
   readonly store: RunStore;
   readonly panels: RunPanels;
   readonly models: ChatModels;
+  readonly pages: Pages;
   readonly log: vscode.LogOutputChannel;
 }
 
-export function registerCommands({ server, setup, training, store, panels, models, log }: Parts): vscode.Disposable {
+export function registerCommands(parts: Parts): vscode.Disposable {
+  const { server, setup, training, store, panels, models, pages, log } = parts;
+  const remarks = vscode.languages.createDiagnosticCollection("peft.import");
   const handlers: Record<string, (given: unknown) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
+    "peft.estimate": (given) => estimate(server, pages, given),
+    "peft.dryRun": (given) => dryRun(server, pages, given),
+    "peft.compareConfigs": (given) => compareConfigs(server, pages, given),
+    "peft.fixAll": (given) => fixAll(given),
+    "peft.importConfig": (given) => importConfig(server, remarks, given),
     "peft.stopRun": (given) => stopRun(server, store, given),
     "peft.openRun": (given) => openRun(store, panels, given),
     "peft.openRunConfig": (given) => openRunConfig(store, given),
@@ -38,6 +49,8 @@ export function registerCommands({ server, setup, training, store, panels, model
     },
   };
   return vscode.Disposable.from(
+    remarks,
+    vscode.workspace.onDidCloseTextDocument(({ uri }) => remarks.delete(uri)),
     ...Object.entries(handlers).map(([id, handler]) =>
       vscode.commands.registerCommand(id, async (given: unknown) => {
         try {
