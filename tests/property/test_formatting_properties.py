@@ -45,14 +45,14 @@ def comments(document: Document) -> list[str]:
     return [document.source.text[start:end].rstrip() for start, end in sorted(document.comments)]
 
 
-@examples(150)
+@examples(60)
 @given(st.one_of(untidy(), texts()), st.sampled_from([2, 4]))
 def test_A16_formatting_twice_is_formatting_once(text: str, step: int) -> None:
     once = formatted(text, step)
     assert formatted(once, step) == once
 
 
-@examples(150)
+@examples(60)
 @given(st.one_of(untidy(), texts()))
 def test_A16_formatting_keeps_every_value_and_every_comment_in_its_order(text: str) -> None:
     before, after = read(text), read(formatted(text))
@@ -60,7 +60,7 @@ def test_A16_formatting_keeps_every_value_and_every_comment_in_its_order(text: s
     assert comments(before) == comments(after)
 
 
-@examples(100)
+@examples(30)
 @given(configs(), st.integers(3, 8), st.booleans(), st.data())
 def test_A16_every_way_to_write_a_config_ends_in_the_same_layout(
     config: dict, step: int, windows: bool, data: st.DataObject
@@ -73,7 +73,7 @@ def test_A16_every_way_to_write_a_config_ends_in_the_same_layout(
     assert formatted(end.join(lines)) == usual
 
 
-@examples(100)
+@examples(30)
 @given(untidy(), st.sampled_from([2, 4, 7]), st.data())
 def test_A16_formatting_some_lines_touches_no_other_and_keeps_the_values(
     text: str, step: int, data: st.DataObject
@@ -88,7 +88,7 @@ def test_A16_formatting_some_lines_touches_no_other_and_keeps_the_values(
     assert repr(read(apply(source.text, changes)).to_plain()) == repr(document.to_plain())
 
 
-@examples(100)
+@examples(60)
 @given(texts())
 def test_A16_a_text_with_faults_is_left_as_it_is(text: str) -> None:
     document = read(text)
