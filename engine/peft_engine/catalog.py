@@ -123,6 +123,12 @@ def _of_run(run: RunDirectory) -> Servable:
     Raises:
         WorkbenchError: The run has none, or its base is elsewhere or has no GGUF form.
     """
+    if run.manifest.is_file() and run.adapter.is_dir() and not run.gguf.exists():
+        raise WorkbenchError(
+            "adapter-missing",
+            f"The adapter of run {run.id} has no form that llama.cpp can load, so it cannot be chatted with here.",
+            f"Open it with PEFT; {run.events} says why it has none.",
+        )
     try:
         # The manifest is written last: without it the adapter may be half of one.
         created = run.manifest.stat().st_mtime

@@ -107,6 +107,15 @@ def test_an_id_that_is_not_served_is_a_sentence(model_id: str, code: str) -> Non
     assert error.value.code == code
 
 
+def test_an_adapter_that_llama_cpp_cannot_load_is_not_called_missing() -> None:
+    run = completed("dora")
+    run.gguf.unlink()
+    run.adapter.mkdir()
+    with pytest.raises(WorkbenchError, match="no form that llama.cpp can load") as error:
+        find_servable(f"{SMOL}:dora-1")
+    assert error.value.code == "adapter-missing"
+
+
 def test_a_run_whose_config_is_damaged_is_not_listed() -> None:
     completed("notes").resolved.write_text("{")
 
