@@ -54,7 +54,7 @@ def _download(base: str, revision: str | None) -> None:
     _say({"progress": f"downloading {base}"})
     try:
         snapshot_download(
-            base, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+            base, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py"]
         )
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
