@@ -4,9 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from peft_engine.datasets.describe import percentile, sample_examples
+from peft_engine.look import AskDataset, TokenLengths
+from peft_engine.look.tokens import token_lengths
 from peft_engine.models import resolve_base
 from peft_engine.models.architectures import _by_model_type
 from peft_engine.models.describe import describe_model
+from peft_schemas.config import ColumnsConfig
 
 SIZES = {
     "vocab_size": 64,
@@ -82,3 +86,19 @@ def test_a_gguf_file_has_the_modules_of_the_model_that_is_made_of_it(model_cache
         assert getattr(packed, name) == getattr(loaded, name), name
     assert packed.stored_dtype == "q4_1"
     assert "<|im_start|>" in (packed.tokens or ())
+
+
+@pytest.mark.model
+def test_records_have_the_tokens_that_the_training_makes_of_them(model_home: Path) -> None:
+    from transformers import AutoTokenizer
+
+    from peft_engine.training.tokens import ExampleTokeniser
+
+    path = Path("examples/support-desk/train.jsonl").absolute()
+    resolved = resolve_base("HuggingFaceTB/SmolLM2-135M-Instruct")
+    assert resolved.hf_dir is not None
+    write = ExampleTokeniser(AutoTokenizer.from_pretrained(resolved.hf_dir), max_length=4096, completion_only=False)
+    examples = sample_examples(path, "auto", ColumnsConfig(), 200)
+    lengths = sorted(len(tokenised.ids) for example in examples if (tokenised := write(example)) is not None)
+    found = token_lengths(resolved, AskDataset(str(path), "auto", ColumnsConfig()), None)
+    assert found == TokenLengths(percentile(lengths, 0.5), percentile(lengths, 0.99))
