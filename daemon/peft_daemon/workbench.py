@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 _LATER = 0.3
-"""Seconds between the handshake and the loading of what the first diagnostics do not need."""
+"""Seconds between two looks whether the first diagnostics are out, so that what they do not need can be loaded."""
 
 Background = Callable[[], Coroutine[Any, Any, None]]
 
@@ -105,6 +105,8 @@ class WorkbenchServer(LanguageServer):
 
     async def _load_the_rest(self) -> None:
         await asyncio.sleep(_LATER)
+        while self.diagnostics.busy:
+            await asyncio.sleep(_LATER)
         while self._later:
             # Importing in a thread leaves the loop free for the editor; registering is done here.
             name = self._later[0]
@@ -117,14 +119,17 @@ class WorkbenchServer(LanguageServer):
         importlib.import_module(modules.pop(0)).register(self)
 
     def _while_unedited(self, handler: Handler) -> Handler:
-        async def answer(params: Any) -> Any:
-            document = self._document_of(params)
-            result = await handler(params)
-            if document is not self._document_of(params):
-                raise ResponseError(CONTENT_MODIFIED, "The document was edited before the answer was ready.")
-            return result
+        def answer(params: Any) -> Any:
+            # Before the first step of the coroutine, which edits that are on their way would precede.
+            return self._unless_edited(self._document_of(params), handler, params)
 
         return answer
+
+    async def _unless_edited(self, document: "OpenDocument | None", handler: Handler, params: Any) -> Any:
+        result = await handler(params)
+        if document is not self._document_of(params):
+            raise ResponseError(CONTENT_MODIFIED, "The document was edited before the answer was ready.")
+        return result
 
     def _document_of(self, params: Any) -> "OpenDocument | None":
         identifier = params.get("textDocument") if isinstance(params, dict) else None

@@ -4,7 +4,9 @@ import asyncio
 import contextlib
 import time
 from collections import OrderedDict
+from collections.abc import Coroutine
 from dataclasses import dataclass
+from typing import Any
 
 from peft_daemon.language.check import check_document
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
@@ -56,6 +58,11 @@ class Diagnostics:
 
         self._client_pulls = False
 
+    @property
+    def busy(self) -> bool:
+        """Whether some document waits for its diagnostics."""
+        return not all(task.done() for task in (*self._jobs.values(), *(task for _, task in self._checks.values())))
+
     async def findings(self, document: OpenDocument) -> list[Finding]:
         """Return the findings of an open document, checked once a version.
 
@@ -76,6 +83,7 @@ class Diagnostics:
     def forget(self, uri: str) -> None:
         """Take a closed document's diagnostics away."""
         self._cancel(uri)
+        self._checks.pop(uri, None)
         self._results.pop(uri, None)
         self._publish({"uri": uri, "diagnostics": []})
 
@@ -89,8 +97,8 @@ class Diagnostics:
         elif self._server.can("workspace.diagnostics.refreshSupport"):
             self._server.spawn(self._server.request("workspace/diagnostic/refresh"))
 
-    async def pull(self, params: DocumentDiagnosticParams) -> DocumentDiagnosticReport:
-        """Answer a request for diagnostics.
+    def pull(self, params: DocumentDiagnosticParams) -> Coroutine[Any, Any, DocumentDiagnosticReport]:
+        """Answer a request for diagnostics of the version that is open now.
 
         An editor that announced this request and uses it would show each finding twice if it were told as well, so it
         is no longer told.
@@ -98,13 +106,16 @@ class Diagnostics:
         Raises:
             ResponseError: The document was edited meanwhile; the editor may ask again.
         """
-        document = self._server.documents.get(params["textDocument"]["uri"])
-        if document is None:
-            return {"kind": "full", "items": []}
         if not self._client_pulls and self._server.can("textDocument.diagnostic"):
             self._client_pulls = True
-            for other in self._server.documents:
-                self._publish({"uri": other.uri, "diagnostics": [], "version": other.version})
+            for document in self._server.documents:
+                self._publish({"uri": document.uri, "diagnostics": [], "version": document.version})
+        # Looked up before the first step of the coroutine, which edits that are on their way would precede.
+        return self._report(self._server.documents.get(params["textDocument"]["uri"]), params.get("previousResultId"))
+
+    async def _report(self, document: OpenDocument | None, previous: str | None) -> DocumentDiagnosticReport:
+        if document is None:
+            return {"kind": "full", "items": []}
         try:
             result = await self._result(document)
         except ResponseError as error:
@@ -112,7 +123,7 @@ class Diagnostics:
                 raise
             # By any other error editors would take the document for one without findings.
             raise ResponseError(SERVER_CANCELLED, error.message, {"retriggerRequest": True}) from None
-        if params.get("previousResultId") == result.id:
+        if previous == result.id:
             return {"kind": "unchanged", "resultId": result.id}
         items = [to_diagnostic(document.uri, finding) for finding in result.findings]
         return {"kind": "full", "items": items, "resultId": result.id}
