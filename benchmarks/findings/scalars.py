@@ -1,0 +1,33 @@
+"""Values that PyYAML, with which other tools read their configs, takes for something else."""
+
+import random
+
+from benchmarks.findings.faults import Planted, planter
+from benchmarks.findings.schematic import wrong_value
+
+
+@planter("number-that-others-take-for-text")
+def number_as_text(text: str, dice: random.Random) -> Planted:
+    """An exponent without a point: YAML 1.1 takes it for text."""
+    path, value = dice.choice(
+        [("training.learning_rate", "1e-4"), ("training.learning_rate", "2E-4"), ("training.weight_decay", "1e-2"),
+         ("training.max_grad_norm", "1e0")]
+    )  # fmt: skip
+    return wrong_value(text, dice, path, value, "PW201")
+
+
+@planter("octal-for-others")
+def octal(text: str, dice: random.Random) -> Planted:
+    """A leading zero: YAML 1.1 counts in eights."""
+    path, value = dice.choice([("training.seed", "014"), ("checkpoint.keep", "010"), ("training.logging_steps", "012")])
+    return wrong_value(text, dice, path, value, "PW202")
+
+
+@planter("text-that-others-take-for-something-else")
+def text_as_other(text: str, dice: random.Random) -> Planted:
+    """A date, a clock time or a yes without quotes."""
+    path, value = dice.choice(
+        [("name", "2024-01-01"), ("name", "yes"), ("model.revision", "off"), ("model.revision", "12:30:45"),
+         ("name", "NO"), ("datasets.0.columns.text", "on")]
+    )  # fmt: skip
+    return wrong_value(text, dice, path, value, "PW203")
