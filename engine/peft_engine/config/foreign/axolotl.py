@@ -116,7 +116,7 @@ def template(draft: Draft) -> None:
     """Read the chat template: the model's own, a file, or one of Axolotl's."""
     leaf, jinja = draft.get("chat_template"), draft.get("chat_template_jinja")
     path = draft.value("chat_template_jinja")
-    if isinstance(path, str) and path.strip().endswith((".jinja", ".jinja2", ".j2")):
+    if isinstance(path, str) and not {"{", "\n"} & set(path.strip()):
         draft.put("model.chat_template", path.strip(), jinja, leaf)
     elif path is not None:
         draft.leave_out(jinja, "Save the template as a file and name it in `model.chat_template`.")

@@ -71,7 +71,7 @@ def method(draft: Draft) -> None:
             pissa=draft.get("pissa_init"),
         ),
     )
-    if not put_targets(draft, draft.get("lora_target")):
+    if not put_targets(draft, draft.get("lora_target"), commas=True):
         draft.default("method.target_modules", "all-linear")
 
 

@@ -67,16 +67,22 @@ def put_full(draft: Draft, *made_of: Leaf | None) -> None:
             draft.leave_out(leaf, "It has no effect in full fine-tuning.", "information")
 
 
-def put_targets(draft: Draft, leaf: Leaf | None, *, everything: tuple[str, ...] = ("all-linear", "all")) -> bool:
-    """Set the modules from a list, a text with commas or a word for all; tell whether there were any."""
+def put_targets(draft: Draft, leaf: Leaf | None, *, commas: bool = False) -> bool:
+    """Set the modules from a list, a word for all, or a text; tell whether there were any.
+
+    Args:
+        draft: The translation.
+        leaf: What names the modules.
+        commas: Whether a text is a list with commas to the tool; otherwise it is a regular expression, as here.
+    """
     if leaf is None or leaf.value is None or leaf.value == []:
         draft.confirm(leaf)
         return False
     named = texts(leaf.value)
-    if len(named) == 1 and named[0] in everything:
+    if named in (["all-linear"], ["all"]):
         draft.put("method.target_modules", "all-linear", leaf)
-    elif isinstance(leaf.value, str) and any(character in leaf.value for character in "\\*[(|^$"):
-        draft.put("method.target_modules", leaf.value.strip(), leaf)
+    elif isinstance(leaf.value, str) and not commas:
+        draft.put("method.target_modules", leaf.value, leaf)
     else:
         draft.put("method.target_modules", named, leaf)
     return True

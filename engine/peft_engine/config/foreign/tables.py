@@ -106,6 +106,8 @@ class Words(Word):
     """The content of `words.yaml`: lists of foreign words."""
 
     lists: dict[str, dict[str, str | Meaning]] = Field(min_length=1)
+    written: dict[str, dict[str, str]]
+    """The word that is written for one of ours, where it is another one."""
 
 
 @cache
@@ -127,6 +129,14 @@ def load_words(name: str) -> dict[str, Meaning]:
     return {
         word: meaning if isinstance(meaning, Meaning) else Meaning(value=meaning) for word, meaning in words.items()
     }
+
+
+@cache
+def load_written(name: str) -> dict[str, str]:
+    """Return the words that are written for ours, from the list of that name."""
+    words = Words.model_validate(_read("words"))
+    same = {word: word for word, meaning in words.lists[name].items() if meaning == word}
+    return {**same, **words.written.get(name, {})}
 
 
 def _read(name: str) -> Any:

@@ -120,7 +120,7 @@ def _fill_in(draft: Draft) -> None:
     if "model.base" not in draft.settings:
         draft.put("model.base", None, note="fill in: a hub id, or the path of a folder or file")
         draft.report(TO_FILL_IN, "error", f"Nothing here names the base model to {title}; fill in `model.base`.", None)
-    if "datasets[0].path" not in draft.settings:
+    if not any(path.startswith("datasets[") and path.endswith("].path") for path in draft.settings):
         for path in [path for path in draft.settings if path.startswith("datasets[")]:
             draft.unset(path)
         draft.put("datasets[0].path", None, note="fill in: a file, or the id of a dataset on the hub")
@@ -150,11 +150,12 @@ def _drop_invalid(draft: Draft) -> None:
         try:
             RunConfig.model_validate(values_of(draft, without_gaps=True))
         except ValidationError as error:
-            paths = {path for fault in error.errors() if (path := _setting_at(draft, fault["loc"])) is not None}
-            if not paths:
+            invalid = [path for fault in error.errors() for path in _settings_at(draft, fault["loc"])]
+            if not invalid:
                 raise
-            for path in paths:
+            for path in dict.fromkeys(invalid):
                 _drop(draft, path)
+            _fill_in(draft)
         else:
             return
 
@@ -168,14 +169,15 @@ def _drop(draft: Draft, path: str) -> None:
         draft.report(UNUSABLE, "error", message, leaf)
 
 
-def _setting_at(draft: Draft, location: tuple[int | str, ...]) -> str | None:
-    """Return the setting that a fault of the validation is about."""
-    path = ""
+def _settings_at(draft: Draft, location: tuple[int | str, ...]) -> list[str]:
+    """Return the setting that a fault of the validation is about; for an entry without its path, all of the entry."""
+    path = entry = ""
     for part in location:
         path += f"[{part}]" if isinstance(part, int) else f".{part}" if path else part
+        entry = path if isinstance(part, int) else entry
         if path in draft.settings:
-            return path
-    return None
+            return [path]
+    return [setting for setting in draft.settings if entry and setting.startswith(f"{entry}.")]
 
 
 def _place(finding: Finding) -> tuple[int, int, int, int, str]:

@@ -43,7 +43,7 @@ def method(draft: Draft) -> None:
     draft.confirm(four, eight)
     if truth(four):
         draft.default("model.double_quantization", False)
-    if not put_targets(draft, targets):
+    if not put_targets(draft, targets, commas=True):
         usual_targets(draft)
 
 

@@ -1,0 +1,1 @@
+"""Configs of ours as files of other tools."""
