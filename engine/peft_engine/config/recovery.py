@@ -25,8 +25,8 @@ _MAX_CONTROLS = 20
 """Places with control characters that are named; a file with more is no text at all."""
 
 _TAB_INDENT = re.compile(r"^[ ]*\t[ \t]*(?=[^\s#])", re.MULTILINE)
-_CONFLICT_START = re.compile(r"^<{7}(?: .*)?$", re.MULTILINE)
-_CONFLICT_MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: .*)?$", re.MULTILINE)
+_CONFLICT_START = re.compile(r"^<{7}(?: [^\r\n]*)?(?=\r?$)", re.MULTILINE)
+_CONFLICT_MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: [^\r\n]*)?(?=\r?$)", re.MULTILINE)
 _CLOSERS = re.compile(r"\s*[\]},]+\s*(#.*)?$")
 
 

@@ -110,6 +110,15 @@ def test_what_stands_around_a_fault_is_still_read(text: str, saved: dict) -> Non
     assert not document.is_sound
 
 
+def test_merge_conflicts_are_the_same_with_every_line_end() -> None:
+    text = "a: 1\n<<<<<<< HEAD\nname: a\n=======\nname: b\n>>>>>>> x\n"
+    for line_end in ("\n", "\r\n"):
+        document = parse(SourceText(text.replace("\n", line_end)))
+        assert document.to_plain() == {"a": 1, "name": "a"}
+        (problem,) = document.problems
+        assert document.source.text[problem.start : problem.end] == "<<<<<<< HEAD"
+
+
 def test_a_byte_order_mark_and_utf16_files_are_read(tmp_path) -> None:
     path = tmp_path / "x.peft.yaml"
     for data in ("\ufeffa: é\n".encode(), "a: é\n".encode("utf-16")):
