@@ -4,18 +4,15 @@
 Keys that are not named here are let through, because editors may send more than we know.
 """
 
-from typing import Any, Literal, NotRequired, TypedDict
+from typing import Any, NotRequired, TypedDict
 
 from peft_daemon.lsp.types import (
     CodeAction,
-    CodeLens,
     CompletionItem,
     DocumentLink,
-    InlayHint,
     Position,
     ProgressToken,
     Range,
-    WorkspaceSymbol,
 )
 
 
@@ -254,33 +251,18 @@ class RenameFilesParams(TypedDict):
     files: list[FileRename]
 
 
-class WorkDoneProgressCancelParams(TypedDict):
-    """The user does not want to wait for what the token shows."""
-
-    token: ProgressToken
-
-
 class CancelParams(TypedDict):
     """A request whose answer is no longer wanted."""
 
     id: int | str
 
 
-class SetTraceParams(TypedDict):
-    """How much the editor wants to see of the traffic."""
-
-    value: Literal["off", "messages", "verbose"]
-
-
 PARAMS: dict[str, Any] = {
     "$/cancelRequest": CancelParams,
-    "$/setTrace": SetTraceParams,
     "codeAction/resolve": CodeAction,
-    "codeLens/resolve": CodeLens,
     "completionItem/resolve": CompletionItem,
     "documentLink/resolve": DocumentLink,
     "initialize": InitializeParams,
-    "inlayHint/resolve": InlayHint,
     "textDocument/codeAction": CodeActionParams,
     "textDocument/codeLens": TextDocumentParams,
     "textDocument/completion": CompletionParams,
@@ -289,7 +271,6 @@ PARAMS: dict[str, Any] = {
     "textDocument/didChange": DidChangeTextDocumentParams,
     "textDocument/didClose": TextDocumentParams,
     "textDocument/didOpen": DidOpenTextDocumentParams,
-    "textDocument/didSave": TextDocumentParams,
     "textDocument/documentHighlight": TextDocumentPositionParams,
     "textDocument/documentLink": TextDocumentParams,
     "textDocument/documentSymbol": TextDocumentParams,
@@ -306,13 +287,11 @@ PARAMS: dict[str, Any] = {
     "textDocument/semanticTokens/full": TextDocumentParams,
     "textDocument/semanticTokens/full/delta": SemanticTokensDeltaParams,
     "textDocument/semanticTokens/range": TextDocumentRangeParams,
-    "window/workDoneProgress/cancel": WorkDoneProgressCancelParams,
     "workspace/diagnostic": WorkspaceDiagnosticParams,
     "workspace/didChangeWatchedFiles": DidChangeWatchedFilesParams,
     "workspace/didChangeWorkspaceFolders": DidChangeWorkspaceFoldersParams,
     "workspace/executeCommand": ExecuteCommandParams,
     "workspace/symbol": WorkspaceSymbolParams,
     "workspace/willRenameFiles": RenameFilesParams,
-    "workspaceSymbol/resolve": WorkspaceSymbol,
 }
 """The shape of the params by method."""

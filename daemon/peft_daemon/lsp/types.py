@@ -17,18 +17,6 @@ from peft_daemon.lsp.kinds import (
     SymbolKind,
 )
 
-CodeActionKind = Literal[
-    "quickfix",
-    "refactor",
-    "refactor.extract",
-    "refactor.inline",
-    "refactor.rewrite",
-    "source",
-    "source.fixAll",
-    "source.organizeImports",
-]
-"""LSP's own kinds of code actions. Further parts behind a dot make a kind of ours."""
-
 ProgressToken = int | str
 
 
@@ -250,13 +238,6 @@ class CompletionItem(TypedDict):
     additionalTextEdits: NotRequired[list[TextEdit]]
     command: NotRequired[Command]
     data: NotRequired[Any]
-
-
-class CompletionList(TypedDict):
-    """Completions, and whether typing on asks again."""
-
-    isIncomplete: bool
-    items: list[CompletionItem]
 
 
 class CodeActionDisabled(TypedDict):

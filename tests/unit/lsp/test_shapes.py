@@ -1,5 +1,7 @@
 """Params of another shape than LSP's are named, and params of its shape pass."""
 
+from typing import Literal
+
 import pytest
 
 from peft_daemon.lsp.params import PARAMS
@@ -19,7 +21,6 @@ HOVER = {"textDocument": DOCUMENT, "position": POSITION}
         ("initialize", {"processId": None, "capabilities": {}, "workspaceFolders": None}),
         ("textDocument/didChange", {"textDocument": {**DOCUMENT, "version": 1}, "contentChanges": [{"text": ""}]}),
         ("completionItem/resolve", {"label": "x", "kind": 99}),
-        ("$/setTrace", {"value": "off"}),
     ],
 )
 def test_what_editors_send_passes(method: str, params: object) -> None:
@@ -45,10 +46,16 @@ def test_what_editors_send_passes(method: str, params: object) -> None:
             "positions[1]: expected",
         ),
         ("$/cancelRequest", {"id": []}, "id: expected a whole number or a text"),
-        ("$/setTrace", {"value": "loud"}, "value: expected 'off' or 'messages'"),
         ("initialize", {"processId": None, "capabilities": []}, "capabilities: expected an object"),
         ("textDocument/codeAction", {**HOVER, "range": {}, "context": {}}, "range.start: is missing"),
     ],
 )
 def test_what_is_wrong_is_said_with_its_place(method: str, params: object, problem: str) -> None:
     assert (misfit(params, PARAMS[method]) or "").startswith(problem)
+
+
+def test_listed_values_and_tables_are_looked_at_too() -> None:
+    assert misfit("off", Literal["off", "on"]) is None
+    assert misfit("loud", Literal["off", "on"]) == "params: expected 'off' or 'on'"
+    assert misfit({"a": 1}, dict[str, int]) is None
+    assert misfit({"a": "1"}, dict[str, int]) == "params: expected an object"
