@@ -10,8 +10,12 @@ from peft_schemas import PROTOCOL_VERSION, __version__
 _TOKEN_TYPES = ["section", "property", "enumMember", "number", "string", "keyword", "path", "variable", "comment"]
 _TOKEN_MODIFIERS = ["declaration", "deprecated", "default"]
 
-_MOVABLE = "**/*.{csv,json,jsonl,txt,parquet,yaml,yml,jinja,jinja2,j2,gguf,safetensors}"
-"""Files that a config may name, and configs."""
+_NAMED_FILES = "**/*.{csv,json,jsonl,txt,parquet,yaml,yml,jinja,jinja2,j2,gguf,safetensors}"
+_MOVABLE = [
+    {"scheme": "file", "pattern": {"glob": _NAMED_FILES, "matches": "file"}},
+    {"scheme": "file", "pattern": {"glob": "**", "matches": "folder"}},
+]
+"""Files that a config may name, configs, and the folders that hold either."""
 
 CAPABILITIES: dict[str, Any] = {
     # Whatever the editor prefers: our ranges count UTF-16 everywhere.
@@ -52,12 +56,8 @@ CAPABILITIES: dict[str, Any] = {
     "workspace": {
         "workspaceFolders": {"supported": True, "changeNotifications": True},
         "fileOperations": {
-            "willRename": {
-                "filters": [
-                    {"scheme": "file", "pattern": {"glob": _MOVABLE, "matches": "file"}},
-                    {"scheme": "file", "pattern": {"glob": "**", "matches": "folder"}},
-                ]
-            }
+            "willRename": {"filters": _MOVABLE},
+            "didRename": {"filters": _MOVABLE},
         },
     },
     "experimental": {"peft": {"version": __version__, "protocol": PROTOCOL_VERSION}},

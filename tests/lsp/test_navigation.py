@@ -111,6 +111,21 @@ def test_moving_a_folder_edits_the_configs_that_name_what_is_in_it(workspace: Cl
     assert workspace.request("workspace/willRenameFiles", {"files": files})["result"] is None
 
 
+def test_a_renamed_folder_is_searched_again_also_when_no_watcher_told_of_its_files(fresh: Client, folder: Path) -> None:
+    watching = {"didChangeWatchedFiles": {"dynamicRegistration": True}}
+    fresh.initialize({"workspace": watching}, workspaceFolders=[{"uri": folder.as_uri(), "name": "w"}])
+    while ".peft.yml" not in str(request := fresh.asked("client/registerCapability")):
+        fresh.send({"jsonrpc": "2.0", "id": request["id"], "result": None})
+    fresh.send({"jsonrpc": "2.0", "id": request["id"], "result": None})
+    (symbol,) = fresh.request("workspace/symbol", {"query": "three"})["result"]
+    assert symbol["location"]["uri"] == (folder / "deep" / "three.peft.yaml").as_uri()
+    (folder / "deep").rename(folder / "moved")
+    files = [{"oldUri": (folder / "deep").as_uri(), "newUri": (folder / "moved").as_uri()}]
+    fresh.notify("workspace/didRenameFiles", {"files": files})
+    (symbol,) = fresh.request("workspace/symbol", {"query": "three"})["result"]
+    assert symbol["location"]["uri"] == (folder / "moved" / "three.peft.yaml").as_uri()
+
+
 def test_selection_grows_from_the_cursor(shared: Client) -> None:
     uri = shared.open("untitled:selection.peft.yaml", "a: '😀x'\nb: 1\n")
     (found,) = shared.ask("textDocument/selectionRange", uri, positions=[position(0, 5)])

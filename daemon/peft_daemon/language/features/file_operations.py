@@ -10,15 +10,19 @@ from peft_daemon.workbench import WorkbenchServer
 
 
 def register(server: WorkbenchServer) -> None:
-    """Answer `workspace/willRenameFiles`."""
+    """Answer `workspace/willRenameFiles` and hear `workspace/didRenameFiles`."""
 
     async def will_rename(params: RenameFilesParams) -> types.WorkspaceEdit | None:
         places = [(to_path(file["oldUri"]), to_path(file["newUri"])) for file in params["files"]]
         renames = [(old, new) for old, new in places if old is not None and new is not None]
         rewritten = await asyncio.to_thread(rewrite, server.workspace.documents(), moved_by(renames))
-        server.workspace.forget()
         if not rewritten:
             return None
         return workspace_edit(rewritten, as_document_changes=server.can("workspace.workspaceEdit.documentChanges"))
 
+    def did_rename(_: RenameFilesParams) -> None:
+        # Watchers need not tell of the files in a folder that moved.
+        server.workspace.forget()
+
     server.feature("workspace/willRenameFiles", will_rename)
+    server.listen("workspace/didRenameFiles", did_rename)
