@@ -29,7 +29,8 @@ def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) ->
     """Convert an adapter.
 
     Args:
-        adapter: A PEFT adapter folder: `adapter_config.json`, `adapter_model.safetensors`.
+        adapter: A PEFT adapter folder: `adapter_config.json`, `adapter_model.safetensors`, and `chat_template.jinja`
+            where it was trained with another template than the base's own.
         base_config: The base model's `config.json`.
         target: The file to write; it appears whole or not at all.
 
@@ -54,6 +55,9 @@ def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) ->
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
         writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, _alpha(config))
+        template = adapter / "chat_template.jinja"
+        if template.is_file():
+            writer.add_chat_template(template.read_text(encoding="utf-8"))
         for module, (a, b) in pairs.items():
             name = names.get_name(f"{module}.weight", try_suffixes=(".weight",))
             if name is None:

@@ -57,11 +57,6 @@ def save_artifact(
         template = tokenizer.chat_template if config.model.chat_template is not None else None
         _save_adapter(run.adapter, trainable, base, template)
         gguf = _save_gguf(run, base, journal)
-        if gguf and config.model.chat_template is not None:
-            journal.warning(
-                f"A chat here writes conversations with the base's own template, not with "
-                f"{config.model.chat_template}, which the adapter was trained on and is saved with."
-            )
         merged = _save_merged(run, base, tokenizer, config) if config.export.merge else None
         roots = [run.adapter, *([run.gguf] if gguf else []), *([run.merged] if merged else [])]
         artifact = Artifact(run.adapter.name, gguf, merged)

@@ -187,10 +187,9 @@ class Session:
         state = tuner.state
         if state.global_step < state.max_steps:
             self.journal.info(f"Stopped at step {state.global_step}: the evaluation loss got no better any more.")
-        if self.request.config.checkpoint.load_best and state.best_global_step != state.global_step:
-            self.journal.info(
-                f"The result has the weights of step {state.best_global_step}, whose evaluation loss was the lowest."
-            )
+        best = state.best_global_step
+        if self.request.config.checkpoint.load_best and best and best != state.global_step:
+            self.journal.info(f"The result has the weights of step {best}, whose evaluation loss was the lowest.")
 
 
 def _held_as(model: ModelConfig, trainable: TrainableModel) -> str:

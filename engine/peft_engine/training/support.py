@@ -8,6 +8,7 @@ from peft_schemas.errors import WorkbenchError
 
 _FOUR_BIT = ("nf4", "fp4")
 _EIGHT_BIT_OPTIMIZERS = ("adamw_8bit", "paged_adamw_8bit")
+_ADAMW = ("adamw", *_EIGHT_BIT_OPTIMIZERS)
 
 
 def refuse_unsupported(config: RunConfig) -> None:
@@ -81,6 +82,16 @@ def _refuse_contradictions(config: RunConfig) -> None:
         raise _contradiction(
             f"PiSSA splits the weights themselves, which is not possible once they are packed as {quantization}",
             "Set `model.quantization: none`, or `method.type: lora`.",
+        )
+    if config.method.lora_plus_ratio is not None and method == "full":
+        raise _contradiction(
+            "`method.lora_plus_ratio` speeds up one matrix of an adapter, and full fine-tuning has no adapter",
+            "Leave out `method.lora_plus_ratio`, or set `method.type: lora`.",
+        )
+    if config.method.lora_plus_ratio is not None and config.training.optimizer not in _ADAMW:
+        raise _contradiction(
+            f"`method.lora_plus_ratio` goes with AdamW, and the optimizer is {config.training.optimizer}",
+            "Set `training.optimizer: adamw`, or leave out `method.lora_plus_ratio`.",
         )
     evaluates = bool(config.evaluation.datasets) or config.evaluation.split > 0
     for asked, key in (

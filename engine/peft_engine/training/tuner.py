@@ -72,7 +72,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Return the optimizer, with LoRA+'s own rate for the matrices B where that is asked for."""
         ratio = self._config.method.lora_plus_ratio
-        if ratio is not None and self.optimizer is None and hasattr(self.model, "peft_config"):
+        if ratio is not None and self.optimizer is None:
             kind, arguments = self.get_optimizer_cls_and_kwargs(self.args, self.model)
             self.optimizer: torch.optim.Optimizer = create_loraplus_optimizer(
                 self.model,

@@ -79,6 +79,19 @@ def test_a_pair_that_means_nothing_is_refused(workshop, method, kind):
     assert "torch" not in end.error.message
 
 
+@pytest.mark.parametrize(
+    ("sections", "word"),
+    [
+        ({"method": {"type": "full", "lora_plus_ratio": 16.0}}, "has no adapter"),
+        ({"method": {"lora_plus_ratio": 16.0}, "training": {"optimizer": "sgd"}}, "AdamW"),
+    ],
+)
+def test_lora_plus_is_refused_where_it_has_no_meaning(workshop, sections, word):
+    end = finished(workshop.make(model={"base": "nobody/nothing"}, **sections))
+    assert (end.type, end.error.code) == ("failed", "config-invalid")
+    assert word in end.error.message
+
+
 def test_a_pair_that_a_cpu_cannot_train_is_refused(workshop):
     method, kind = NOT_ON_A_CPU
     end = finished(workshop.make(model={"base": workshop.base, "quantization": kind}, method={"type": method}))

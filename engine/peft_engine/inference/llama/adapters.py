@@ -12,6 +12,9 @@ from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_engine.inference.llama.weights import Weights
 from peft_schemas.errors import WorkbenchError
 
+_TEMPLATE = b"tokenizer.chat_template"
+_TEMPLATE_BYTES = 1 << 16
+
 _KEEP = 8
 """Adapters in memory at once; one of a small model takes about a tenth of its base."""
 
@@ -55,6 +58,14 @@ class Adapters:
             self._load(content, use.path)
         self._loaded.move_to_end(content)
         return AdapterKey(content, use.scale)
+
+    def chat_template(self, key: AdapterKey | None) -> str | None:
+        """Return the template that an adapter was trained with; None when it is the base's own."""
+        if key is None:
+            return None
+        text = ctypes.create_string_buffer(_TEMPLATE_BYTES)
+        length = lib.llama_adapter_meta_val_str(self._loaded[key.content], _TEMPLATE, text, _TEMPLATE_BYTES)
+        return text.value.decode("utf-8", errors="replace") if length > 0 else None
 
     def apply(self, context: Any, key: AdapterKey | None) -> None:
         """Let a context compute with exactly this adapter from now on."""

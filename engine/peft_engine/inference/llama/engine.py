@@ -39,7 +39,9 @@ class LlamaEngine:
 
     def open(self, request: GenerationRequest) -> LlamaSequence:
         """Prepare an answer. Contract: `Engine.open`."""
-        prompt = self._weights.tokenize(self._render(request.messages))
+        adapter = self._adapters.key(request.adapter)
+        template = self._adapters.chat_template(adapter) or self._weights.chat_template
+        prompt = self._weights.tokenize(self._render(request.messages, template))
         room = self._length - len(prompt)
         if room < 1:
             raise WorkbenchError(
@@ -48,7 +50,7 @@ class LlamaEngine:
                 "with the answer.",
                 "Start a new conversation, shorten it, or choose a model with a longer context.",
             )
-        cached = self._context.begin(prompt, self._adapters.key(request.adapter))
+        cached = self._context.begin(prompt, adapter)
         limit = room if request.max_tokens is None else min(room, request.max_tokens)
         self._sequence = LlamaSequence(self._weights, self._context, prompt, request, cached_tokens=cached, limit=limit)
         return self._sequence
@@ -64,8 +66,7 @@ class LlamaEngine:
         self._context.free()
         self._weights.unload()
 
-    def _render(self, messages: tuple[Message, ...]) -> str:
-        template = self._weights.chat_template
+    def _render(self, messages: tuple[Message, ...], template: str | None) -> str:
         if template is None:
             raise WorkbenchError(
                 "not-supported",
