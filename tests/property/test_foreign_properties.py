@@ -172,7 +172,8 @@ def test_B28_a_config_that_is_exported_and_imported_again_means_the_same_but_for
     for value in before.explained:
         if value.path in unsaid or value.path.startswith((*IGNORED[tool], *idle)) or value.path.endswith(".format"):
             continue
-        if value.path.startswith(OF_EVALUATION) and not before.config.evaluation.split:
+        held_out = before.config.evaluation.split and not before.config.evaluation.datasets
+        if value.path.startswith(OF_EVALUATION) and not held_out:
             continue
         found = after.explain(value.path)
         assert found is not None, value.path
@@ -191,6 +192,9 @@ def _meaning(resolved: ResolvedConfig, path: str) -> Any:
         return 0
     if path == "training.warmup_ratio":
         return config.training.warmup_ratio or None
+    if path.endswith("].columns.text"):
+        explained = resolved.explain(path)
+        return "text" if explained is None else explained.value or "text"
     if path == "evaluation.batch_size":
         return config.evaluation.batch_size or config.training.batch_size
     explained = resolved.explain(path)

@@ -65,7 +65,8 @@ def data(draft: Draft) -> None:
             draft.put("datasets[0].split", str(split.value), split)
     field = draft.get("dataset_text_field")
     if field is not None and field.value not in (None, "text"):
-        draft.put("datasets[0].columns.text", str(field.value), field)
+        for index in range(max(draft.source.count("datasets"), 1)):
+            draft.put(f"datasets[{index}].columns.text", str(field.value), field)
     draft.confirm(field, draft.get("dataset_name"), draft.get("dataset_train_split"))
 
 

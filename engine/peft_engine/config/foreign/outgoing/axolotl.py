@@ -87,7 +87,8 @@ def _data(letter: Letter) -> None:
             _dataset(letter, f"evaluation.datasets[{i}]", entry) for i, entry in enumerate(config.evaluation.datasets)
         ]
         letter.put("test_datasets", entries)
-    letter.put("val_set_size", config.evaluation.split, "evaluation.split")
+    share = 0 if config.evaluation.datasets else config.evaluation.split  # datasets of their own count
+    letter.put("val_set_size", share, "evaluation.split")
     if config.evaluation.split or config.evaluation.datasets:
         letter.put("eval_steps", config.evaluation.every_steps, "evaluation.every_steps")
 

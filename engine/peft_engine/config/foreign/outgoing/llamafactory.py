@@ -72,7 +72,8 @@ def _data(letter: Letter) -> None:
     letter.put("dataset", _named(letter, "datasets", config.datasets, info))
     if config.evaluation.datasets:
         letter.put("eval_dataset", _named(letter, "evaluation.datasets", config.evaluation.datasets, info))
-    if config.evaluation.split:
+        letter.settle("evaluation.split")  # datasets of their own count
+    elif config.evaluation.split:
         letter.put("val_size", config.evaluation.split, "evaluation.split")
     if config.evaluation.split or config.evaluation.datasets:
         put_evaluation_cadence(letter)

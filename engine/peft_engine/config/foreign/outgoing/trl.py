@@ -22,11 +22,13 @@ def write(letter: Letter) -> None:
     put_schedule(letter)
     entries = [_dataset(letter, f"datasets[{index}]", entry) for index, entry in enumerate(config.datasets)]
     letter.put("datasets", entries)
-    if config.evaluation.split:
+    _text_column(letter)
+    if config.evaluation.datasets:
+        letter.settle("evaluation.split")
+        letter.cannot("evaluation.datasets", "TRL evaluates on a part of the training data, or on its own test split.")
+    elif config.evaluation.split:
         letter.put("test_split_size", config.evaluation.split, "evaluation.split")
         put_evaluation_cadence(letter)
-    elif config.evaluation.datasets:
-        letter.cannot("evaluation.datasets", "TRL evaluates on a part of the training data, or on its own test split.")
 
 
 def _method(letter: Letter) -> None:
@@ -60,6 +62,15 @@ def _dataset(letter: Letter, at: str, entry: DatasetConfig) -> dict[str, Any]:
     if entry.split is not None:
         written["split"] = entry.split
         letter.settle(f"{at}.split")
-    if entry.columns.text is not None:
-        letter.put("dataset_text_field", entry.columns.text, f"{at}.columns.text")
     return written
+
+
+def _text_column(letter: Letter) -> None:
+    """Write the column of plain texts, of which TRL has one for all datasets."""
+    names = [entry.columns.text or "text" for entry in letter.config.datasets]
+    if len(set(names)) == 1:
+        letter.put("dataset_text_field", names[0], *(f"datasets[{i}].columns.text" for i in range(len(names))))
+        return
+    for index, entry in enumerate(letter.config.datasets):
+        if entry.columns.text is not None:
+            letter.cannot(f"datasets[{index}].columns.text", "TRL has one such column for all datasets.")
