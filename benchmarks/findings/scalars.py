@@ -1,9 +1,11 @@
 """Values that PyYAML, with which other tools read their configs, takes for something else."""
 
 import random
+import re
 
 from benchmarks.findings.faults import Planted, planter
 from benchmarks.findings.schematic import wrong_value
+from benchmarks.findings.sheet import CannotPlantError
 
 
 @planter("number-that-others-take-for-text")
@@ -30,4 +32,7 @@ def text_as_other(text: str, dice: random.Random) -> Planted:
         [("name", "2024-01-01"), ("name", "yes"), ("model.revision", "off"), ("model.revision", "12:30:45"),
          ("name", "NO"), ("datasets.0.columns.text", "on")]
     )  # fmt: skip
-    return wrong_value(text, dice, path, value, "PW203")
+    planted = wrong_value(text, dice, path, value, "PW203")
+    if re.search(rf"[\"']{value}[\"']", planted.text):
+        raise CannotPlantError("in quotes it is a text everywhere")
+    return planted

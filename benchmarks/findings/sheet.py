@@ -147,7 +147,7 @@ class _Composer:
         event: Any
         while not isinstance(event := next(self._events), yaml.SequenceEndEvent):
             spot.children[len(spot.children)] = self._node(event)
-        return int(event.end_mark.index)
+        return _end(event)
 
     def _entries(self, spot: Spot) -> int:
         event: Any
@@ -156,4 +156,8 @@ class _Composer:
             value = self._node(next(self._events))
             value.key = (key.start, key.end)
             spot.children[key.value] = value
-        return int(event.end_mark.index)
+        return _end(event)
+
+
+def _end(event: Any) -> int:
+    return int(event.end_mark.index)
