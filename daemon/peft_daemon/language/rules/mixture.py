@@ -56,6 +56,7 @@ def less_than_a_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
 def evaluated_on_training_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same file, and the same part of it, in both lists."""
     evaluated = list(entries(subject, _EVALUATION))
+    evaluated = [entry for entry in entries(subject, _EVALUATION) if entry.path is not None]
     trained = {_identity(entry): entry for entry in entries(subject, _TRAINING)} if evaluated else {}
     for entry in evaluated:
         same = trained.get(_identity(entry))
@@ -77,13 +78,14 @@ def evaluated_on_training_data(subject: Subject, this: Rule) -> Iterator[Finding
 def listed_twice(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same part of the same file twice in one list."""
     for list_ in (_TRAINING, _EVALUATION):
+        listed = [entry for entry in entries(subject, list_) if entry.path is not None]
+        if len({_identity(entry)[0] for entry in listed}) == len(listed):
+            continue
         seen: dict[tuple[object, object], DatasetEntry] = {}
-        for entry in entries(subject, list_):
-            if entry.path is None:
-                continue
+        for entry in listed:
             first = seen.setdefault(_identity(entry), entry)
             if first is not entry:
-                message = f"`{shorten(entry.path)}` is listed a second time."
+                message = f"`{shorten(str(entry.path))}` is listed a second time."
                 yield from _at_path(subject, this, entry, first, message, "It is listed here first.")
 
 

@@ -27,7 +27,7 @@ _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 def warmup_twice(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find `warmup_steps` beside `warmup_ratio`."""
     found = subject.settings("training.warmup_ratio", "training.warmup_steps")
-    if found is None or not all(setting.is_written for setting in found) or found[0].value is None:
+    if found is None or not all(setting.is_written and setting.value for setting in found):
         return
     ratio, steps = found
     message = (

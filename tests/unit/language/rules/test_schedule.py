@@ -16,6 +16,7 @@ def records(count: int | None) -> CheckContext:
 
 CASES = [
     Case("PW401", "both", f"{BASE}training:\n  warmup_ratio: «0.1»\n  warmup_steps: 10\n", related="10\n"),
+    Case("PW401", "a share and no steps", f"{BASE}training:\n  warmup_ratio: 0.1\n  warmup_steps: 0\n"),
     Case("PW401", "the share alone", f"{BASE}training:\n  warmup_ratio: 0.1\n"),
     Case("PW401", "steps of the profile", f"profile: chatbot\n{BASE}training:\n  warmup_ratio: 0.1\n"),
     Case("PW402", "a tenth", f"{BASE}training:\n  warmup_steps: «0.1»\n"),
