@@ -97,7 +97,7 @@ class Builder:
         raw = self._text(content)
         start = self.offset(content.start_byte)
         value = scalar_value(raw, style, tag, parent_indent)
-        return Scalar(start, start + len(raw.rstrip()), value, raw, style, tag)
+        return Scalar(start, start + len(raw.rstrip(" \t\r\n")), value, raw, style, tag)
 
     def _mapping(self, syntax: SyntaxNode, depth: int, *, flow: bool) -> Mapping:
         indent = -1 if flow else syntax.start_point.column
