@@ -117,10 +117,15 @@ def _is_text_in_yaml_1_1(text: str) -> bool:
 
 
 def _printable(quoted: str) -> str:
-    """Escape what YAML does not take as it is. Beyond the first plane it takes everything, and JSON has no escape."""
+    """Escape what YAML does not take as it is, and U+FFFD, which stands for bytes that could not be read.
+
+    Beyond the first plane YAML takes everything, and JSON has no escape.
+    """
     return "".join(
-        character
-        if character.isprintable() or character == "\n" or character > "\uffff"
-        else f"\\u{ord(character):04x}"
+        f"\\u{ord(character):04x}" if character <= "\uffff" and not _is_taken(character) else character
         for character in quoted
     )
+
+
+def _is_taken(character: str) -> bool:
+    return character == "\n" or (character.isprintable() and character != "\ufffd")

@@ -1,7 +1,7 @@
 """Axolotl: keys that only mean something together."""
 
 from peft_engine.config.foreign import records
-from peft_engine.config.foreign.convert import AT_THE_END, refuse, texts, translate_word, truth, whole
+from peft_engine.config.foreign.convert import AT_THE_END, refuse, switched_on, texts, translate_word, truth, whole
 from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_cadence, put_every_epoch, put_holdout, put_precision, put_warmup
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
@@ -69,7 +69,7 @@ def batch(draft: Draft) -> None:
 
 def precision(draft: Draft) -> None:
     """Read the number types, the older names included."""
-    bf16, fp16 = draft.first("bf16", "bfloat16"), draft.first("fp16", "float16")
+    bf16, fp16 = switched_on(draft, "bf16", "bfloat16"), switched_on(draft, "fp16", "float16")
     draft.confirm(*(draft.get(name) for name in ("bf16", "bfloat16", "fp16", "float16", "float32")))
     put_precision(draft, bf16, fp16, usual="auto")
 

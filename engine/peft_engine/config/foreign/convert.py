@@ -77,6 +77,12 @@ def truth(leaf: Leaf | None, default: bool = False) -> bool:
     return bool(leaf.value)
 
 
+def switched_on(draft: Draft, *paths: str) -> Leaf | None:
+    """Return the first of several switches that is on, else the first that says anything."""
+    leaves = [leaf for path in paths if (leaf := draft.get(path)) is not None and leaf.value is not None]
+    return next((leaf for leaf in leaves if truth(leaf) or isinstance(leaf.value, str)), next(iter(leaves), None))
+
+
 def texts(value: Any) -> list[str]:
     """Return a list of texts, which some tools write as one text with commas."""
     if value is None:

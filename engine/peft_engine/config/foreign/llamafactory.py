@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from peft_engine.config.foreign import records
-from peft_engine.config.foreign.convert import AT_THE_END, texts, translate_word, truth, whole
+from peft_engine.config.foreign.convert import AT_THE_END, switched_on, texts, translate_word, truth, whole
 from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import (
     put_cadence,
@@ -78,7 +78,7 @@ def method(draft: Draft) -> None:
 def precision(draft: Draft) -> None:
     """Read the number types. `pure_bf16` holds the adapter in bfloat16, too."""
     pure = draft.get("pure_bf16")
-    put_precision(draft, draft.first("bf16", "pure_bf16"), draft.get("fp16"), usual="auto")
+    put_precision(draft, switched_on(draft, "bf16", "pure_bf16"), draft.get("fp16"), usual="auto")
     draft.confirm(draft.get("bf16"), pure)
 
 

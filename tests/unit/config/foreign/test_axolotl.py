@@ -113,6 +113,7 @@ def test_a_whole_config_keeps_its_meaning_and_its_comments() -> None:
         ("gradient_accumulation_steps: 3\n", {"training.batch_size": 1, "training.gradient_accumulation_steps": 3}),
         ("bf16: true\n", {"model.dtype": "bfloat16", "training.precision": "bfloat16"}),
         ("bf16: false\nfp16: true\n", {"model.dtype": "float16", "training.precision": "float16"}),
+        ("bf16: false\nfp16: false\nfloat16: true\n", {"training.precision": "float16"}),
         ("bf16: false\n", {"model.dtype": "float32", "training.precision": "float32"}),
         ("flash_attention: true\n", {"model.attention": "flash_attention_2"}),
         ("warmup_steps: 0.1\n", {"training.warmup_ratio": 0.1}),

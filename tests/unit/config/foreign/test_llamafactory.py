@@ -114,6 +114,7 @@ def test_a_whole_config_with_its_dataset_info(tmp_path: Path) -> None:
         ("use_dora: true\n", {"method.type": "dora"}),
         ("pissa_init: true\n", {"method.type": "pissa"}),
         ("pure_bf16: true\n", {"training.precision": "bfloat16", "model.dtype": "bfloat16"}),
+        ("bf16: false\npure_bf16: true\n", {"training.precision": "bfloat16"}),
         ("fp16: true\n", {"training.precision": "float16"}),
         ("flash_attn: fa2\n", {"model.attention": "flash_attention_2"}),
         ("flash_attn: disabled\n", {"model.attention": "eager"}),
