@@ -37,7 +37,7 @@ describe("what helps to write", () => {
     assert.ok(pages.some((page) => page.getText().startsWith("version: 1\n")));
   });
 
-  it("repairs everything with one command", async () => {
+  it("offers to repair everything at once", async () => {
     const document = await show("faulty.peft.yaml");
     await vscode.commands.executeCommand("workbench.action.files.revert");
     await eventually(() => vscode.languages.getDiagnostics(document.uri).length > 0 || undefined);
@@ -50,9 +50,12 @@ describe("what helps to write", () => {
     );
     const [all] = actions;
     assert.ok(all?.edit, `no repair among ${actions.map(({ title }) => title).join(", ")}`);
-    assert.ok(await vscode.workspace.applyEdit(all.edit));
-    await eventually(() => vscode.languages.getDiagnostics(document.uri).length === 0 || undefined);
-    await vscode.commands.executeCommand("workbench.action.files.revert");
+    // Applying it would open the editor's preview, because the user is to see what everything is.
+    const texts = all.edit.get(document.uri).map(({ newText }) => newText);
+    assert.ok(
+      texts.some((text) => text.includes("learning_rate")),
+      texts.join("\n"),
+    );
   });
 });
 

@@ -4,11 +4,16 @@ import * as vscode from "vscode";
 
 import { eventually, show } from "./workspace";
 
+function errors(document: vscode.TextDocument): vscode.Diagnostic[] {
+  const all = vscode.languages.getDiagnostics(document.uri);
+  return all.filter(({ severity }) => severity === vscode.DiagnosticSeverity.Error);
+}
+
 describe("the language server", () => {
   it("says what is wrong, where, and mends it", async () => {
     const document = await show("faulty.peft.yaml");
     const [fault] = await eventually(() => {
-      const all = vscode.languages.getDiagnostics(document.uri);
+      const all = errors(document);
       return all.length > 0 ? all : undefined;
     });
     assert.ok(fault);
@@ -24,7 +29,7 @@ describe("the language server", () => {
     const fix = actions.find(({ title, edit }) => edit && title.includes("learning_rate"));
     assert.ok(fix?.edit, `no fix among ${actions.map(({ title }) => title).join(", ")}`);
     assert.ok(await vscode.workspace.applyEdit(fix.edit));
-    await eventually(() => (vscode.languages.getDiagnostics(document.uri).length === 0 ? true : undefined));
+    await eventually(() => (errors(document).length === 0 ? true : undefined));
   });
 
   it("explains a key", async () => {

@@ -12,7 +12,7 @@ from peft_daemon.language.features.diagnostics import to_diagnostic
 from peft_daemon.language.features.workspace_edit import Abilities, workspace_edit
 from peft_daemon.language.fix_all import is_worthwhile, repaired
 from peft_daemon.language.known import known
-from peft_daemon.language.refactoring.offer import Change
+from peft_daemon.language.refactoring.offer import Change, Conflict
 from peft_daemon.language.refactoring.offers import offered
 from peft_daemon.language.revision import NotInPlace, Revision
 from peft_daemon.lsp import types
@@ -98,6 +98,8 @@ def resolved(
     except NotInPlace as place:
         text = f"`{place}` is written so that it cannot be changed in place, as by an alias or in one line."
         raise ResponseError(REQUEST_FAILED, text) from None
+    except Conflict as conflict:
+        raise ResponseError(REQUEST_FAILED, f"This does not go with the rest of the config: {conflict}") from None
     return {**action, "edit": workspace_edit(document, change, abilities, label=offer.title)}
 
 

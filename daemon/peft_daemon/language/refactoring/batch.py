@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 
 from peft_daemon.language.refactoring.offer import Refactoring, revising
 from peft_daemon.language.revision import Revision
+from peft_engine.bounds import bounds
 from peft_engine.config.schema import key_at
 
 _KIND = "refactor.rewrite.peft.batch"
@@ -33,5 +34,6 @@ def _set(batch: int, accumulation: int) -> Callable[[Revision], Revision]:
 
 
 def _allowed(path: str, value: int) -> bool:
-    key = key_at(tuple(path.split(".")))
-    return key is not None and key.bounds.contain(value)
+    key, limit = key_at(tuple(path.split("."))), bounds().limits.get(path)
+    advised = limit is None or limit.least <= value <= limit.most
+    return advised and key is not None and key.bounds.contain(value)

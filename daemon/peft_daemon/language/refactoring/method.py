@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 
 from peft_daemon.language.refactoring.offer import Refactoring, revising
 from peft_daemon.language.revision import Revision
+from peft_engine.bounds import bounds
 from peft_engine.capabilities import TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
 from peft_engine.config.schema import key_at, section_at
-from peft_engine.profiles import load_template
 
 _KIND = "refactor.rewrite.peft.method"
 _FOUR_BIT = ("nf4", "fp4")
@@ -75,8 +75,8 @@ def _learning_rate(revision: Revision, present: str, method: str) -> float | Non
     rate = revision.value(_LEARNING_RATE)
     if rate is None or (present == "full") == (method == "full"):
         return None
-    template = load_template("full_finetuning" if method == "full" else "lora_finetuning")
-    usual = float(template.values["training"]["learning_rate"])
+    rates = bounds().learning_rates
+    usual = rates.full.typical if method == "full" else rates.adapter.typical
     beyond = rate > usual if method == "full" else rate < usual
     return usual if beyond else None
 
