@@ -75,6 +75,8 @@ def assert_inside(document: OpenDocument, answer: Any) -> None:
 @example("<<: *a\n")
 @example("\ud800: 1\n")
 @example("\ufeff")
+@example("n:\x85 \n:")
+@example("n: \x85\n😀😀\n? *fou")
 def test_A16_what_is_asked_about_a_whole_text_never_fails(text: str) -> None:
     document = open_text(text)
     subject = subject_of(document)

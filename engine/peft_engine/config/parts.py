@@ -190,7 +190,11 @@ def _read_after_an_entry(piece: str) -> Reading:
     kept = Mapping(entries[0].start, entries[-1].end, entries, flow=False) if entries else None
     return Reading(
         None if kept is None else shifted(kept, offset),
-        tuple(replace(problem, start=problem.start + offset, end=problem.end + offset) for problem in reading.problems),
+        # The parser may find a fault of this part only where it began to read, which is in the entry before it.
+        tuple(
+            replace(problem, start=max(problem.start + offset, 0), end=max(problem.end + offset, 0))
+            for problem in reading.problems
+        ),
         tuple((start + offset, end + offset) for start, end in reading.comments),
     )
 

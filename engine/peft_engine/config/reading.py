@@ -55,7 +55,8 @@ def read(source: SourceText) -> Reading:
         tree = _tree(text)
         if tree.root_node.has_error and not recovered.problems:
             problems.append(_unexplained(source, tree.root_node))
-    builder = Builder(source, text.encode())
+    # What was blanked takes fewer bytes than before, so bytes are counted in what was read.
+    builder = Builder(source if text is source.text else SourceText(text), text.encode())
     try:
         root = _build(tree.root_node, builder, problems)
     except Refused as refused:
