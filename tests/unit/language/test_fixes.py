@@ -51,6 +51,7 @@ TABLE = [
     ),
     ("a bad name", f"{BASE}name: Meine Läufe!\n", f"{BASE}name: Meine-L-ufe\n"),
     ("a key without a value", f"{BASE}method:\n  r:\n", f"{BASE}method:\n  r: 16\n"),
+    ("a list without a value", f"{BASE}method:\n  modules_to_save:\n", f"{BASE}method:\n  modules_to_save: []\n"),
     ("an empty section", f"{BASE}training:\nname: x\n", f"{BASE}name: x\n"),
     ("a repeated key", f"{BASE}name: a\nname: b\n", f"{BASE}name: a\n"),
     ("a model written as text", BASE.replace("\n  base:", ""), BASE.replace("\n  base: org/m", " {base: org/m}")),

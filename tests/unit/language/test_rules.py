@@ -149,6 +149,11 @@ def test_a_local_base_model_that_is_not_there_is_named() -> None:
     assert [finding.code for finding in check_document(parse(SourceText(text)), context)] == ["PW701"]
 
 
+@pytest.mark.parametrize("section", ["model:\n  @base: x\n", "datasets:\n  - path: a: b\n"])
+def test_a_section_that_cannot_be_read_is_not_called_empty(section: str) -> None:
+    assert [finding.code for finding in check_text(f"version: 1\n{section}")] == ["PW001"]
+
+
 def test_every_rule_is_described_and_finds_its_own_example() -> None:
     for rule in rules():
         assert rule.family in FAMILIES

@@ -151,7 +151,8 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     for bound, fault in _faults(subject, "nothing"):
         message = f"`{bound.key.name}` has no value; it takes {expectation(bound.key)}."
         yield _of_value(subject, this, bound, fault, message, at_key=True)
-    for misshapen in subject.binding.misshapen:
+    # What stood in a section that cannot be read may be what is missing.
+    for misshapen in subject.binding.misshapen if document.is_sound else ():
         holder = _holder(subject, misshapen)
         if holder is None or holder.key.is_list or not _is_nothing(misshapen.node):
             continue
@@ -204,7 +205,7 @@ def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
             yield this.at(message, document.source.range(start, end))
             continue
         is_entry = isinstance(misshapen.path[-1], int)
-        if _is_nothing(node) and not wanted.is_list:
+        if _is_nothing(node) and not (wanted.is_list and document.is_sound):
             continue
         wants = "a list of entries that begin with `- `" if wanted.is_list and not is_entry else "keys below it"
         message = f"{section_name(misshapen.path)} takes {wants}, not {describe(node)}."

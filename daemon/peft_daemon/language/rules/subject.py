@@ -208,7 +208,5 @@ class Subject:
 
 
 def written_value(value: Any) -> str:
-    """Write a plain value or list of texts as YAML that reads back as the same value."""
-    if isinstance(value, list):
-        return "[" + ", ".join(written(item) for item in value) + "]"
+    """Write an effective value as YAML that reads back as the same value."""
     return written(value)

@@ -149,13 +149,15 @@ def nearest(name: str, candidates: list[str]) -> str | None:
 
 
 def written(value: Any) -> str:
-    """Write a plain value as YAML that reads back as the same value."""
+    """Write a plain value or a list of them as YAML that reads back as the same value."""
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int | float):
         return number_text(value)
     if value is None:
         return "null"
+    if isinstance(value, list):
+        return "[" + ", ".join(written(item) for item in value) + "]"
     text = str(value)
     safe = _SAFE_PLAIN.fullmatch(text) and plain_value(text) == text and not text.endswith(" ")
     return text if safe else json.dumps(text, ensure_ascii=False)
