@@ -55,8 +55,8 @@ def _one_by_one(revision: Revision) -> Revision:
 def _safe_fixes(revision: Revision, findings: Iterable[Finding]) -> Iterable[tuple[Finding, Fix]]:
     """Yield the first fix of each finding that may be repaired unasked.
 
-    What only takes text away is left to the user, and so is what a hint suggests unless it merely spells the same value
-    otherwise.
+    What only takes text away is left to the user, and so is advice on a config that can run, unless it merely spells
+    the same value otherwise.
     """
     for finding in findings:
         if not finding.fixes:
@@ -64,7 +64,7 @@ def _safe_fixes(revision: Revision, findings: Iterable[Finding]) -> Iterable[tup
         fix = finding.fixes[0]
         if not any(edit.newText.strip() for edit in fix.edits):
             continue
-        if finding.severity in ("error", "warning") or _same_values(revision, fix.edits):
+        if finding.severity == "error" or _same_values(revision, fix.edits):
             yield finding, fix
 
 
@@ -91,9 +91,15 @@ def _span(edit: TextEdit) -> tuple[tuple[int, int], tuple[int, int]]:
 
 
 def _is_better(candidate: Revision, before: list[Finding]) -> bool:
-    """Tell whether a repair took findings away and brought no error."""
+    """Tell whether a repair brought no error and left less: a right name may well show a warning about its value."""
     after = check_document(candidate.document, candidate.context)
-    return len(after) < len(before) and not _errors(after) - _errors(before)
+    return _weight(after) < _weight(before) and not _errors(after) - _errors(before)
+
+
+def _weight(findings: list[Finding]) -> tuple[int, int, int]:
+    """Return how much there is to repair, the gravest first, so that repairs come to an end."""
+    errors, warnings = (sum(finding.severity == severity for finding in findings) for severity in ("error", "warning"))
+    return errors, warnings, len(findings)
 
 
 def _errors(findings: Iterable[Finding]) -> Kinds:

@@ -34,6 +34,12 @@ def test_two_keys_for_a_section_that_is_not_there_land_in_one_section() -> None:
     assert text.count("method:") == 1
 
 
+def test_a_repair_that_uncovers_a_warning_is_made_and_the_advice_is_left_to_the_user() -> None:
+    text = f"{BASE}training:\n  learnin_rate: 3.0e-3\n"
+    assert [finding.severity for finding in check_text(text)] == ["error"]
+    assert fixed(text) == f"{BASE}training:\n  learning_rate: 3.0e-3\n"
+
+
 def test_nothing_that_the_user_wrote_is_deleted_unasked() -> None:
     text = f"{BASE}zzz: 1\n"
     assert check_text(text)
