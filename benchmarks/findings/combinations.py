@@ -34,7 +34,8 @@ class Combination:
 
     def plant(self, text: str, dice: random.Random) -> Planted:
         """Write the combination into a text."""
-        for unwanted in self.without.split():
+        # What an unknown preset may bring cannot be known, and then nothing can be said.
+        for unwanted in [*self.without.split(), "preset"]:
             text = drop(text, as_path(unwanted))
         chosen = {as_path(path): dice.choice(value.split("|")) for path, value in self.write.items()}
         first, *others = chosen

@@ -54,6 +54,9 @@ def wrong_value(
     key: bool = False,
 ) -> Planted:
     """Plant a value that its key does not take."""
+    if path.startswith("evaluation"):
+        # Where nothing is evaluated that is a fault of its own, which shows once the value is right.
+        also += " PW411"
     text, is_anchored = spelt(text, as_path(path), value, dice)
     sheet = Sheet(text)
     spot = sheet.at(as_path(path))
@@ -136,7 +139,12 @@ def foreign(text: str, dice: random.Random) -> Planted:
     sheet = Sheet(text)
     spot = sheet.at(path)
     return Planted(
-        text, frozenset({"PW110", "PW101"}), frozenset({sheet.span(*spot.key)} if spot.key else ()), False, (path,)
+        text,
+        frozenset({"PW110", "PW101"}),
+        frozenset({sheet.span(*spot.key)} if spot.key else ()),
+        has_fix=False,
+        touched=(path,),
+        consequences=frozenset({"PW411"} if section == "evaluation" else ()),
     )
 
 
