@@ -31,12 +31,14 @@ def first_fault(text: str) -> Fault | None:
     # Only a broken text needs libyaml, whose import takes longer than most texts to parse.
     import yaml
 
+    # libyaml does not count a byte order mark.
+    mark = len(text) - len(text.removeprefix("\ufeff"))
     try:
-        for _ in yaml.parse(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
+        for _ in yaml.parse(text[mark:], Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)):
             pass
     except yaml.MarkedYAMLError as error:
-        problem = error.problem_mark.index if error.problem_mark is not None else 0
-        context = error.context_mark.index if error.context_mark is not None else None
+        problem = error.problem_mark.index + mark if error.problem_mark is not None else 0
+        context = error.context_mark.index + mark if error.context_mark is not None else None
         at = min(problem, len(text))
         since = at if context is None else min(context, len(text))
         return _Reading(text, at, since).fault(error.problem or "", error.context or "")
