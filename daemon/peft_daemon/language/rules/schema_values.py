@@ -311,7 +311,7 @@ def _old_reading(node: Node) -> str:
 
 def _is_nothing(node: Node) -> bool:
     value = target(node)
-    return isinstance(value, Scalar) and value.value is None
+    return isinstance(value, Scalar) and (value.value is None or value.style == "empty")
 
 
 def _holder(subject: Subject, misshapen: Misshapen) -> BoundKey | None:
