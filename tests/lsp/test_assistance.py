@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,9 @@ ABLE = {
             "documentChanges": True,
             "resourceOperations": ["create"],
             "changeAnnotationSupport": {},
-        }
+        },
+        "codeLens": {"refreshSupport": True},
+        "inlayHint": {"refreshSupport": True},
     },
 }
 
@@ -84,6 +87,17 @@ def test_A14_an_edit_of_the_batch_changes_lens_and_hint_and_both_equal_the_comma
     printed = subprocess.run(command, capture_output=True, text=True, check=True)
     figures = {figure["name"]: figure["value"] for figure in json.loads(printed.stdout)["figures"]}
     assert (figures["steps"], figures["effective_batch"]) == (30, 6)
+
+
+def test_A14_the_editor_asks_again_when_the_data_was_counted(fresh: Client, config: Path) -> None:
+    fresh.initialize(ABLE)
+    uri = fresh.open(config, f"{GOOD}training: {{num_epochs: 3}}\n")
+    hint_labels(fresh, uri)
+    fresh.asked("workspace/inlayHint/refresh")
+    # The model and the machine are looked at too, and each is told when it is known.
+    while "3 steps" not in hint_labels(fresh, uri):
+        time.sleep(0.05)
+    assert "3 steps" in lens_titles(fresh, uri)[1]
 
 
 def test_A12_an_offered_key_is_explained_when_it_is_looked_at(able: Client) -> None:

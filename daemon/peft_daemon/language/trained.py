@@ -1,13 +1,10 @@
 """How many numbers a method trains, counted from the shapes of the base's weights."""
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
 from peft_daemon.language.context import ModelFact
-
-_MAX_PATTERN = 200
-"""Characters of the longest regular expression that is tried: a run uses it once, the editor at every keystroke."""
+from peft_daemon.language.rules.patterns import matches_any
 
 
 @dataclass(frozen=True)
@@ -58,11 +55,9 @@ def _matcher(model: ModelFact, targets: str | list[str]) -> Callable[[str], bool
         return None if linear is None else lambda name: name.rpartition(".")[2] in linear
     if isinstance(targets, list):
         return lambda name: any(_named(name, target) for target in targets)
-    try:
-        pattern = re.compile(targets) if len(targets) <= _MAX_PATTERN else None
-    except re.error:
+    if matches_any(targets, ()) is None:  # faulty, or one that could take too long
         return None
-    return None if pattern is None else lambda name: pattern.fullmatch(name) is not None
+    return lambda name: bool(matches_any(targets, (name,)))
 
 
 def _named(full: str, name: str) -> bool:

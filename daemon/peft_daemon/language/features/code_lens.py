@@ -36,4 +36,9 @@ def register(server: WorkbenchServer) -> None:
         document = server.documents.get(params["textDocument"]["uri"])
         return [] if document is None else lenses(document.uri, (await known(server, document)).subject)
 
+    def refresh() -> None:
+        if server.can("workspace.codeLens.refreshSupport"):
+            server.spawn(server.request("workspace/codeLens/refresh"))
+
     server.feature("textDocument/codeLens", answer)
+    server.world.on_change(refresh)

@@ -93,4 +93,9 @@ def register(server: WorkbenchServer) -> None:
         found = hints((await known(server, document)).subject)
         return [hint for hint in found if first <= hint["position"]["line"] <= last]
 
+    def refresh() -> None:
+        if server.can("workspace.inlayHint.refreshSupport"):
+            server.spawn(server.request("workspace/inlayHint/refresh"))
+
     server.feature("textDocument/inlayHint", answer)
+    server.world.on_change(refresh)
