@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from peft_daemon.language.binding import bind
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
-from peft_daemon.language.rules.registry import rules
+from peft_daemon.language.rules.registry import rules_of
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.world.gather import gather
 from peft_engine.config.document import Document, parse
@@ -45,9 +45,8 @@ def check_document(document: Document, context: CheckContext = NOTHING_KNOWN) ->
         if of_part := _of_part(part, placed.part, context):
             findings += _placed(of_part, placed.line)
     subject = Subject(document, bind(document), context)
-    for rule in rules():
-        if rule.judges == "document":
-            findings += islice(rule.find(subject, rule), MAX_FINDINGS)
+    for rule in rules_of("document"):
+        findings += islice(rule.find(subject, rule), MAX_FINDINGS)
     return sorted(findings, key=_place)[:MAX_FINDINGS]
 
 
@@ -92,8 +91,7 @@ def _of_part(document: Document, part: Part, context: CheckContext) -> list[Find
     known = _known_of(part, context)
     if last is None or last.known != known:
         subject = Subject(document, bind(document), context)
-        of_part = [rule for rule in rules() if rule.judges == "part"]
-        found = [finding for rule in of_part for finding in islice(rule.find(subject, rule), MAX_FINDINGS)]
+        found = [finding for rule in rules_of("part") for finding in islice(rule.find(subject, rule), MAX_FINDINGS)]
     else:
         found = last.findings
     part.memo["judged"] = _Judged(context, known, found)

@@ -4,7 +4,7 @@ from bisect import bisect_right
 
 from tree_sitter import Node as SyntaxNode
 
-from peft_engine.config.nodes import Alias, Entry, Mapping, Node, Scalar, Sequence, Target, target
+from peft_engine.config.nodes import Alias, Entry, Mapping, Node, Scalar, Sequence, Target, key_name, target
 from peft_engine.config.problems import Problem
 from peft_engine.config.scalars import CORE_TAGS, Style, scalar_value
 from peft_engine.config.text import SourceText
@@ -109,7 +109,7 @@ class Builder:
                 entries.append(self._entry(child, depth, indent))
             elif child.type == "flow_node":  # `{key}`: a key alone
                 key = self.build(child, depth + 1, indent)
-                entries.append(Entry(key, _nothing(key.end), key.start, key.end))
+                entries.append(Entry(key, _nothing(key.end), key.start, key.end, key_name(key)))
         start = self.offset(syntax.start_byte)
         end = self.offset(syntax.end_byte) if flow or not entries else entries[-1].end
         mapping = Mapping(start, end, tuple(entries), flow)
@@ -126,7 +126,7 @@ class Builder:
         behind = self.offset(colon.end_byte) if colon is not None else self.offset(syntax.end_byte)
         key = _nothing(start) if key_syntax is None else self.build(key_syntax, depth + 1, indent)
         value = _nothing(behind) if value_syntax is None else self.build(value_syntax, depth + 1, indent)
-        return Entry(key, value, start, max(value.end, behind))
+        return Entry(key, value, start, max(value.end, behind), key_name(key))
 
     def _sequence(self, syntax: SyntaxNode, depth: int, *, flow: bool) -> Sequence:
         indent = -1 if flow else syntax.start_point.column

@@ -147,8 +147,8 @@ def _with_list(head: list[Entry], key: str, placed: list[Placed]) -> Entry:
     start, end = placed[0].start + placed[0].part.dash, apart[-1].by + apart[-1].node.end
     sequence = Sequence(start, end, LaidItems(apart), flow=False)
     if not head:
-        return Entry(Scalar(0, 0, key, key, "plain"), sequence, start, end)
-    return Entry(head[0].key, sequence, head[0].start, end)
+        return Entry(Scalar(0, 0, key, key, "plain"), sequence, start, end, key)
+    return Entry(head[0].key, sequence, head[0].start, end, key)
 
 
 def parse(source: SourceText, before: Document | None = None) -> Document:

@@ -116,14 +116,16 @@ class Entry:
     value: Node
     start: int
     end: int
+    name: str
+    """The key as text."""
 
-    @property
-    def name(self) -> str:
-        """The key as text."""
-        key = target(self.key)
-        if isinstance(key, Scalar):
-            return key.value if isinstance(key.value, str) else key.raw
-        return "?"
+
+def key_name(node: Node) -> str:
+    """Return a key as text."""
+    key = target(node)
+    if isinstance(key, Scalar):
+        return key.value if isinstance(key.value, str) else key.raw
+    return "?"
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,4 +195,4 @@ def shifted(node: Node, by: int) -> Node:
 
 def shifted_entry(entry: Entry, by: int) -> Entry:
     """Return an entry without aliases as it stands `by` characters further on."""
-    return Entry(shifted(entry.key, by), shifted(entry.value, by), entry.start + by, entry.end + by)
+    return Entry(shifted(entry.key, by), shifted(entry.value, by), entry.start + by, entry.end + by, entry.name)

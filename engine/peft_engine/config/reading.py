@@ -131,7 +131,8 @@ def _build(stream: SyntaxNode, builder: Builder, problems: list[Problem]) -> Nod
     for extra in documents[1:]:
         start = builder.offset(extra.start_byte)
         message = "A config is one YAML document; what follows `---` is not read."
-        problems.append(Problem("documents", message, start, start + 3))
+        end = min(start + len("---"), builder.offset(extra.end_byte))
+        problems.append(Problem("documents", message, start, end))
     if not documents:
         return None
     root: Node | None = None

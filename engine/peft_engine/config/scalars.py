@@ -84,9 +84,9 @@ def scalar_text(raw: str, style: Style, parent_indent: int) -> str:
 
 def _fold(text: str) -> str:
     """Join the lines of a flow scalar: one line end becomes a space, further ones stay."""
-    lines = _LINE_END.split(text)
-    if len(lines) == 1:
+    if "\n" not in text and "\r" not in text:
         return text
+    lines = _LINE_END.split(text)
     last = len(lines) - 1
     parts = [
         line.strip(" \t") if 0 < i < last else (line.rstrip(" \t") if i == 0 else line.lstrip(" \t"))

@@ -9,7 +9,6 @@ import pytest
 from hypothesis import given
 from pydantic import ValidationError
 
-from peft_daemon.language.features.hover import describe
 from peft_engine.config.foreign import foreign_names
 from peft_engine.config.schema import key_at, number_text, walk
 from peft_schemas.config import RunConfig
@@ -74,14 +73,6 @@ def test_A2_both_accept_every_valid_config(config: dict) -> None:
 
 def test_the_schema_itself_is_valid() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
-
-
-def test_A12_every_key_has_a_hover_with_meaning_and_default() -> None:
-    for path, key in walk():
-        text = describe(path, key, None)
-        assert key.description.endswith("."), path
-        assert key.description in text
-        assert key.required or key.section or key.default is None or "default" in text
 
 
 def test_every_foreign_name_leads_to_a_key_that_does_not_have_that_name_there() -> None:

@@ -111,7 +111,7 @@ def test_an_adapter_that_llama_cpp_cannot_load_is_not_called_missing() -> None:
     run = completed("dora")
     run.gguf.unlink()
     run.adapter.mkdir()
-    with pytest.raises(WorkbenchError, match="no form that llama.cpp can load") as error:
+    with pytest.raises(WorkbenchError, match=r"no form that llama\.cpp can load") as error:
         find_servable(f"{SMOL}:dora-1")
     assert error.value.code == "adapter-missing"
 

@@ -1,6 +1,7 @@
 """The entries of `datasets` and `evaluation.datasets`, as rules look at them."""
 
 from collections.abc import Iterator, Mapping
+from itertools import chain
 from typing import Any, NamedTuple
 
 from peft_daemon.language.binding import BoundKey
@@ -51,17 +52,22 @@ class DatasetEntry(NamedTuple):
         return None if fact is None else fact.format
 
 
-def entries(subject: Subject, list_: Path) -> Iterator[DatasetEntry]:
-    """Yield the written entries of one list of datasets."""
-    found: Any = subject.values
-    for part in list_:
-        found = found.get(part) if isinstance(found, dict) else None
-    for index, values in enumerate(found if isinstance(found, list) else ()):
-        if isinstance(values, dict):
-            yield DatasetEntry((*list_, index), values)
+def entries(subject: Subject, list_: Path) -> tuple[DatasetEntry, ...]:
+    """Return the written entries of one list of datasets."""
+    known: tuple[DatasetEntry, ...] | None = subject.shared.get(list_)
+    if known is None:
+        known = subject.shared[list_] = tuple(_find(subject.values, list_))
+    return known
 
 
 def all_entries(subject: Subject) -> Iterator[DatasetEntry]:
     """Yield the written entries of both lists."""
-    for list_ in LISTS:
-        yield from entries(subject, list_)
+    return chain.from_iterable(entries(subject, list_) for list_ in LISTS)
+
+
+def _find(values: Any, list_: Path) -> Iterator[DatasetEntry]:
+    for part in list_:
+        values = values.get(part) if isinstance(values, dict) else None
+    for index, entry in enumerate(values if isinstance(values, list) else ()):
+        if isinstance(entry, dict):
+            yield DatasetEntry((*list_, index), entry)

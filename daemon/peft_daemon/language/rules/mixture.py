@@ -55,8 +55,7 @@ def less_than_a_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def evaluated_on_training_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same file, and the same part of it, in both lists."""
-    evaluated = list(entries(subject, _EVALUATION))
-    evaluated = [entry for entry in entries(subject, _EVALUATION) if entry.path is not None]
+    evaluated = entries(subject, _EVALUATION)
     trained = {_identity(entry): entry for entry in entries(subject, _TRAINING)} if evaluated else {}
     for entry in evaluated:
         same = trained.get(_identity(entry))

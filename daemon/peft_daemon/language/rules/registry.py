@@ -6,6 +6,7 @@ knowledge to judge stays silent. To add a rule, write the function in the module
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 from typing import Literal
 
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
@@ -131,6 +132,12 @@ def rule(
 def rules() -> tuple[Rule, ...]:
     """Return all rules in the order of their codes. The package of this module imports every family."""
     return tuple(_rules[code] for code in sorted(_rules))
+
+
+@cache
+def rules_of(judges: Literal["document", "part"]) -> tuple[Rule, ...]:
+    """Return the rules that are given whole documents, or parts."""
+    return tuple(rule for rule in rules() if rule.judges == judges)
 
 
 def replace(title: str, range_: Range, text: str) -> Fix:

@@ -56,6 +56,11 @@ class Subject:
         return self.document.to_plain()
 
     @cached_property
+    def shared(self) -> dict[object, Any]:
+        """What one rule worked out and others need as well."""
+        return {}
+
+    @cached_property
     def faults(self) -> tuple[tuple[BoundKey, Fault], ...]:
         """Every value that its key does not take."""
         return tuple(
