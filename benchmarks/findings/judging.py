@@ -1,5 +1,6 @@
 """What the check says about a planted fault: found or not, where, what else, and what its fixes do."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from peft_daemon.language.context import CheckContext
 from peft_schemas.findings import Finding, Fix, Position, Range
 
 ERROR_OR_WARNING = ("error", "warning")
+_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 SEEN = (*ERROR_OR_WARNING, "information")
 """What a user sees unasked; a hint does not show in the list of problems."""
 
@@ -89,7 +91,9 @@ def _lost_comments(text: str, fix: Fix, fixed: str) -> Counter[str]:
     deleted = "\n".join(text[start:end] for start, end, new in _edits(text, fix) if not new)
     about_deleted = [line for line in deleted.splitlines() if line.strip() and not line.lstrip().startswith("#")]
     excused = Counter(comment for line in about_deleted for comment in comments(line))
-    return Counter(comments(text)) - Counter(comments(fixed)) - excused
+    # A fix may delete a character that cannot stand in a comment.
+    readable = (_CONTROL.sub("", comment) for comment in comments(text))
+    return Counter(readable) - Counter(_CONTROL.sub("", comment) for comment in comments(fixed)) - excused
 
 
 def _repairs(fault: Planted, finding: Finding, found: list[Finding], before: list[Finding]) -> dict[str, object]:

@@ -243,11 +243,6 @@ COMBINATIONS = {
         "PW820",
         {"model.trust_remote_code": "true", "model.revision": "0123456789abcdef0123456789abcdef01234567"},
     ),
-    "secret-as-a-value": Combination(
-        "PW823",
-        {"model.revision": "hf_AbCdEfGhIjKlMnOpQrStUvWxYz012345|sk-proj1234567890abcdefghijkl"},
-        has_fix=False,
-    ),
 }
 
 for _kind, _combination in COMBINATIONS.items():

@@ -174,6 +174,16 @@ def secret(text: str, dice: random.Random) -> Planted:
     return said(Splice(at, at, written + " ").on(text), "PW823", [(at, at + len(written))])
 
 
+@planter("secret-as-a-value")
+def secret_value(text: str, dice: random.Random) -> Planted:
+    """A key to another service where a value belongs; the place is the key alone, without quotes."""
+    _, spot = plain_spot(text, dice, ("revision", "base", "path"))
+    written, quote = dice.choice(SECRETS), dice.choice(["", "'", '"'])
+    broken = Splice(spot.start, spot.end, f"{quote}{written}{quote}").on(text)
+    at = spot.start + len(quote)
+    return said(broken, "PW823", [(at, at + len(written))])
+
+
 @planter("second-document")
 def second_document(text: str, dice: random.Random) -> Planted:
     """Another document behind the first."""

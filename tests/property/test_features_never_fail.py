@@ -76,6 +76,7 @@ def assert_inside(document: OpenDocument, answer: Any) -> None:
 @example("\ud800: 1\n")
 @example("\ufeff")
 @example("n:\x85 \n:")
+@example("...\n\x00")
 @example("n: \x85\n😀😀\n? *fou")
 def test_A16_what_is_asked_about_a_whole_text_never_fails(text: str) -> None:
     document = open_text(text)
