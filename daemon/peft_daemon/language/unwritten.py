@@ -5,9 +5,11 @@ from typing import Any
 
 from peft_daemon.language.rules.subject import Subject, written_value
 from peft_engine.config.nodes import plain
-from peft_engine.config.resolve import ABSENT, layers_of
+from peft_engine.config.resolve import ABSENT
 from peft_engine.config.schema import key_at
 from peft_schemas.explain import Origin
+
+_NAMELESS = {"default": "the default", "computed": "computed from the method"}
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Unwritten:
         """Say it: `16, from the profile chatbot`."""
         if self.value is None:
             return "nothing"
-        source = "the default" if self.name is None else f"from the {self.origin} {self.name}"
+        source = f"from the {self.origin} {self.name}" if self.name is not None else _NAMELESS[self.origin]
         return f"`{written_value(self.value)}`, {source}"
 
 
@@ -33,14 +35,9 @@ def unwritten(subject: Subject, path: str) -> Unwritten | None:
     if key is None or key.section is not None or key.required:
         return None
     if "[" not in path:
-        names = {name: _plain(subject, name) for name in ("preset", "template", "profile")}
-        for layer in layers_of(names, None, preset=subject.context.presets.get(str(names["preset"])))[1:]:
+        for layer in subject.layers[1:]:
             value = layer.get(path)
             if value is not ABSENT:
-                return Unwritten(value, layer.origin, str(names[layer.origin]))
+                bound = subject.binding.at((layer.origin,))
+                return Unwritten(value, layer.origin, None if bound is None else str(plain(bound.entry.value)))
     return Unwritten(key.default, "default", None)
-
-
-def _plain(subject: Subject, name: str) -> Any:
-    bound = subject.binding.at((name,))
-    return None if bound is None else plain(bound.entry.value)

@@ -4,15 +4,17 @@ Precedence, high to low: what the user wrote, the preset, the template, the prof
 situation, the language's defaults. A list is one value: a written list replaces the whole list below it.
 """
 
+import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
+from peft_engine.bounds import bounds
 from peft_engine.config.presets import load_preset, preset_path
 from peft_engine.profiles import load_profile, load_template
-from peft_schemas.config import ProfileName, RunConfig, TemplateName
+from peft_schemas.config import MethodConfig, ProfileName, RunConfig, TemplateName
 from peft_schemas.explain import ExplainedValue, ExplainReport, Origin
 
 _NAME_LENGTH = 64
@@ -123,10 +125,28 @@ def layers_of(data: Mapping[str, Any], source: Path | None, *, preset: Mapping[s
         layers.append(Layer("template", f"From the template {template}.", load_template(template).values))
     if profile in get_args(ProfileName):
         layers.append(Layer("profile", f"From the profile {profile}.", load_profile(profile).values))
+    layers += _computed(layers)
     if source is not None:
         reason = f"No name is written, so the run takes the name of its file, {source.name}."
         layers.append(Layer("computed", reason, {"name": run_name(source)}))
     return layers
+
+
+def _computed(layers: list[Layer]) -> Iterator[Layer]:
+    """Yield the values that follow from the method, where its own suit better than the language's defaults."""
+    method, rank = _first(layers, "type"), _first(layers, "r")
+    if method == "full":
+        reason = "Training every weight takes smaller steps than an adapter."
+        yield Layer("computed", reason, {"training": {"learning_rate": bounds().learning_rates.full.typical}})
+    if method == "rslora" and isinstance(rank, int) and rank > 0:
+        reason = "rsLoRA scales by alpha / sqrt(r); this is the strength of a plain LoRA whose alpha is twice its rank."
+        yield Layer("computed", reason, {"method": {"alpha": round(2 * math.sqrt(rank), 2)}})
+
+
+def _first(layers: list[Layer], name: str) -> Any:
+    """Return the value of a key of `method` in the strongest layer that has it, else the language's default."""
+    found = (layer.get(f"method.{name}") for layer in layers)
+    return next((value for value in found if value is not ABSENT), MethodConfig.model_fields[name].default)
 
 
 def _preset(data: Mapping[str, Any], source: Path) -> Mapping[str, Any] | None:

@@ -49,6 +49,18 @@ def test_B5_the_templates_hold_exactly_these_values() -> None:
     assert load_template("lora_finetuning").title
 
 
+def test_B6_a_method_has_the_learning_rate_and_the_strength_that_suit_it() -> None:
+    full = resolve({**BASE, "method": {"type": "full"}}, source=SOURCE).explain("training.learning_rate")
+    assert full is not None and (full.value, full.origin) == (1e-5, "computed")
+    assert full.reason == "Training every weight takes smaller steps than an adapter."
+    stabilised = resolve({**BASE, "method": {"type": "rslora", "r": 64}}, source=SOURCE).explain("method.alpha")
+    assert stabilised is not None and (stabilised.value, stabilised.origin) == (16, "computed")
+    chosen = {**BASE, "method": {"type": "rslora", "alpha": 5}, "template": "full_finetuning"}
+    assert resolve(chosen, source=SOURCE).config.method.alpha == 5
+    plain = resolve(BASE, source=SOURCE).explain("method.alpha")
+    assert plain is not None and plain.origin == "default"
+
+
 def test_B6_user_outranks_template_outranks_profile_outranks_default() -> None:
     data = {**BASE, "template": "lora_finetuning", "profile": "chatbot", "training": {"batch_size": 9}}
     resolved = resolve(data, source=SOURCE)

@@ -89,7 +89,7 @@ class Subject:
             return Setting(path, plain(bound.entry.value), "user", bound)
         if self._may_be_meant(parts):
             return None
-        for layer in self._layers[1:]:
+        for layer in self.layers[1:]:
             value = layer.get(path)
             if value is not ABSENT:
                 return Setting(path, value, layer.origin, None)
@@ -202,10 +202,17 @@ class Subject:
         return frozenset(path for stray in self.binding.stray[:50] for path in meant_paths(stray))
 
     @cached_property
-    def _layers(self) -> list[Layer]:
+    def layers(self) -> list[Layer]:
+        """What fills the config, the strongest first. The first holds only what the others depend on."""
         written_here = {name: self._plain_root(name) for name in ("template", "profile", "preset")}
+        method = {key: self.binding.at(("method", key)) for key in ("type", "r")}
+        known = {
+            key: plain(bound.entry.value)
+            for key, bound in method.items()
+            if bound is not None and not faults(bound.key, bound.entry.value)
+        }
         preset = self.context.presets.get(written_here["preset"])
-        return layers_of(written_here, None, preset=preset)
+        return layers_of({**written_here, "method": known}, None, preset=preset)
 
     def _plain_root(self, name: str) -> Any:
         bound = self.binding.at((name,))

@@ -95,7 +95,7 @@ CASES = [
     Case("PW503", "what the schema refuses already", f"{BASE}training: {{num_epochs: 5000}}\n"),
     Case("PW504", "full", f"{BASE}method: {{type: full}}\ntraining: {{learning_rate: «6.0e-5»}}\n", related="full"),
     Case("PW504", "full at the bound", f"{BASE}method: {{type: full}}\ntraining: {{learning_rate: 5.0e-5}}\n"),
-    Case("PW504", "full by default", f"{BASE}method: {{type: «full»}}\n"),
+    Case("PW504", "full by default", f"{BASE}method: {{type: full}}\n"),
     Case("PW504", "adapter", f"{BASE}training: {{learning_rate: «1.9e-5»}}\n"),
     Case("PW504", "adapter at the bound", f"{BASE}training: {{learning_rate: 2.0e-5}}\n"),
     Case("PW504", "another optimizer", f"{BASE}training: {{learning_rate: 1.9e-5, optimizer: sgd}}\n"),
