@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from cli_page import cli_page
+from data_pages import glossary_page, profiles_page
 from finding_pages import finding_page, findings_index
 from pydantic.json_schema import models_json_schema
 
@@ -63,6 +65,9 @@ def generated() -> dict[Path, str]:
         ROOT / "schemas/json" / name: json.dumps(s, indent=2, ensure_ascii=False) + "\n" for name, s in schemas.items()
     }
     texts[ROOT / "docs/reference/config.md"] = config_page()
+    texts[ROOT / "docs/reference/cli.md"] = cli_page(NOTICE)
+    texts[ROOT / "docs/reference/profiles.md"] = profiles_page(NOTICE)
+    texts[ROOT / "docs/reference/glossary.md"] = glossary_page(NOTICE)
     texts[ROOT / "docs/reference/findings.md"] = findings_index(NOTICE)
     for rule in rules():
         texts[ROOT / f"docs/reference/findings/{rule.code}.md"] = finding_page(rule, NOTICE)

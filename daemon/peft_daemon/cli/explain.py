@@ -27,7 +27,7 @@ def command(
     file: Annotated[Path, typer.Argument(help="A config file.")],
     as_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
 ) -> None:
-    """Print every value that a run would use, with its origin: you, the template, the profile, or the default."""
+    """Print every value that a run would use, and its origin: you, a preset, a template, a profile, or the default."""
     checked = check_file(file)
     if checked.resolved is None:
         print_text(err, [checked])
@@ -36,7 +36,11 @@ def command(
         print_json(checked.resolved.report())
         return
     config = checked.resolved.config
-    sources: dict[Origin, str | None] = {"template": config.template, "profile": config.profile}
+    sources: dict[Origin, str | None] = {
+        "preset": config.preset,
+        "template": config.template,
+        "profile": config.profile,
+    }
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("key", no_wrap=True)
     table.add_column("value", overflow="fold", min_width=8)
