@@ -7,7 +7,8 @@ situation, the language's defaults. A list is one value: a written list replaces
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
 
@@ -20,6 +21,13 @@ from peft_schemas.explain import ExplainedValue, ExplainReport, Origin
 _NAME_LENGTH = 64
 ABSENT = object()
 """What a layer holds where it holds nothing."""
+
+
+_RIVALS = (("training.warmup_steps", "training.warmup_ratio"), ("evaluation.split", "evaluation.datasets"))
+"""Two ways to say one thing. Where a stronger layer has one, a weaker one's other is not meant."""
+
+DECISIVE = ("method.type", "method.r", *chain.from_iterable(_RIVALS))
+"""The keys on which it depends what the other layers bring."""
 
 
 @dataclass(frozen=True)
@@ -125,11 +133,24 @@ def layers_of(data: Mapping[str, Any], source: Path | None, *, preset: Mapping[s
         layers.append(Layer("template", f"From the template {template}.", load_template(template).values))
     if profile in get_args(ProfileName):
         layers.append(Layer("profile", f"From the profile {profile}.", load_profile(profile).values))
+    layers = _without_rivals(layers)
     layers += _computed(layers)
     if source is not None:
         reason = f"No name is written, so the run takes the name of its file, {source.name}."
         layers.append(Layer("computed", reason, {"name": run_name(source)}))
     return layers
+
+
+def _without_rivals(layers: list[Layer]) -> list[Layer]:
+    kept: list[Layer] = []
+    for layer in layers:
+        values = layer.values
+        for path, rival in (*_RIVALS, *(pair[::-1] for pair in _RIVALS)):
+            section, _, key = path.partition(".")
+            if kept and layer.get(path) is not ABSENT and any(above.get(rival) is not ABSENT for above in kept):
+                values = {**values, section: {name: value for name, value in values[section].items() if name != key}}
+        kept.append(replace(layer, values=values))
+    return kept
 
 
 def _computed(layers: list[Layer]) -> Iterator[Layer]:

@@ -61,6 +61,19 @@ def test_B6_a_method_has_the_learning_rate_and_the_strength_that_suit_it() -> No
     assert plain is not None and plain.origin == "default"
 
 
+def test_B6_what_is_written_in_one_of_two_ways_is_not_said_again_by_a_profile_in_the_other() -> None:
+    data = {
+        **BASE,
+        "profile": "chatbot",
+        "training": {"warmup_ratio": 0.1},
+        "evaluation": {"datasets": [{"path": "b"}]},
+    }
+    config = resolve(data, source=SOURCE).config
+    assert (config.training.warmup_ratio, config.training.warmup_steps) == (0.1, 0)
+    assert (len(config.evaluation.datasets), config.evaluation.split) == (1, 0)
+    assert config.evaluation.every_steps == load_profile("chatbot").values["evaluation"]["every_steps"]
+
+
 def test_B6_user_outranks_template_outranks_profile_outranks_default() -> None:
     data = {**BASE, "template": "lora_finetuning", "profile": "chatbot", "training": {"batch_size": 9}}
     resolved = resolve(data, source=SOURCE)

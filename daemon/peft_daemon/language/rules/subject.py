@@ -13,7 +13,7 @@ from peft_daemon.language.rules.places import key_place, value_place
 from peft_daemon.language.rules.values import Fault, faults, written
 from peft_engine.config.document import Document, Path
 from peft_engine.config.nodes import Alias, Mapping, Scalar, plain, target
-from peft_engine.config.resolve import ABSENT, Layer, layers_of
+from peft_engine.config.resolve import ABSENT, DECISIVE, Layer, layers_of
 from peft_engine.config.schema import key_at
 from peft_schemas.explain import Origin
 from peft_schemas.findings import Fix, Range, Related, TextEdit
@@ -204,15 +204,13 @@ class Subject:
     @cached_property
     def layers(self) -> list[Layer]:
         """What fills the config, the strongest first. The first holds only what the others depend on."""
-        written_here = {name: self._plain_root(name) for name in ("template", "profile", "preset")}
-        method = {key: self.binding.at(("method", key)) for key in ("type", "r")}
-        known = {
-            key: plain(bound.entry.value)
-            for key, bound in method.items()
-            if bound is not None and not faults(bound.key, bound.entry.value)
-        }
-        preset = self.context.presets.get(written_here["preset"])
-        return layers_of({**written_here, "method": known}, None, preset=preset)
+        written_here: dict[str, Any] = {name: self._plain_root(name) for name in ("template", "profile", "preset")}
+        for path in DECISIVE:
+            section, name = path.split(".")
+            bound = self.binding.at((section, name))
+            if bound is not None and (bound.key.section is not None or not faults(bound.key, bound.entry.value)):
+                written_here.setdefault(section, {})[name] = plain(bound.entry.value)
+        return layers_of(written_here, None, preset=self.context.presets.get(written_here["preset"]))
 
     def _plain_root(self, name: str) -> Any:
         bound = self.binding.at((name,))
