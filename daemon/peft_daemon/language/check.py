@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from peft_daemon.language.binding import bind
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
+from peft_daemon.language.ignored import without_ignored
 from peft_daemon.language.rules.registry import rules_of
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.world.gather import gather
@@ -47,7 +48,7 @@ def check_document(document: Document, context: CheckContext = NOTHING_KNOWN) ->
     subject = Subject(document, bind(document), context)
     for rule in rules_of("document"):
         findings += islice(rule.find(subject, rule), MAX_FINDINGS)
-    return sorted(findings, key=_place)[:MAX_FINDINGS]
+    return sorted(without_ignored(document, findings), key=_place)[:MAX_FINDINGS]
 
 
 def check_text(text: str, context: CheckContext = NOTHING_KNOWN) -> list[Finding]:

@@ -11,6 +11,7 @@ from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.features.diagnostics import to_diagnostic
 from peft_daemon.language.features.workspace_edit import Abilities, workspace_edit
 from peft_daemon.language.fix_all import is_worthwhile, repaired
+from peft_daemon.language.ignored import ignoring
 from peft_daemon.language.known import known
 from peft_daemon.language.refactoring.offer import Change, Conflict
 from peft_daemon.language.refactoring.offers import offered
@@ -45,18 +46,22 @@ class Wanted:
 
 
 def quick_fixes(document: OpenDocument, findings: list[Finding], wanted: Wanted) -> Iterator[types.CodeAction]:
-    """Yield an action for each fix of each finding that touches the range; the first of a finding is preferred."""
+    """Yield an action for each fix of each finding that touches the range, and for a remark one that ignores it.
+
+    The first fix of a finding is preferred.
+    """
     start, end = _key(wanted.start), _key(wanted.end)
     for finding in findings:
         if not wanted.includes(_QUICK_FIX) or _key(finding.range.start) > end or start > _key(finding.range.end):
             continue
-        for index, fix in enumerate(finding.fixes):
+        ignore = ignoring(document.document, finding)
+        for index, fix in enumerate([*finding.fixes, *([] if ignore is None else [ignore])]):
             yield {
                 "title": fix.title,
                 "kind": _QUICK_FIX,
                 "diagnostics": [to_diagnostic(document.uri, finding)],
                 "edit": fix_to_lsp(document.uri, fix),
-                "isPreferred": index == 0,
+                "isPreferred": index == 0 and fix is not ignore,
             }
 
 

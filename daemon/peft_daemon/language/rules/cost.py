@@ -152,7 +152,7 @@ def _limited(subject: Subject, this: Rule, path: str, mild: Severity) -> Iterato
     if severity is None:
         return
     range_, related = value_place(subject.document, bound.entry.value, bound.via)
-    better = written(_nearest(limit, number))
+    better = written(limit.nearest(number))
     own = bound.via is None and not isinstance(bound.entry.value, Alias)
     fixes = [replace(f"Set to {better}", range_, better)] if own else []
     message = _sentence(bound, limit, number, severity)
@@ -164,14 +164,6 @@ def _severity(limit: Limit, number: float, mild: Severity) -> Severity | None:
         return "error"
     beyond = limit.advised_most is not None and number > limit.advised_most
     return mild if beyond or (limit.advised and number not in limit.advised) else None
-
-
-def _nearest(limit: Limit, number: float) -> float:
-    """Return the nearest number without any remark; of two as near, the smaller."""
-    if limit.advised:
-        return min(limit.advised, key=lambda advised: (abs(advised - number), advised))
-    most = limit.most if limit.advised_most is None else limit.advised_most
-    return min(max(number, limit.least), most)
 
 
 def _sentence(bound: BoundKey, limit: Limit, number: float, severity: Severity) -> str:

@@ -1,11 +1,16 @@
 """Text edits that keep the rest of a document as it is: comments, order, indentation and line ends."""
 
+import re
+
 from peft_engine.config.document import Document
 from peft_engine.config.nodes import Alias, Entry, Mapping, Scalar, Sequence, target
 from peft_schemas.findings import TextEdit
 
 _STEP = "  "
 """One level of indentation where there is no neighbour to take it from."""
+
+_DASHES = re.compile(r" *(?:- +)+")
+"""What stands before the first key of a list's entry."""
 
 
 def replace_span(document: Document, start: int, end: int, text: str) -> TextEdit:
@@ -29,7 +34,11 @@ def delete_entry(document: Document, mapping: Mapping, entry: Entry, *, even_las
             return replace_span(document, entry.start, entries[index + 1].start, "")
         return replace_span(document, entries[index - 1].end, entry.end, "")
     first, last = source.line_of(entry.start), source.line_of(entry.end)
-    if source.text[source.line_start(first) : entry.start].strip():
+    before = source.text[source.line_start(first) : entry.start]
+    if _DASHES.fullmatch(before) and len(entries) > 1:
+        following = source.text[source.line_start(last + 1) : entries[1].start]
+        return replace_span(document, entry.start, entries[1].start - len(following.lstrip()), "")
+    if before.strip():
         return None
     if last + 1 < source.line_count:
         return replace_span(document, source.line_start(first), source.line_start(last + 1), "")

@@ -70,8 +70,9 @@ class Subject:
     def setting(self, path: str) -> Setting | None:
         """Return the effective value of a key outside lists, None when it cannot be known.
 
-        It cannot be known when what is written there is faulty, or when the key is absent and a part of the text
-        cannot be read, a misspelt key may have meant it, or a preset that cannot be found may hold it.
+        It cannot be known when what is written there or in its section's place is faulty, when its section is missing
+        though there must be one, or when the key is absent and a part of the text cannot be read, a misspelt key may
+        have meant it, or a preset that cannot be found may hold it.
         """
         if path not in self._settings:
             self._settings[path] = self._find_setting(path)
@@ -82,6 +83,8 @@ class Subject:
         key = key_at(parts)
         if key is None:
             raise KeyError(path)
+        if any(parts[:length] in self._unwritten for length in range(len(parts) + 1)):
+            return None
         bound = self.binding.at(parts)
         if bound is not None:
             if key.section is None and faults(key, bound.entry.value):
@@ -195,6 +198,12 @@ class Subject:
     def _settings(self) -> dict[str, Setting | None]:
         """What was asked already: many rules ask for the same few values."""
         return {}
+
+    @cached_property
+    def _unwritten(self) -> frozenset[Path]:
+        """Paths at which something else stands than the section or list that belongs there, or at which it is missing."""
+        misshapen = {misshapen.path for misshapen in self.binding.misshapen}
+        return frozenset(misshapen | {absent.path for absent in self.binding.absent})
 
     @cached_property
     def _meant(self) -> frozenset[Path]:
