@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from urllib.parse import unquote, urlparse
 
 import pytest
 
@@ -145,3 +146,10 @@ def test_A18_the_shell_says_the_same_as_the_editor(shared: Client, tmp_path: Pat
         in_editor = [(d["code"], d["message"], d["range"]) for d in shared.published(uri)]
         in_shell = [(f["code"], f["message"], f["range"]) for f in report["findings"] if f["path"] == str(path)]
         assert in_editor == in_shell
+
+
+def test_a_diagnostic_leads_to_the_page_of_its_code(shared: Client) -> None:
+    uri = shared.open("untitled:page.peft.yaml", "version: 2\n")
+    code = {one["code"]: one["codeDescription"]["href"] for one in shared.published(uri)}
+    page = Path(unquote(urlparse(code["PW108"]).path))
+    assert page.read_text(encoding="utf-8").startswith("# PW108")

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.text import Text
 
 from peft_daemon.language.check import CheckedFile
+from peft_daemon.language.rules.pages import page_of
 from peft_daemon.language.rules.registry import rules
 from peft_engine.config.text import SourceText
 from peft_schemas import __version__
@@ -94,10 +95,12 @@ def _print_finding(console: Console, source: SourceText, finding: FileFinding) -
 
 def _sarif_rules() -> Iterator[dict[str, Any]]:
     for rule in rules():
+        page = page_of(rule.code)
+        markdown = {} if page is None else {"markdown": page.read_text(encoding="utf-8")}
         yield {
             "id": rule.code,
             "shortDescription": {"text": rule.summary},
-            "help": {"text": rule.advice},
+            "help": {"text": rule.advice, **markdown},
             "defaultConfiguration": {"level": _SARIF_LEVELS[rule.severity]},
         }
 

@@ -11,6 +11,7 @@ from typing import Any
 from peft_daemon.language.check import check_document
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
+from peft_daemon.language.rules.pages import page_of
 from peft_daemon.lsp.errors import CONTENT_MODIFIED, SERVER_CANCELLED, ResponseError
 from peft_daemon.lsp.params import (
     DidChangeTextDocumentParams,
@@ -191,6 +192,9 @@ def to_diagnostic(uri: str, finding: Finding) -> Diagnostic:
         "code": finding.code,
         "source": SOURCE,
     }
+    page = page_of(finding.code)
+    if page is not None:
+        diagnostic["codeDescription"] = {"href": page.as_uri()}
     if finding.related:
         diagnostic["relatedInformation"] = [
             {"location": {"uri": uri, "range": range_to_lsp(other.range)}, "message": other.message}
