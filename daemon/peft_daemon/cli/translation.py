@@ -40,8 +40,9 @@ def deliver(
         return
     told = [finding for finding in placed if finding.severity != "hint"]
     print_text(err, [CheckedFile(path=file, text=text, findings=told, resolved=None)])
-    if len(told) < len(placed):
-        err.print(f"Besides, {len(placed) - len(told)} values need no attention; --json lists them.", style="dim")
+    if idle := len(placed) - len(told):
+        values = "1 value needs" if idle == 1 else f"{idle} values need"
+        err.print(f"Besides, {values} no attention; --json lists them.", style="dim")
     if output is not None and config:
         err.print(f"Written to {output}.", markup=False)
     elif config:

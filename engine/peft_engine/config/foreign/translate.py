@@ -63,7 +63,6 @@ def import_config(tool: Tool, text: str, folder: Path | None = None) -> Imported
     if refusals:
         return Imported("", refusals, {})
     draft = Draft(table, Source(document, table), folder)
-    _report_readings(draft)
     for path, rule in table.rules().items():
         leaf = draft.get(path)
         if leaf is not None:
@@ -71,6 +70,7 @@ def import_config(tool: Tool, text: str, folder: Path | None = None) -> Imported
     for step in _STEPS[tool].values():
         step(draft)
     report_strays(draft)
+    _report_readings(draft)
     _fill_in(draft)
     _apply_defaults(draft)
     _drop_invalid(draft)
@@ -104,8 +104,9 @@ def _refusals(document: Document, table: Table) -> list[Finding]:
 
 
 def _report_readings(draft: Draft) -> None:
+    """Say how values read that were taken; how one reads that is left out does not matter."""
     for leaf in draft.source.leaves.values():
-        if leaf.doubt is not None:
+        if leaf.doubt is not None and leaf.path in draft.record:
             severity: Severity = "information" if draft.table.converts_text else "warning"
             draft.report(DOUBTFUL, severity, f"{leaf.doubt}.", leaf)
     for repeat in draft.source.repeats:

@@ -197,6 +197,13 @@ def test_a_misspelt_key_is_told_from_one_without_an_equivalent() -> None:
     assert [place for place, _ in said("axolotl", text, "IM09")] == ["wandb_project"]
 
 
+@pytest.mark.parametrize(("key", "code"), [("learning_rat", "IM03"), ("neftune_noise_alpha", "IM02")])
+def test_how_a_value_reads_does_not_hide_that_its_key_is_left_out(key: str, code: str) -> None:
+    text = f"{BASE}{key}: 1e-4\n"
+    assert [place for place, _ in said("axolotl", text, code)] == [key]
+    assert said("axolotl", text, "IM07") == []
+
+
 def test_a_section_without_an_equivalent_is_reported_once_from_its_key_to_its_end() -> None:
     section = "fsdp_config:\n  offload_params: true\n  state_dict_type: FULL_STATE_DICT"
     assert [place for place, _ in said("axolotl", BASE + section + "\n", "IM02")] == [section]
