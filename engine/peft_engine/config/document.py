@@ -15,7 +15,6 @@ from peft_engine.config.nodes import (
     Scalar,
     Sequence,
     effective_entries,
-    plain,
     shifted_entry,
     target,
 )
@@ -103,11 +102,14 @@ class Document:
     def to_plain(self) -> Any:
         """Return the values as plain Python objects, which must not be changed: versions share them."""
         if not self.is_split:
-            return plain(self.root)
+            only = self.parts[0].part
+            return only.plain if only.list_key is None else {only.list_key: only.plain}
         values: dict[str, Any] = {}
         fresh: set[str] = set()
         for placed in self.parts:
             part = placed.part
+            if part.plain is None:
+                continue
             if part.list_key is None:
                 # Of a repeated key the first counts.
                 fresh = part.plain.keys() - values.keys()

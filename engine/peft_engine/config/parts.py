@@ -54,8 +54,8 @@ class Part:
 
     @cached_property
     def plain(self) -> Any:
-        """Its values as plain Python objects: a mapping, or the entries of its list."""
-        return plain(self.reading.root) or {}
+        """Its values as plain Python objects: a mapping, the entries of its list, or None when there are none."""
+        return plain(self.reading.root)
 
     @property
     def entries(self) -> Mapping | None:
