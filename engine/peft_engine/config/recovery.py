@@ -24,9 +24,10 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]+")
 _MAX_CONTROLS = 20
 """Places with control characters that are named; a file with more is no text at all."""
 
-_TAB_INDENT = re.compile(r"^[ ]*\t[ \t]*(?=[^\s#])", re.MULTILINE)
-_CONFLICT_START = re.compile(r"^<{7}(?: [^\r\n]*)?(?=\r?$)", re.MULTILINE)
-_CONFLICT_MARK = re.compile(r"^(?:<{7}|\|{7}|={7}|>{7})(?: [^\r\n]*)?(?=\r?$)", re.MULTILINE)
+# A line may end in a return alone, which `^` and `$` do not know: they are written as "no other character beside".
+_TAB_INDENT = re.compile(r"(?<![^\r\n])[ ]*\t[ \t]*(?=[^\s#])")
+_CONFLICT_START = re.compile(r"(?<![^\r\n])<{7}(?: [^\r\n]*)?(?![^\r\n])")
+_CONFLICT_MARK = re.compile(r"(?<![^\r\n])(?:<{7}|\|{7}|={7}|>{7})(?: [^\r\n]*)?(?![^\r\n])")
 _CLOSERS = re.compile(r"\s*[\]},]+\s*(#.*)?$")
 
 
