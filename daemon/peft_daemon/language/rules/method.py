@@ -16,6 +16,9 @@ _FAMILY = "method"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 _FOUR_BIT = ("nf4", "fp4")
 _ADAPTER_KEYS = ("r", "alpha", "dropout", "target_modules", "modules_to_save")
+_USUAL_STRENGTH = 2
+"""The factor on an adapter's update that fixes propose."""
+
 _ADAMW = ("adamw", "adamw_8bit", "paged_adamw_8bit")
 
 
@@ -152,7 +155,7 @@ def adapter_key_without_adapter(subject: Subject, this: Rule) -> Iterator[Findin
     _FAMILY,
     "The strength of a rank-stabilised adapter is tuned for a plain one.",
     why="rsLoRA scales by alpha / sqrt(r). An alpha that suits alpha / r makes its update sqrt(r) times larger.",
-    advice="Lower `alpha`; the fix keeps the strength that the same alpha has in a plain LoRA.",
+    advice="Lower `alpha`; the fix keeps its strength in a plain LoRA, or takes 2 where that is large as well.",
     example=_BASE + "method:\n  type: rslora\n  r: 64\n  alpha: 128\n",
     source="rsLoRA (2023); PEFT pull request 1244; PEFT issue 2733; TensorRT-LLM issue 1668",
 )
@@ -162,16 +165,17 @@ def alpha_for_plain_lora(subject: Subject, this: Rule) -> Iterator[Finding]:
     if found is None or found[2].value != "rslora":
         return
     alpha, rank, method = found
-    scale = alpha.value / math.sqrt(rank.value)
-    if scale <= bounds().adapter_scale.rslora_most:
+    root, most = math.sqrt(rank.value), bounds().adapter_scale.rslora_most
+    scale = round(alpha.value / root, 2)
+    if scale <= most:
         return
-    better = round(alpha.value / math.sqrt(rank.value), 2)
     message = (
         f"rsLoRA scales by alpha / sqrt(r), which is {_number(scale)} here; plain LoRA would "
         f"scale by {_number(alpha.value / rank.value)}."
     )
-    fits = better / math.sqrt(rank.value) <= bounds().adapter_scale.rslora_most
-    fixes = subject.set("method.alpha", better) if fits else []
+    # In a plain LoRA the same alpha is alpha / r strong.
+    strength = alpha.value / rank.value if alpha.value / rank.value <= most else _USUAL_STRENGTH
+    fixes = subject.set("method.alpha", round(strength * root, 2))
     yield this.about(subject, message, alpha, rank, method, fixes=fixes)
 
 
@@ -195,7 +199,7 @@ def unusual_scale(subject: Subject, this: Rule) -> Iterator[Finding]:
     if usual.least <= scale <= usual.most or not alpha.is_written:
         return
     message = f"The adapter's update is scaled by alpha / r = {_number(scale)}; 1 or 2 is common."
-    yield this.about(subject, message, alpha, rank, fixes=subject.set("method.alpha", 2 * rank.value))
+    yield this.about(subject, message, alpha, rank, fixes=subject.set("method.alpha", _USUAL_STRENGTH * rank.value))
 
 
 @rule(

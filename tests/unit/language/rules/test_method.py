@@ -4,6 +4,7 @@ import pytest
 
 from peft_daemon.language.context import CheckContext
 from peft_engine.facts import HardwareFact, ModelFact
+from tests.property.faults import apply
 from tests.unit.language.rules.marked import BASE, Case, findings, with_model
 
 GPTQ = CheckContext(model=ModelFact("org/m", prequantized="gptq"))
@@ -78,6 +79,19 @@ def test_a_misspelt_module_gets_the_real_name() -> None:
     (finding,) = findings(f"{BASE}method:\n  target_modules: [q_proj, upproj]\n", LLAMA)
     assert finding.message.endswith("did you mean `up_proj`?")
     assert finding.fixes[0].edits[0].newText == "up_proj"
+
+
+@pytest.mark.parametrize(
+    ("rank", "alpha", "better"),
+    [(64, 128, "16"), (32, 128, "22.63"), (16, 256, "8"), (2, 64, "2.83")],
+    ids=["as plain LoRA", "as plain LoRA, rounded", "too strong for plain LoRA", "too strong, rounded"],
+)
+def test_the_strength_of_a_rank_stabilised_adapter_always_has_a_fix(rank: int, alpha: int, better: str) -> None:
+    text = f"{BASE}method: {{type: rslora, r: {rank}, alpha: {alpha}}}\n"
+    (finding,) = findings(text)
+    (fix,) = finding.fixes
+    assert fix.edits[0].newText == better
+    assert findings(apply(text, fix)) == []
 
 
 @pytest.mark.parametrize("pattern", ["(a+)+$", "(.*)*x", "(a|b*)+c", ".*.*.*.*.*.*.*x", "a" * 400])
