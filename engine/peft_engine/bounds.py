@@ -24,6 +24,13 @@ class Limit(Word):
     advised: list[int] = []
     """The only values without a remark; empty where a range is advised."""
 
+    def nearest(self, number: float) -> float:
+        """Return the nearest number without any remark; of two as near, the smaller."""
+        if self.advised:
+            return min(self.advised, key=lambda advised: (abs(advised - number), advised))
+        most = self.most if self.advised_most is None else self.advised_most
+        return min(max(number, self.least), most)
+
     @model_validator(mode="after")
     def _advice_is_allowed(self) -> "Limit":
         advised = [*self.advised, *([] if self.advised_most is None else [self.advised_most])]

@@ -27,12 +27,42 @@ TABLE = [
     ),
     ("the only key of a section", f"{BASE}method:\n  seed: 7\n", f"{BASE}training:\n  seed: 7\n"),
     (
+        "a key with a comment behind it",
+        f"{BASE}method:\n  type: lora\n  seed: 7  # as in May\ntraining:\n  packing: true # yes\n",
+        f"{BASE}method:\n  type: lora\ntraining:\n  packing: true # yes\n  seed: 7  # as in May\n",
+    ),
+    (
+        "a key with a comment, whose section is absent",
+        f"{BASE}method:\n  type: lora\n  seed: 7 # as in May",
+        f"{BASE}method:\n  type: lora\ntraining:\n  seed: 7  # as in May",
+    ),
+    (
+        "a key with a comment, whose section stands in brackets",
+        f"{BASE}training: {{packing: true}}\nmethod:\n  type: lora\n  seed: 7  # as in May\n",
+        f"{BASE}# as in May\ntraining: {{packing: true, seed: 7}}\nmethod:\n  type: lora\n",
+    ),
+    (
+        "the first key of a list's entry",
+        "version: 1\nmodel: {base: m}\ndatasets:\n  - zzyzx: 1 # ?\n    # whose\n    path: org/d\n",
+        "version: 1\nmodel: {base: m}\ndatasets:\n  - # whose\n    path: org/d\n",
+    ),
+    (
         "a dataset under a foreign name",
         "version: 1\nmodel: {base: m}\ndataset: org/d\n",
         "version: 1\nmodel: {base: m}\ndatasets:\n  - path: org/d\n",
     ),
     ("a number below the range", f"{BASE}method: {{r: -4}}\n", f"{BASE}method: {{r: 1}}\n"),
     ("a number above the range", f"{BASE}checkpoint:\n  keep: 5000\n", f"{BASE}checkpoint:\n  keep: 1000\n"),
+    (
+        "a number far above what is advised",
+        f"{BASE}training:\n  batch_size: 99999\n",
+        f"{BASE}training:\n  batch_size: 16\n",
+    ),
+    (
+        "a number with no nearest one",
+        f"{BASE}training:\n  warmup_ratio: 5\n",
+        f"{BASE}training:\n  warmup_ratio: null\n",
+    ),
     (
         "a bound that is excluded",
         f"{BASE}training:\n  learning_rate: 0\n",
@@ -69,6 +99,11 @@ TABLE = [
         "tabs",
         "version: 1\nmodel:\n\tbase: org/m\n\tdtype: auto\ndatasets:\n\t- path: org/d\n",
         "version: 1\nmodel:\n  base: org/m\n  dtype: auto\ndatasets:\n  - path: org/d\n",
+    ),
+    (
+        "tabs where lines end in a return",
+        "version: 1\rmodel:\r\tbase: org/m\rdatasets:\r\t- path: org/d\r",
+        "version: 1\rmodel:\r  base: org/m\rdatasets:\r  - path: org/d\r",
     ),
     ("no version", BASE.removeprefix("version: 1\n"), BASE),
     ("no version below a comment", "# c\n" + BASE.removeprefix("version: 1\n"), "# c\n" + BASE),
@@ -120,3 +155,21 @@ def test_a_value_that_others_share_by_an_alias_is_not_changed_behind_their_back(
 def test_a_key_that_the_target_has_already_is_not_moved_there() -> None:
     finding = next(f for f in check_text(f"{BASE}lora_r: 8\nmethod:\n  r: 4\n") if f.code == "PW110")
     assert finding.fixes == []
+
+
+def test_a_key_with_several_homes_is_moved_only_where_it_was_meant() -> None:
+    base = BASE.replace("base: org/m", "base: org/m\n  batch_size: 4")
+    evaluated = "evaluation:\n  split: 0.1\n"
+    in_training, in_evaluation = "Move to training as `batch_size`", "Move to evaluation as `batch_size`"
+    offered = {
+        text: [fix.title for fix in check_text(base + text)[0].fixes[:-1]]
+        for text in ("", evaluated, "training:\n  batch_size: 2\n", "training:\n  batch_size: 2\n" + evaluated)
+    }
+    assert list(offered.values()) == [[in_training], [in_training, in_evaluation], [], []]
+
+
+def test_a_misspelt_key_is_deleted_only_where_the_right_one_stands() -> None:
+    (misspelt,) = check_text(f"{BASE}evaluation:\n  daatsets: 3\n  every_steps: 10\n")
+    assert misspelt.fixes == []
+    (again,) = check_text(f"{BASE}training:\n  learning_rate: 1.0e-4\n  learning_rat: 1.0e-4\n")
+    assert [fix.title for fix in again.fixes] == ["Delete `learning_rat`"]

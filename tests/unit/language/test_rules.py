@@ -89,6 +89,13 @@ def test_A3_finds_exactly_this_at_exactly_these_characters(code: str, what: str,
 
 
 @pytest.mark.parametrize("ending", ["\r\n", "\n", "\r"])
+def test_line_ends_do_not_change_where_a_conflict_is_found(ending: str) -> None:
+    text = f"{BASE}<<<<<<< HEAD\nname: a\n=======\nname: b\n>>>>>>> theirs\n".replace("\n", ending)
+    (finding,) = check_text(text)
+    assert (finding.code, finding.range.end.character) == ("PW004", len("<<<<<<< HEAD"))
+
+
+@pytest.mark.parametrize("ending", ["\r\n", "\n", "\r"])
 def test_line_ends_do_not_change_what_is_found(ending: str) -> None:
     text = f"{BASE}method:\n  r: 0\n  lora_alpha: 3\nbogus: [1\n".replace("\n", ending)
     found = [(finding.code, finding.range.start.line) for finding in check_text(text)]
@@ -149,9 +156,25 @@ def test_a_local_base_model_that_is_not_there_is_named() -> None:
     assert [finding.code for finding in check_document(parse(SourceText(text)), context)] == ["PW701"]
 
 
-@pytest.mark.parametrize("section", ["model:\n  @base: x\n", "datasets:\n  - path: a: b\n"])
+@pytest.mark.parametrize(
+    "section",
+    [
+        "model:\n  @base: x\n",
+        "model:\n  base: @x\n",
+        "datasets:\n  - path: a: b\n",
+        "datasets:\n  - @path: a\n",
+        "method:\n  target_modules:\n    - @x\n",
+        "method:\n  type:\n    @lora\n",
+        "model:\n  base:\n    a: b: c\n",
+    ],
+)
 def test_a_section_that_cannot_be_read_is_not_called_empty(section: str) -> None:
     assert [finding.code for finding in check_text(f"version: 1\n{section}")] == ["PW001"]
+
+
+def test_a_key_without_a_value_is_named_beside_a_line_that_cannot_be_read() -> None:
+    found = [finding.code for finding in check_text(f"{BASE}method:\n  r:\n  alpha: @x\nevaluation:\nname: a: b\n")]
+    assert found == ["PW111", "PW001", "PW111", "PW001"]
 
 
 def test_every_rule_is_described_and_finds_its_own_example() -> None:

@@ -10,6 +10,9 @@ from peft_schemas.findings import Finding, Fix
 
 _FAMILY = "schedule"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
+HOW_TO_EVALUATE = ("evaluation.every_steps", "evaluation.batch_size")
+"""Keys that mean nothing while nothing is evaluated."""
+
 _SHARE = 0.1
 """The share to hold out that fixes propose."""
 
@@ -33,7 +36,7 @@ def never_reached(subject: Subject, this: Rule) -> Iterator[Finding]:
         cadence = subject.setting(f"{section}.every_steps")
         if cadence is None or not cadence.is_written or cadence.value <= total:
             continue
-        if section == "evaluation" and not _evaluates(subject):
+        if section == "evaluation" and not evaluates(subject):
             continue
         message = f"The run ends after {total} steps, before the first {what} at step {cadence.value}."
         fixes = [] if _load_best(subject) else subject.set(cadence.path, total)
@@ -53,12 +56,12 @@ def never_reached(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def evaluation_without_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the keys of `evaluation` without examples to evaluate on."""
-    if _evaluates(subject) is not False:
+    if evaluates(subject) is not False:
         return
-    for name in ("every_steps", "batch_size"):
-        setting = subject.setting(f"evaluation.{name}")
+    for path in HOW_TO_EVALUATE:
+        setting = subject.setting(path)
         if setting is not None and setting.is_written and setting.value is not None:
-            message = f"`{name}` has no effect: no examples are held out for evaluation."
+            message = f"`{setting.name}` has no effect: no examples are held out for evaluation."
             fixes = _evaluate(subject) + subject.remove(setting.path)
             yield this.about(subject, message, setting, fixes=fixes, at_key=True)
 
@@ -95,7 +98,7 @@ def evaluated_on_two_things(subject: Subject, this: Rule) -> Iterator[Finding]:
 def best_of_nothing(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find `load_best` without evaluation."""
     load_best = subject.setting("checkpoint.load_best")
-    if load_best is not None and load_best.value and _evaluates(subject) is False:
+    if load_best is not None and load_best.value and evaluates(subject) is False:
         message = "`load_best` needs evaluations to tell which checkpoint is the best, and there are none."
         yield this.about(subject, message, load_best, fixes=_evaluate(subject) + subject.remove(load_best.path))
 
@@ -113,7 +116,7 @@ def best_of_nothing(subject: Subject, this: Rule) -> Iterator[Finding]:
 def early_stop_on_nothing(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find `early_stopping_patience` without evaluation."""
     patience = subject.setting("training.early_stopping_patience")
-    if patience is not None and patience.value is not None and _evaluates(subject) is False:
+    if patience is not None and patience.value is not None and evaluates(subject) is False:
         message = "`early_stopping_patience` counts evaluations without a better loss, and there are none."
         yield this.about(subject, message, patience, fixes=_evaluate(subject) + subject.remove(patience.path))
 
@@ -131,7 +134,7 @@ def early_stop_on_nothing(subject: Subject, this: Rule) -> Iterator[Finding]:
 def best_without_evaluation(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find cadences of checkpoints that are no multiple of that of the evaluations."""
     found = subject.settings("checkpoint.every_steps", "evaluation.every_steps")
-    if found is None or not _load_best(subject) or not _evaluates(subject):
+    if found is None or not _load_best(subject) or not evaluates(subject):
         return
     saved, evaluated = exact(found[0].value), exact(found[1].value)
     if (saved < 1) != (evaluated < 1):  # a share of steps that are not known here
@@ -160,7 +163,7 @@ def best_without_evaluation(subject: Subject, this: Rule) -> Iterator[Finding]:
 def large_evaluation_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find evaluation batches that are larger than the training's."""
     found = subject.settings("evaluation.batch_size", "training.batch_size")
-    if found is None or found[0].value is None or found[0].value <= found[1].value or not _evaluates(subject):
+    if found is None or found[0].value is None or found[0].value <= found[1].value or not evaluates(subject):
         return
     message = (
         f"Evaluations take {found[0].value} examples at once and training {found[1].value}: memory may not suffice."
@@ -168,7 +171,7 @@ def large_evaluation_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
     yield this.about(subject, message, *found, fixes=subject.set(found[0].path, found[1].value))
 
 
-def _evaluates(subject: Subject) -> bool | None:
+def evaluates(subject: Subject) -> bool | None:
     """Tell whether anything is evaluated, None when that cannot be known."""
     split, datasets = subject.setting("evaluation.split"), subject.setting("evaluation.datasets")
     if (split is not None and split.value) or (datasets is not None and datasets.value):

@@ -3,8 +3,18 @@
 from collections.abc import Iterator
 
 from peft_daemon.language.binding import AbsentKey, StrayKey
+from peft_daemon.language.rules.cadence import HOW_TO_EVALUATE, evaluates
 from peft_daemon.language.rules.edits import delete_entry, insert_key, insert_root_key
-from peft_daemon.language.rules.moves import homes, meant_paths, move, place_name, removal, rename, same_section
+from peft_daemon.language.rules.moves import (
+    has_key,
+    homes,
+    meant_paths,
+    move,
+    place_name,
+    removal,
+    rename,
+    same_section,
+)
 from peft_daemon.language.rules.places import dotted, key_place, section_name
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
@@ -120,15 +130,30 @@ def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]
     if near is not None and not found:
         key = stray.section.keys[near]
         fix = rename(subject.document, stray, key)
+        # To delete what was meant for a key that is not there would leave the default in its place.
         fixes = [fix] if fix is not None else []
-        return f"{start}; did you mean `{near}`?", [*fixes, *_deletion(subject, stray)]
+        fixes += removal(subject.document, stray) if has_key(stray.mapping, near) else []
+        return f"{start}; did you mean `{near}`?", fixes
     if found:
         names = " or ".join(f"{place_name(path)}" for path, _ in found)
         spelled = found[0][1].name
         belongs = f"`{spelled}` belongs in {names}" if spelled != name else f"it belongs in {names}"
-        fixes = [fix for path, key in found for fix in _relocations(subject, stray, path, key)]
+        fixes = [fix for path, key in _likely(subject, found) for fix in _relocations(subject, stray, path, key)]
         return f"{start}; {belongs}.", [*fixes, *_deletion(subject, stray)]
     return f"{start}.", _deletion(subject, stray)
+
+
+def _likely(subject: Subject, found: list[tuple[str, Key]]) -> list[tuple[str, Key]]:
+    """Return the homes of a key to which it may be moved.
+
+    A key without a default of its own, such as `evaluation.batch_size`, is written seldom: it is not offered where the
+    usual home has the key already. Nor is a home in which the key would mean nothing.
+    """
+    usual = [(path, key) for path, key in found if key.default is not None]
+    if any(subject.binding.at(tuple(path.split("."))) for path, _ in usual if "[]" not in path):
+        found = usual
+    without_effect = HOW_TO_EVALUATE if evaluates(subject) is False else ()
+    return [(path, key) for path, key in found if path not in without_effect]
 
 
 def _not_a_key(stray: StrayKey) -> str:

@@ -11,12 +11,13 @@ from peft_daemon.language.rules.edits import (
     insert_root_key,
     is_one_line,
     list_entry,
+    replace_span,
     value_text,
 )
 from peft_daemon.language.rules.values import fits, nearest, shorten
 from peft_engine.config.document import Document, Path
 from peft_engine.config.foreign import foreign_names
-from peft_engine.config.nodes import Mapping, Sequence, effective_entries, target
+from peft_engine.config.nodes import Entry, Mapping, Sequence, effective_entries, target
 from peft_engine.config.schema import Key, Section, language, walk
 from peft_schemas.findings import Fix, TextEdit
 
@@ -56,7 +57,7 @@ def same_section(stray: StrayKey, path: str) -> bool:
 
 def rename(document: Document, stray: StrayKey, key: Key) -> Fix | None:
     """Return the fix that gives a stray key another name of its own section, None when that would be wrong too."""
-    if stray.via is not None or _has(stray.mapping, key.name) or not fits(key, stray.entry.value):
+    if stray.via is not None or has_key(stray.mapping, key.name) or not fits(key, stray.entry.value):
         return None
     node = stray.entry.key
     edit = TextEdit(range=document.range(node), newText=key.name)
@@ -81,8 +82,11 @@ def move(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None
     insertion = None if deletion is None else _insertion(document, path, key, text, stray)
     if deletion is None or insertion is None:
         return None
+    edits = [insertion]
+    if comment := _comment_behind(document, entry, deletion):
+        edits = _commented(document, insertion, comment)
     title = f"Move to {place_name(path).replace('`', '')} as `{key.name}`"
-    return Fix(title=title, edits=_joined(document, deletion, insertion))
+    return Fix(title=title, edits=_joined(document, deletion, edits))
 
 
 def removal(document: Document, stray: StrayKey) -> Iterator[Fix]:
@@ -110,14 +114,14 @@ def _insertion(document: Document, path: str, key: Key, text: str, stray: StrayK
     if not isinstance(root, Mapping):
         return None
     if not holder:
-        return None if _has(root, key.name) else insert_root_key(document, text)
+        return None if has_key(root, key.name) else insert_root_key(document, text)
     name, is_list = holder.removesuffix("[]"), holder.endswith("[]")
     if "." in name:  # a section within a section: what is moved there seldom belongs there
         return None
     entry = next((entry for entry in root.entries if entry.name == name), None)
     if entry is None:
         section = language().keys[name].section
-        if section is None or _lacks_required(section, key) or _has(root, name):
+        if section is None or _lacks_required(section, key) or has_key(root, name):
             return None
         return insert_root_key(document, f"{name}:\n  - {text}" if is_list else f"{name}:\n  {text}")
     if contains_anchor(document, entry.start, entry.end):
@@ -126,7 +130,7 @@ def _insertion(document: Document, path: str, key: Key, text: str, stray: StrayK
     if is_list:
         value = (list_entry(value) if isinstance(value, Sequence) else None) or value
     if isinstance(value, Mapping):
-        return None if _has(value, key.name) or value is stray.mapping else insert_key(document, value, text)
+        return None if has_key(value, key.name) or value is stray.mapping else insert_key(document, value, text)
     return insert_below(document, entry, text) if value.start == value.end and not is_list else None
 
 
@@ -134,16 +138,42 @@ def _lacks_required(section: Section, key: Key) -> bool:
     return any(other.required and other.name != key.name for other in section.keys.values())
 
 
-def _has(mapping: Mapping, name: str) -> bool:
+def has_key(mapping: Mapping, name: str) -> bool:
+    """Tell whether a mapping has a key, merged ones included."""
     return any(effective.entry.name == name for effective in effective_entries(mapping))
 
 
-def _joined(document: Document, deletion: TextEdit, insertion: TextEdit) -> list[TextEdit]:
-    """Return both edits, as one where the text goes in at the place that is deleted, since edits must not overlap."""
+def _comment_behind(document: Document, entry: Entry, deletion: TextEdit) -> str:
+    """Return the comment that stands behind an entry on its line and goes with its deletion, "" when there is none."""
+    source = document.source
+    line_end, deleted = source.line_end(source.line_of(entry.end)), source.offset(deletion.range.end)
+    behind = (source.text[start:end] for start, end in document.comments if entry.end <= start < min(line_end, deleted))
+    return next(behind, "")
+
+
+def _commented(document: Document, insertion: TextEdit, comment: str) -> list[TextEdit]:
+    """Return the edits that insert a key with its comment: behind it, or above a mapping in brackets."""
+    text = insertion.newText
+    if "\n" in text:
+        line_end = text[len(text.rstrip("\r\n")) :]
+        return [insertion.model_copy(update={"newText": f"{text.removesuffix(line_end)}  {comment}{line_end}"})]
+    source = document.source
+    root = target(document.root)
+    entries = root.entries if isinstance(root, Mapping) else ()
+    at = source.offset(insertion.range.start)
+    section = next(entry.start for entry in reversed(entries) if entry.start <= at)
+    above = source.line_start(source.line_of(section))
+    end = "\r\n" if "\r\n" in source.text else "\n"
+    return [replace_span(document, above, above, f"{source.text[above:section]}{comment}{end}"), insertion]
+
+
+def _joined(document: Document, deletion: TextEdit, insertions: list[TextEdit]) -> list[TextEdit]:
+    """Return all edits, as one where the text goes in at the place that is deleted, since edits must not overlap."""
     source = document.source
     start, end = source.offset(deletion.range.start), source.offset(deletion.range.end)
+    insertion = insertions[-1]
     if not start <= source.offset(insertion.range.start) <= end:
-        return [deletion, insertion]
+        return [deletion, *insertions]
     deleted = source.text[start:end]
     line_end = deleted[len(deleted.rstrip("\r\n")) :]
     leading = "" if line_end or not start else "\n"

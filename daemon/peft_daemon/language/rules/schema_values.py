@@ -23,6 +23,8 @@ from peft_daemon.language.rules.values import (
     shorten,
     written,
 )
+from peft_engine.bounds import bounds
+from peft_engine.config.document import Document
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import clean_name
 from peft_engine.config.schema import Key
@@ -149,12 +151,13 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find keys that are written without a value, or with `null`, though they need one."""
     document = subject.document
     for bound, fault in _faults(subject, "nothing"):
+        if _is_unread(document, bound):
+            continue
         message = f"`{bound.key.name}` has no value; it takes {expectation(bound.key)}."
         yield _of_value(subject, this, bound, fault, message, at_key=True)
-    # What stood in a section that cannot be read may be what is missing.
-    for misshapen in subject.binding.misshapen if document.is_sound else ():
+    for misshapen in subject.binding.misshapen:
         holder = _holder(subject, misshapen)
-        if holder is None or holder.key.is_list or not _is_nothing(misshapen.node):
+        if holder is None or holder.key.is_list or not _is_nothing(misshapen.node) or _is_unread(document, holder):
             continue
         section = holder.key.section
         keys = ", ".join(f"`{name}`" for name in list(section.keys if section is not None else ())[:3])
@@ -204,13 +207,13 @@ def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
             message = f"A config is a mapping of keys such as `version` and `model`, not {describe(node)}."
             yield this.at(message, document.source.range(start, end))
             continue
-        is_entry = isinstance(misshapen.path[-1], int)
-        if _is_nothing(node) and not (wanted.is_list and document.is_sound):
+        is_entry, holder = isinstance(misshapen.path[-1], int), _holder(subject, misshapen)
+        unread = not document.is_sound if holder is None else _is_unread(document, holder)
+        if _is_nothing(node) and (unread or not wanted.is_list):
             continue
         wants = "a list of entries that begin with `- `" if wanted.is_list and not is_entry else "keys below it"
         message = f"{section_name(misshapen.path)} takes {wants}, not {describe(node)}."
         range_, related = value_place(document, node, misshapen.via)
-        holder = _holder(subject, misshapen)
         if holder is not None and range_.start == range_.end:
             range_, related = key_place(document, holder.entry, holder.via)
         yield this.at(message, range_, related=related, fixes=_reshaped(subject, misshapen, wanted))
@@ -290,7 +293,7 @@ def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str |
         ):
             title, better = "Put it in quotes", written(node.raw)
         else:
-            found = repair(bound.key, node.value)
+            found = repair(bound.key, node.value, bounds().limits.get(dotted(bound.path)))
             title, better = (found.title, found.text) if found is not None else ("", None)
     if better is None:
         return []
@@ -312,6 +315,21 @@ def _old_reading(node: Node) -> str:
 def _is_nothing(node: Node) -> bool:
     value = target(node)
     return isinstance(value, Scalar) and (value.value is None or value.style == "empty")
+
+
+def _is_unread(document: Document, bound: BoundKey) -> bool:
+    """Tell whether what stands behind a key without a value, or in the lines below it, could not be read."""
+    source, key = document.source, bound.entry.key
+    line = source.line_of(key.end)
+    column = key.start - source.line_start(source.line_of(key.start))
+    while line + 1 < source.line_count:
+        following = source.line(line + 1)
+        text = following.lstrip(" \t")
+        depth = len(following) - len(text)
+        if text and (depth < column or (depth == column and not text.startswith("-"))):
+            break
+        line += 1
+    return any(key.end <= problem.start <= source.line_end(line) for problem in document.problems)
 
 
 def _holder(subject: Subject, misshapen: Misshapen) -> BoundKey | None:

@@ -201,7 +201,7 @@ class Subject:
 
     @cached_property
     def _unwritten(self) -> frozenset[Path]:
-        """Paths at which something else stands than the section or list that belongs there, or at which it is missing."""
+        """Paths at which nothing stands that must be there, or something else than a section or list that belongs."""
         misshapen = {misshapen.path for misshapen in self.binding.misshapen}
         return frozenset(misshapen | {absent.path for absent in self.binding.absent})
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from peft_daemon.language.rules.secrets import masked
+from peft_engine.bounds import Limit
 from peft_engine.config.nodes import Mapping, Node, Scalar, Sequence, effective_entries, target
 from peft_engine.config.scalars import plain_value
 from peft_engine.config.schema import Key, Section, number_text
@@ -119,8 +120,14 @@ def describe(node: Node) -> str:
     return f"the text `{shorten(value.value)}`"
 
 
-def repair(key: Key, value: Any) -> Repair | None:
-    """Return the nearest value that a key takes, None when there is none to name."""
+def repair(key: Key, value: Any, limit: Limit | None = None) -> Repair | None:
+    """Return the nearest value that a key takes, None when there is none to name.
+
+    Args:
+        key: The key.
+        value: What it does not take.
+        limit: What is advised for the key, so that the nearest number is one without any remark.
+    """
     converted = _converted(key, value)
     if converted is not None and judge_plain(key, converted) is None:
         text = written(converted)
@@ -132,8 +139,10 @@ def repair(key: Key, value: Any) -> Repair | None:
         bounds = key.bounds
         for bound, beyond in ((bounds.ge, number < (bounds.ge or 0)), (bounds.le, number > (bounds.le or 0))):
             if bound is not None and beyond and judge_plain(key, _as_type(key, bound)) is None:
+                if limit is not None and (advised := limit.nearest(bound)) != bound:
+                    return Repair(f"Set to {number_text(advised)}, the nearest advised value", number_text(advised))
                 return Repair(f"Set to {number_text(bound)}, the nearest allowed value", number_text(bound))
-    if key.default is not None:
+    if key.default is not None or key.nullable:
         text = written(key.default)
         return Repair(f"Set to the default, `{text}`", text)
     if len(key.choices) == 1:
