@@ -28,6 +28,7 @@ seen({ fixed = vim.fn.getline(found.lnum + 1) })
 local hover = ask("textDocument/hover", vim.lsp.util.make_position_params())
 seen({ hover = hover.contents.value })
 
+vim.o.virtualedit = "onemore" -- as while typing, the cursor can stand behind the last character
 vim.fn.append(vim.fn.line("$"), "  ")
 vim.api.nvim_win_set_cursor(0, { vim.fn.line("$"), 2 })
 local offered = ask("textDocument/completion", vim.lsp.util.make_position_params())
