@@ -166,6 +166,7 @@ def test_a_local_base_model_that_is_not_there_is_named() -> None:
         "method:\n  target_modules:\n    - @x\n",
         "method:\n  type:\n    @lora\n",
         "model:\n  base:\n    a: b: c\n",
+        "? datasets\n: - path: a: b\n",
     ],
 )
 def test_a_section_that_cannot_be_read_is_not_called_empty(section: str) -> None:

@@ -319,17 +319,17 @@ def _is_nothing(node: Node) -> bool:
 
 def _is_unread(document: Document, bound: BoundKey) -> bool:
     """Tell whether what stands behind a key without a value, or in the lines below it, could not be read."""
-    source, key = document.source, bound.entry.key
-    line = source.line_of(key.end)
-    column = key.start - source.line_start(source.line_of(key.start))
+    source, entry = document.source, bound.entry
+    line = source.line_of(entry.key.end)
+    column = entry.start - source.line_start(source.line_of(entry.start))
     while line + 1 < source.line_count:
         following = source.line(line + 1)
         text = following.lstrip(" \t")
         depth = len(following) - len(text)
-        if text and (depth < column or (depth == column and not text.startswith("-"))):
+        if text and (depth < column or (depth == column and text[0] not in "-:")):
             break
         line += 1
-    return any(key.end <= problem.start <= source.line_end(line) for problem in document.problems)
+    return any(entry.key.end <= problem.start <= source.line_end(line) for problem in document.problems)
 
 
 def _holder(subject: Subject, misshapen: Misshapen) -> BoundKey | None:
