@@ -4,6 +4,7 @@ from typing import Literal
 
 import torch
 
+from peft_engine.capabilities import COMPUTED_TYPES
 from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 
@@ -77,13 +78,9 @@ def compute_dtype(dtype: torch.dtype, precision: ComputeType) -> torch.dtype:
 
 
 def _computes(device: torch.device, precision: ComputeType) -> bool:
-    match precision:
-        case "float32":
-            return True
-        case "bfloat16":
-            return device.type == "cpu" or (device.type == "cuda" and _has_bfloat16())
-        case "float16":
-            return device.type == "cuda"
+    if precision == "bfloat16" and device.type == "cuda":
+        return _has_bfloat16()
+    return precision in COMPUTED_TYPES[device.type]
 
 
 def _has_bfloat16() -> bool:

@@ -4,9 +4,10 @@ from collections.abc import Iterator
 
 from peft_daemon.language.context import CheckContext
 from peft_daemon.language.rules.registry import Rule, rule
-from peft_daemon.language.rules.remedies import no_quantization
-from peft_daemon.language.rules.subject import Setting, Subject
+from peft_daemon.language.rules.remedies import four_bits, no_quantization, plain_adapter
+from peft_daemon.language.rules.subject import Subject
 from peft_engine.bounds import bounds
+from peft_engine.capabilities import COMPUTED_TYPES
 from peft_engine.facts import HardwareFact
 from peft_schemas.findings import Finding
 
@@ -77,7 +78,7 @@ def bfloat16_on_old_gpu(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def flash_attention_unavailable(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find `flash_attention_2` on other devices than recent CUDA ones, or without its package."""
-    attention, device = subject.setting("model.attention"), _device(subject)
+    attention, device = subject.setting("model.attention"), device_of(subject)
     if attention is None or attention.value != "flash_attention_2" or device is None:
         return
     hardware, causes = subject.context.hardware, [attention]
@@ -109,7 +110,7 @@ def flash_attention_unavailable(subject: Subject, this: Rule) -> Iterator[Findin
 def no_mixed_precision(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find float32 computing on a CUDA device."""
     found = subject.settings("training.precision", "model.dtype")
-    if found is None or _device(subject) != "cuda" or subject.context.hardware is None:
+    if found is None or device_of(subject) != "cuda" or subject.context.hardware is None:
         return
     precision, dtype = found
     cause = dtype if precision.value == "auto" else precision
@@ -174,27 +175,56 @@ def bitsandbytes_missing(subject: Subject, this: Rule) -> Iterator[Finding]:
 
 @rule(
     "PW807",
-    "warning",
+    "error",
     _FAMILY,
-    "float16 is asked for on a CPU.",
-    why="CPUs compute float16 far slower than float32, and training in it loses small gradients.",
+    "A 16-bit number type is asked for on a device that does not train in it, or only slowly.",
+    why="The run would stop at its start: of the 16-bit types a CPU trains in bfloat16 only, and Apple's MPS in "
+    "neither. Weights held in float16 are computed far slower than float32 by CPUs and lose small gradients.",
     advice="Leave `dtype` and `precision` at `auto`.",
     example=_BASE + "training:\n  precision: float16\ncompute:\n  device: cpu\n",
     source="PyTorch docs, automatic mixed precision, CPU; Transformers training_args.py",
 )
-def float16_on_cpu(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find float16 where the run trains on a CPU."""
-    if _device(subject) != "cpu":
+def sixteen_bits_on_device(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find a `precision` that the run's device does not train in, and float16 weights on a CPU."""
+    kind, device = device_of(subject), subject.setting("compute.device")
+    if kind is None or device is None:
         return
-    for path in ("model.dtype", "training.precision"):
-        setting, device = subject.setting(path), subject.setting("compute.device")
-        if setting is not None and setting.value == "float16":
-            causes: list[Setting] = [setting, *([device] if device is not None and device.is_written else [])]
-            message = "This run trains on a CPU, which computes float16 far slower than float32."
-            yield this.about(subject, message, *causes, fixes=subject.set(path, "auto"))
+    written = [device] if device.is_written else []
+    dtype, precision = subject.setting("model.dtype"), subject.setting("training.precision")
+    if kind == "cpu" and dtype is not None and dtype.value == "float16":
+        message = "This run trains on a CPU, which computes float16 far slower than float32."
+        fixes = subject.set(dtype.path, "auto")
+        yield this.about(subject, message, dtype, *written, fixes=fixes, severity="warning")
+    if precision is not None and precision.value not in ("auto", *COMPUTED_TYPES[kind]):
+        message = f"This run trains on the device `{kind}`, which does not train in {precision.value}."
+        yield this.about(subject, message, precision, *written, fixes=subject.set(precision.path, "auto"))
 
 
-def _device(subject: Subject) -> str | None:
+@rule(
+    "PW808",
+    "error",
+    _FAMILY,
+    "DoRA is asked for on a base in 8 bits on a CPU.",
+    why="To find the norms that DoRA needs, PEFT moves 8-bit weights to the CPU at each pass, on which bitsandbytes "
+    "drops their scales; the run would stop at its start.",
+    advice="Hold the base in `nf4`, or choose `lora`.",
+    example=_with_model("quantization: int8") + "method:\n  type: dora\ncompute:\n  device: cpu\n",
+    source="PEFT tuners/lora/dora.py; bitsandbytes nn/modules.py, Int8Params",
+)
+def dora_in_8_bits_on_cpu(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find `dora` beside `int8` where the run trains on a CPU."""
+    found = subject.settings("method.type", "model.quantization", "compute.device")
+    if found is None or device_of(subject) != "cpu":
+        return
+    method, quantization, device = found
+    if method.value != "dora" or quantization.value != "int8":
+        return
+    causes = (method, quantization, *([device] if device.is_written else []))
+    message = "`dora` cannot be trained on a base in 8 bits on a CPU."
+    yield this.about(subject, message, *causes, fixes=four_bits(subject) + plain_adapter(subject))
+
+
+def device_of(subject: Subject) -> str | None:
     """Return the kind of device that the run trains on, None when it is not known."""
     device, hardware = subject.setting("compute.device"), subject.context.hardware
     if device is None:
@@ -206,7 +236,7 @@ def _device(subject: Subject) -> str | None:
 
 def _capability(subject: Subject) -> tuple[int, int] | None:
     hardware = subject.context.hardware
-    known = hardware is not None and hardware.kind == "cuda" and _device(subject) == "cuda"
+    known = hardware is not None and hardware.kind == "cuda" and device_of(subject) == "cuda"
     return hardware.compute_capability if hardware is not None and known else None
 
 

@@ -162,7 +162,6 @@ def no_template(subject: Subject, this: Rule) -> Iterator[Finding]:
             "org/base",
             has_chat_template=False,
             tokens=frozenset({"<|im_end|>"}),
-            modules=("model.embed_tokens", "model.layers.0.mlp.up_proj", "lm_head"),
         ),
         template=TemplateFact(special_tokens=frozenset({"<|im_end|>"})),
     ),
@@ -175,18 +174,15 @@ def untrained_tokens(subject: Subject, this: Rule) -> Iterator[Finding]:
     if found is None or found[0].value is None or model is None or template is None or found[2].value == "full":
         return
     tokens = template.special_tokens & (model.tokens or frozenset())
-    wanted = ["embed_tokens", "lm_head"]
-    if model.has_chat_template is not False or not tokens or any(name in found[1].value for name in wanted):
+    learns = any(name in found[1].value for name in ("embed_tokens", "lm_head"))
+    if model.has_chat_template is not False or not tokens or learns:
         return
     message = (
         f"{model.name} never learned `{shorten(min(tokens))}`, which the template writes, and "
         "its embeddings stay frozen."
     )
-    names = {module.rpartition(".")[2] for module in model.modules or ()}
-    fixes = []
-    if names.issuperset(wanted) and not found[1].value:
-        fixes = subject.set(found[1].path, wanted)
-    yield this.about(subject, message, found[0], found[2], fixes=fixes)
+    # No fix writes `modules_to_save`: whether the adapter may then do without a GGUF form is the user's to say (PW904).
+    yield this.about(subject, message, found[0], found[2])
 
 
 @rule(

@@ -3,11 +3,12 @@
 from collections.abc import Iterator
 
 from peft_daemon.language.context import CheckContext
+from peft_daemon.language.rules.hardware import device_of
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.remedies import no_quantization
 from peft_daemon.language.rules.subject import Subject
 from peft_engine.facts import ModelFact
-from peft_schemas.findings import Finding
+from peft_schemas.findings import Finding, Severity
 
 _FAMILY = "precision"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
@@ -32,10 +33,10 @@ def _with_model(*lines: str) -> str:
 )
 def float16_weights_learn(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find float16 weights that `full` or `modules_to_save` trains."""
-    found = subject.settings("model.dtype", "method.type", "method.modules_to_save")
+    found = subject.settings("model.dtype", "method.type", "method.modules_to_save", "training.precision")
     if found is None or found[0].value != "float16":
         return
-    dtype, method, saved = found
+    dtype, method, saved, precision = found
     if method.value == "full":
         cause, what = method, "`full` trains every weight"
     elif saved.value:
@@ -43,23 +44,26 @@ def float16_weights_learn(subject: Subject, this: Rule) -> Iterator[Finding]:
     else:
         return
     message = f"{what}, and gradients in float16 cannot be unscaled."
-    yield this.about(subject, message, dtype, cause, fixes=subject.set("model.dtype", "auto"))
+    scaled = precision.value == "float16" or (precision.value == "auto" and device_of(subject) == "cuda")
+    severity: Severity = "error" if scaled else "warning"
+    yield this.about(subject, message, dtype, cause, fixes=subject.set("model.dtype", "auto"), severity=severity)
 
 
 @rule(
     "PW331",
     "error",
     _FAMILY,
-    "Weights and computing have different 16-bit number types.",
-    why="bfloat16 and float16 differ in range and steps: converting between them loses digits or overflows.",
+    "What is computed in does not fit the 16-bit type in which the weights are held.",
+    why="bfloat16 and float16 differ in range and steps: converting between them loses digits or overflows. And "
+    "computing in float32 does not bring back what weights in 16 bits have lost. Both stop the run at its start.",
     advice="Leave `precision` at `auto`, which follows `dtype`, or give both the same type.",
     example=_with_model("dtype: bfloat16") + "training:\n  precision: float16\n",
     source="Transformers training_args.py: at most one of fp16 and bf16",
 )
-def mixed_half_types(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find `precision` and `dtype` of different 16-bit types."""
+def mixed_types(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find a `precision` other than the 16-bit type of `dtype`."""
     found = subject.settings("training.precision", "model.dtype")
-    if found is None or {found[0].value, found[1].value} != {"float16", "bfloat16"}:
+    if found is None or found[0].value == "auto" or found[1].value in ("auto", "float32", found[0].value):
         return
     precision, dtype = found
     message = f"`precision` is `{precision.value}`, but the weights are held in `{dtype.value}`."
@@ -143,13 +147,15 @@ def merge_of_quantized(subject: Subject, this: Rule) -> Iterator[Finding]:
     source="Transformers docs, attention backends; flash-attention README",
 )
 def flash_attention_in_float32(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find `flash_attention_2` where what is computed in is float32."""
-    found = subject.settings("model.attention", "model.dtype", "training.precision")
+    """Find `flash_attention_2` where what is computed in is float32, as `full` does when nothing else is written."""
+    found = subject.settings("model.attention", "model.dtype", "training.precision", "method.type")
     if found is None or found[0].value != "flash_attention_2":
         return
-    attention, dtype, precision = found
+    attention, dtype, precision, method = found
     cause = dtype if precision.value == "auto" else precision
-    if cause.value != "float32":
+    if cause.value == "auto" and method.value == "full":
+        cause = method
+    elif cause.value != "float32":
         return
     message = "FlashAttention 2 has no float32, in which this run computes."
     yield this.about(subject, message, attention, cause, fixes=subject.set("model.attention", "sdpa"))

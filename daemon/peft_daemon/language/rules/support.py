@@ -9,6 +9,7 @@ from peft_daemon.language.context import CheckContext, FileFact
 from peft_daemon.language.rules.data import datasets
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.rules.remedies import plain_adapter
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import shorten
 from peft_engine.capabilities import HUB_DATASETS, TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
@@ -67,6 +68,31 @@ def hub_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
             message = f"This version reads datasets from files only, and `{shorten(written_path)}` is no file here."
             range_, related = value_place(subject.document, bound.entry.value, bound.via)
             yield this.at(message, range_, related=related)
+
+
+@rule(
+    "PW904",
+    "information",
+    "support",
+    "The adapter has no form in which it can be chatted with in the editor.",
+    why="Chat runs adapters in llama.cpp's form, GGUF, which has no place for DoRA's magnitudes or for whole modules. "
+    "The run itself is not affected, and its result opens in PEFT.",
+    advice="Leave it as it is if you use the adapter elsewhere; to chat with it here, train a plain LoRA.",
+    example=_BASE + "method:\n  type: dora\n",
+    source="llama.cpp convert_lora_to_gguf.py",
+)
+def adapter_without_gguf(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find `dora`, and modules that are saved whole beside an adapter."""
+    found = subject.settings("method.type", "method.modules_to_save")
+    if found is None or found[0].value == "full":
+        return
+    method, saved = found
+    if method.value == "dora":
+        message = "A DoRA adapter has no GGUF form, so it cannot be chatted with in the editor."
+        yield this.about(subject, message, method, fixes=plain_adapter(subject))
+    if saved.value:
+        message = "An adapter that holds whole modules has no GGUF form, so it cannot be chatted with in the editor."
+        yield this.about(subject, message, saved, fixes=subject.remove(saved.path), at_key=True)
 
 
 def _unsupported(subject: Subject, this: Rule, path: Path, noun: str, supported: Sequence[str]) -> Iterator[Finding]:

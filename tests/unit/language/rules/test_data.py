@@ -83,6 +83,10 @@ CASES = [
     ),
     Case("PW903", "on the hub", BASE.replace("org/d", "«org/d»"), CheckContext(files={"org/d": FileFact("elsewhere")})),
     Case("PW903", "a file", BASE, HUNDRED),
+    Case("PW904", "DoRA", f"{BASE}method:\n  type: «dora»\n"),
+    Case("PW904", "whole modules", f"{BASE}method:\n  «modules_to_save»: [lm_head]\n"),
+    Case("PW904", "no whole modules", f"{BASE}method:\n  modules_to_save: []\n"),
+    Case("PW904", "a whole model", f"{BASE}method:\n  type: full\n  modules_to_save: [lm_head]\n"),
 ]
 
 
