@@ -58,6 +58,14 @@ COMBINATIONS = {
         context=CheckContext(folder=Path("work"), preset_names=("careful", "bold")),
         without="preset",
     ),
+    "preset-that-cannot-be-used": Combination(
+        "PW114",
+        {"preset": "careful"},
+        context=CheckContext(
+            folder=Path("work"), preset_names=("careful", "bold"), preset_fault="The preset careful cannot be used."
+        ),
+        without="preset",
+    ),
     "dora-of-a-gptq-base": Combination(
         "PW304",
         {"method.type": "dora"},

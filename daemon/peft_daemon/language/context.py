@@ -53,6 +53,9 @@ class CheckContext:
     presets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """The values of the preset that the document names, when there is one of that name."""
 
+    preset_fault: str | None = None
+    """Why the file of that preset cannot be used."""
+
     preset_names: tuple[str, ...] = ()
     """All presets that the document could name."""
 

@@ -35,3 +35,25 @@ def unknown_preset(subject: Subject, this: Rule) -> Iterator[Finding]:
     )
     fixes = [] if meant is None else subject.set("preset", meant, title=f"Change to `{meant}`")
     yield this.about(subject, message, preset, fixes=fixes)
+
+
+@rule(
+    "PW114",
+    "error",
+    "schema",
+    "The preset cannot be used.",
+    why="It holds what no config can hold, so nobody can say which values the run would have.",
+    advice="Correct the preset's own file, `presets/NAME.yaml`, as the finding says.",
+    example="# In presets/careful.yaml stands `batch_siz`.\nversion: 1\npreset: careful\nmodel:\n  base: "
+    "gpt2\ndatasets:\n  - path: org/data\n",
+    known=CheckContext(
+        folder=Path(),
+        preset_names=("careful",),
+        preset_fault="The preset careful cannot be used. `training.batch_siz` is no key of the config language.",
+    ),
+)
+def unusable_preset(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find a preset whose file is broken or holds what the language does not take."""
+    fault, preset = subject.context.preset_fault, subject.setting("preset")
+    if fault is not None and preset is not None and preset.value is not None:
+        yield this.about(subject, fault, preset)

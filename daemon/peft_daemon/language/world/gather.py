@@ -47,11 +47,13 @@ def look_at_files(folder: Path, named: Named, before: CheckContext | None = None
         named: What the document names.
         before: What was seen there a moment ago, so that only what is named since has to be looked at.
     """
+    presets, preset_fault = _presets(folder, named.preset)
     return CheckContext(
         folder=folder,
         files=file_facts(folder, named, {} if before is None else before.files),
         data_files=data_files(folder) if before is None else before.data_files,
-        presets=_presets(folder, named.preset),
+        presets=presets,
+        preset_fault=preset_fault,
         preset_names=preset_names(folder) if before is None else before.preset_names,
     )
 
@@ -147,11 +149,12 @@ def _absolute(folder: Path, written: str) -> str:
     return str(folder / Path(written).expanduser())
 
 
-def _presets(folder: Path, name: str | None) -> dict[str, Mapping[str, Any]]:
+def _presets(folder: Path, name: str | None) -> tuple[dict[str, Mapping[str, Any]], str | None]:
+    """Return the values of the preset that is named, and why there are none."""
     path = None if name is None else preset_path(name, folder)
     if name is None or path is None:
-        return {}
+        return {}, None
     try:
-        return {name: load_preset(path).values}
-    except WorkbenchError:
-        return {}
+        return {name: load_preset(path).values}, None
+    except WorkbenchError as error:
+        return {}, error.message

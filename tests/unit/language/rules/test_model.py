@@ -86,6 +86,8 @@ CASES = [
     ),
     Case("PW113", "misspelt", f"preset: «carefull»\n{BASE}", CheckContext(folder=".", preset_names=("careful",))),
     Case("PW113", "there", f"preset: careful\n{BASE}", CheckContext(folder=".", preset_names=("careful",))),
+    Case("PW114", "broken", f"preset: «careful»\n{BASE}", CheckContext(preset_fault="It cannot be used.")),
+    Case("PW114", "sound", f"preset: careful\n{BASE}", CheckContext(presets={"careful": {}})),
     Case("PW113", "no folder to look in", f"preset: careful\n{BASE}"),
 ]
 

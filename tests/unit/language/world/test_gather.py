@@ -69,7 +69,9 @@ def test_an_interpreter_that_cannot_look_leaves_only_its_packages_unknown(folder
     assert context.hardware.packages is None
 
 
-def test_a_preset_that_cannot_be_read_is_not_known(folder: Path) -> None:
+def test_a_preset_that_cannot_be_used_is_known_by_the_reason(folder: Path) -> None:
+    assert look(TEXT, folder).preset_fault is None
     (folder / "presets/careful.yaml").write_text("values: 3\n")
     context = look(TEXT, folder)
+    assert context.preset_fault == "The preset careful cannot be used. `values` has a value that it cannot have."
     assert (context.presets, context.preset_names) == ({}, ("careful",))
