@@ -65,6 +65,7 @@ COMBINATIONS = {
             folder=Path("work"), preset_names=("careful", "bold"), preset_fault="The preset careful cannot be used."
         ),
         without="preset",
+        has_fix=False,
     ),
     "dora-of-a-gptq-base": Combination(
         "PW304",
