@@ -54,9 +54,12 @@ def wrong_value(
     key: bool = False,
 ) -> Planted:
     """Plant a value that its key does not take."""
-    if path.startswith("evaluation"):
+    if path.startswith("evaluation") or path == "training.early_stopping_patience":
         # Where nothing is evaluated that is a fault of its own, which shows once the value is right.
-        also += " PW411"
+        also += " PW411 PW414"
+    if path == "method.r":
+        # The strength of the adapter follows from the rank, and is unknown until that is right.
+        also += " PW306 PW307"
     text, is_anchored = spelt(text, as_path(path), value, dice)
     sheet = Sheet(text)
     spot = sheet.at(as_path(path))
@@ -227,7 +230,10 @@ def missing(text: str, dice: random.Random) -> Planted:
 def unknown_choice(text: str, dice: random.Random) -> Planted:
     """A value that is not one of those that a key takes."""
     path, key = dice.choice([(p, k) for p, k in keys().items() if len(k.choices) > 1])
-    near = str(dice.choice(key.choices))
+    # Another choice than the text's own would bring demands of its own, once it is spelt right.
+    there = Sheet(text).find(as_path(path))
+    own = text[there.start : there.end].strip("\"'") if there is not None else ""
+    near = own if own in key.choices else str(key.default)
     at = dice.randrange(1, len(near))
     value = dice.choice([near[:at] + "x" + near[at:], near[:at] + near[at - 1] + near[at:]])
     if value in key.choices:

@@ -49,6 +49,26 @@ COMBINATIONS = {
     "odd-strength": Combination(
         "PW307", {"method.alpha": "2048", "method.r": "1|2", "method.type": "lora|dora"}, at="method.alpha method.r"
     ),
+    "dora-in-8-bits-on-a-cpu": Combination(
+        "PW808",
+        {"method.type": "dora", "model.quantization": "int8", "compute.device": "cpu"},
+        at="method.type model.quantization compute.device",
+        without=f"{LAYERS} export model.double_quantization",
+        also="PW904 PW334",
+    ),
+    "dora-that-cannot-be-chatted-with": Combination(
+        "PW904",
+        {"method.type": "dora", "model.quantization": "none"},
+        at="method.type",
+        without="method.modules_to_save model.double_quantization",
+    ),
+    "whole-modules-that-cannot-be-chatted-with": Combination(
+        "PW904",
+        {"method.modules_to_save": "[lm_head]|[embed_tokens, lm_head]", "method.type": "lora|rslora"},
+        at="method.modules_to_save method.modules_to_save:",
+        without="model.dtype",
+        also="PW306",
+    ),
     "lora-plus-with-full": Combination(
         "PW308 PW305",
         {"method.lora_plus_ratio": "16", **FULL},
@@ -82,9 +102,9 @@ COMBINATIONS = {
         at="model.dtype method.modules_to_save",
         without=f"{LAYERS} training.precision model.quantization",
     ),
-    "two-16-bit-types": Combination(
+    "other-type-than-16-bit-weights": Combination(
         "PW331",
-        {"training.precision": "float16", "model.dtype": "bfloat16", "method.type": "lora"},
+        {"training.precision": "float16|float32", "model.dtype": "bfloat16", "method.type": "lora"},
         at="training.precision model.dtype",
         without=LAYERS,
     ),

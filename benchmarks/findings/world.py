@@ -232,6 +232,7 @@ COMBINATIONS = {
             template=TemplateFact(special_tokens=frozenset({"<|im_end|>"})),
             files={"planted.jinja": FileFact("present")},
         ),
+        has_fix=False,
     ),
     "code-that-is-not-trusted": Combination(
         "PW707",
