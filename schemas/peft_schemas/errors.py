@@ -16,7 +16,6 @@ ErrorCode = Literal[
     "disk-full",
     "extra-missing",
     "internal",
-    "interrupted",
     "model-missing",
     "model-unreadable",
     "no-artifact",

@@ -3,13 +3,14 @@
 import re
 import shlex
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from typer.main import get_command
 
 from peft_daemon.cli.app import app
 from peft_daemon.language.check import check_text
+from peft_schemas.errors import ErrorCode
 
 ROOT = Path(__file__).parents[2]
 PAGES = [
@@ -60,3 +61,8 @@ def test_each_config_that_is_shown_is_one(page: Path) -> None:
     for text in blocks(page, "yaml"):
         if text.lstrip().startswith("version: 1"):
             assert [finding.message for finding in check_text(text) if finding.severity == "error"] == []
+
+
+def test_each_error_says_on_a_page_what_to_do() -> None:
+    page = (ROOT / "docs/how-to/troubleshooting.md").read_text(encoding="utf-8")
+    assert [code for code in get_args(ErrorCode) if f"`{code}`" not in page] == []

@@ -87,7 +87,6 @@ export interface ErrorReport {
     | "disk-full"
     | "extra-missing"
     | "internal"
-    | "interrupted"
     | "model-missing"
     | "model-unreadable"
     | "no-artifact"
