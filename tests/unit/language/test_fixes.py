@@ -1,11 +1,16 @@
 """Fixes as a user sees them: the text before and the text after."""
 
+from typing import get_args
+
 import pytest
 
 from peft_daemon.language.check import check_document, check_text
 from peft_daemon.language.context import CheckContext
+from peft_daemon.language.rules.schema_values import DEFAULTS_OF_THE_METHOD
 from peft_engine.config.document import parse
+from peft_engine.config.resolve import layers_of, leaves
 from peft_engine.config.text import SourceText
+from peft_schemas.config import MethodType
 from tests.property.faults import apply
 
 BASE = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\n"
@@ -65,8 +70,13 @@ TABLE = [
     ),
     (
         "a bound that is excluded",
-        f"{BASE}training:\n  learning_rate: 0\n",
-        f"{BASE}training:\n  learning_rate: 2.0e-4\n",
+        f"{BASE}training:\n  learning_rate: 0\n  seed: 1\nmethod:\n  type: full\n",
+        f"{BASE}training:\n  seed: 1\nmethod:\n  type: full\n",
+    ),
+    (
+        "a bound that is excluded, in the only key of a section",
+        f"{BASE}training:\n  learning_rate: 0\nmethod:\n  type: full\n",
+        f"{BASE}method:\n  type: full\n",
     ),
     ("a quoted number", f"{BASE}method:\n  r: '8'\n", f"{BASE}method:\n  r: 8\n"),
     ("a number with separators", f"{BASE}training:\n  max_length: 2,048\n", f"{BASE}training:\n  max_length: 2048\n"),
@@ -173,3 +183,24 @@ def test_a_misspelt_key_is_deleted_only_where_the_right_one_stands() -> None:
     assert misspelt.fixes == []
     (again,) = check_text(f"{BASE}training:\n  learning_rate: 1.0e-4\n  learning_rat: 1.0e-4\n")
     assert [fix.title for fix in again.fixes] == ["Delete `learning_rat`"]
+
+
+def test_a_key_is_not_moved_where_comments_about_its_section_would_be_lost() -> None:
+    (finding,) = check_text(f"{BASE}method: # as in May\n  seed: 7 # the usual one\n")
+    assert [fix.title for fix in finding.fixes] == ["Delete `seed`"]
+
+
+def test_a_share_is_not_held_out_beside_datasets_for_evaluation() -> None:
+    (finding,) = check_text(f"{BASE}training:\n  split: 0.1\n  seed: 1\nevaluation:\n  datasets:\n    - path: org/e\n")
+    assert "Move to evaluation as `split`" not in [fix.title for fix in finding.fixes]
+
+
+def test_the_keys_whose_default_follows_from_the_method_are_known() -> None:
+    computed = {
+        path
+        for method in get_args(MethodType)
+        for layer in layers_of({"method": {"type": method, "r": 4}}, None)
+        if layer.origin == "computed"
+        for path, _ in leaves(layer.values)
+    }
+    assert computed == set(DEFAULTS_OF_THE_METHOD)

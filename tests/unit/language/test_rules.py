@@ -167,6 +167,10 @@ def test_a_local_base_model_that_is_not_there_is_named() -> None:
         "method:\n  type:\n    @lora\n",
         "model:\n  base:\n    a: b: c\n",
         "? datasets\n: - path: a: b\n",
+        "method:\n  r: &rank\n    @x\n  alpha: *rank\n",
+        "method:\n  target_modules:\n    - q_proj\n    - @x\n",
+        "method:\n  target_modules:\n    -\n      @x\n    - up_proj\n",
+        "model:\n  base: !!str\n    @x\n",
     ],
 )
 def test_a_section_that_cannot_be_read_is_not_called_empty(section: str) -> None:

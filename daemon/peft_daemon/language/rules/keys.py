@@ -147,13 +147,15 @@ def _likely(subject: Subject, found: list[tuple[str, Key]]) -> list[tuple[str, K
     """Return the homes of a key to which it may be moved.
 
     A key without a default of its own, such as `evaluation.batch_size`, is written seldom: it is not offered where the
-    usual home has the key already. Nor is a home in which the key would mean nothing.
+    usual home has the key already. Nor is a home in which the key would mean nothing, or contradict another.
     """
     usual = [(path, key) for path, key in found if key.default is not None]
     if any(subject.binding.at(tuple(path.split("."))) for path, _ in usual if "[]" not in path):
         found = usual
-    without_effect = HOW_TO_EVALUATE if evaluates(subject) is False else ()
-    return [(path, key) for path, key in found if path not in without_effect]
+    unfit = HOW_TO_EVALUATE if evaluates(subject) is False else ()
+    if subject.binding.at(("evaluation", "datasets")) is not None:  # beside which no share is held out
+        unfit = (*unfit, "evaluation.split")
+    return [(path, key) for path, key in found if path not in unfit]
 
 
 def _not_a_key(stray: StrayKey) -> str:

@@ -17,7 +17,7 @@ from peft_daemon.language.rules.edits import (
 from peft_daemon.language.rules.values import fits, nearest, shorten
 from peft_engine.config.document import Document, Path
 from peft_engine.config.foreign import foreign_names
-from peft_engine.config.nodes import Entry, Mapping, Sequence, effective_entries, target
+from peft_engine.config.nodes import Mapping, Sequence, effective_entries, target
 from peft_engine.config.schema import Key, Section, language, walk
 from peft_schemas.findings import Fix, TextEdit
 
@@ -82,9 +82,10 @@ def move(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None
     insertion = None if deletion is None else _insertion(document, path, key, text, stray)
     if deletion is None or insertion is None:
         return None
-    edits = [insertion]
-    if comment := _comment_behind(document, entry, deletion):
-        edits = _commented(document, insertion, comment)
+    comments = _comments_within(document, deletion)
+    if len(comments) > 1:  # they are about the section, which goes with its only key
+        return None
+    edits = _commented(document, insertion, comments[0]) if comments else [insertion]
     title = f"Move to {place_name(path).replace('`', '')} as `{key.name}`"
     return Fix(title=title, edits=_joined(document, deletion, edits))
 
@@ -143,12 +144,10 @@ def has_key(mapping: Mapping, name: str) -> bool:
     return any(effective.entry.name == name for effective in effective_entries(mapping))
 
 
-def _comment_behind(document: Document, entry: Entry, deletion: TextEdit) -> str:
-    """Return the comment that stands behind an entry on its line and goes with its deletion, "" when there is none."""
+def _comments_within(document: Document, deletion: TextEdit) -> list[str]:
     source = document.source
-    line_end, deleted = source.line_end(source.line_of(entry.end)), source.offset(deletion.range.end)
-    behind = (source.text[start:end] for start, end in document.comments if entry.end <= start < min(line_end, deleted))
-    return next(behind, "")
+    first, last = source.offset(deletion.range.start), source.offset(deletion.range.end)
+    return [source.text[start:end] for start, end in document.comments if first <= start < last]
 
 
 def _commented(document: Document, insertion: TextEdit, comment: str) -> list[TextEdit]:

@@ -24,7 +24,6 @@ from peft_daemon.language.rules.values import (
     written,
 )
 from peft_engine.bounds import bounds
-from peft_engine.config.document import Document
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import clean_name
 from peft_engine.config.schema import Key
@@ -34,6 +33,10 @@ from peft_schemas.findings import Finding, Fix
 
 _FAMILY = "schema"
 _VERSION = ("version",)
+
+DEFAULTS_OF_THE_METHOD = ("training.learning_rate", "method.alpha")
+"""Keys whose default is computed: to write the language's own in their place could contradict the method."""
+
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 
 
@@ -151,19 +154,17 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find keys that are written without a value, or with `null`, though they need one."""
     document = subject.document
     for bound, fault in _faults(subject, "nothing"):
-        if _is_unread(document, bound):
-            continue
         message = f"`{bound.key.name}` has no value; it takes {expectation(bound.key)}."
         yield _of_value(subject, this, bound, fault, message, at_key=True)
     for misshapen in subject.binding.misshapen:
         holder = _holder(subject, misshapen)
-        if holder is None or holder.key.is_list or not _is_nothing(misshapen.node) or _is_unread(document, holder):
+        if holder is None or holder.key.is_list or not _is_nothing(misshapen.node) or subject.is_unread(holder):
             continue
         section = holder.key.section
         keys = ", ".join(f"`{name}`" for name in list(section.keys if section is not None else ())[:3])
         message = f"`{holder.key.name}` is empty; it holds keys such as {keys}."
         range_, related = key_place(document, holder.entry, holder.via)
-        yield this.at(message, range_, related=related, fixes=_without_empty(subject, holder))
+        yield this.at(message, range_, related=related, fixes=_without(subject, holder, f"Delete `{holder.key.name}`"))
 
 
 @rule(
@@ -208,7 +209,7 @@ def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
             yield this.at(message, document.source.range(start, end))
             continue
         is_entry, holder = isinstance(misshapen.path[-1], int), _holder(subject, misshapen)
-        unread = not document.is_sound if holder is None else _is_unread(document, holder)
+        unread = not document.is_sound if holder is None else subject.is_unread(holder)
         if _is_nothing(node) and (unread or not wanted.is_list):
             continue
         wants = "a list of entries that begin with `- `" if wanted.is_list and not is_entry else "keys below it"
@@ -294,6 +295,9 @@ def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str |
             title, better = "Put it in quotes", written(node.raw)
         else:
             found = repair(bound.key, node.value, bounds().limits.get(dotted(bound.path)))
+            if found is not None and found.is_default and dotted(bound.path) in DEFAULTS_OF_THE_METHOD:
+                title = f"Delete `{bound.key.name}`, whose default follows from the method"
+                return _without(subject, bound, title)
             title, better = (found.title, found.text) if found is not None else ("", None)
     if better is None:
         return []
@@ -317,21 +321,6 @@ def _is_nothing(node: Node) -> bool:
     return isinstance(value, Scalar) and (value.value is None or value.style == "empty")
 
 
-def _is_unread(document: Document, bound: BoundKey) -> bool:
-    """Tell whether what stands behind a key without a value, or in the lines below it, could not be read."""
-    source, entry = document.source, bound.entry
-    line = source.line_of(entry.key.end)
-    column = entry.start - source.line_start(source.line_of(entry.start))
-    while line + 1 < source.line_count:
-        following = source.line(line + 1)
-        text = following.lstrip(" \t")
-        depth = len(following) - len(text)
-        if text and (depth < column or (depth == column and text[0] not in "-:")):
-            break
-        line += 1
-    return any(entry.key.end <= problem.start <= source.line_end(line) for problem in document.problems)
-
-
 def _holder(subject: Subject, misshapen: Misshapen) -> BoundKey | None:
     """Return the key whose own value is misshapen; None for the root and for entries of a list."""
     return subject.binding.at(misshapen.path)
@@ -342,13 +331,17 @@ def _items(bound: BoundKey) -> bool:
     return isinstance(value, Sequence) and bool(value.items)
 
 
-def _without_empty(subject: Subject, bound: BoundKey) -> list[Fix]:
+def _without(subject: Subject, bound: BoundKey, title: str) -> list[Fix]:
+    """Return the fix that deletes a key, with its section when it is the only one there; none where one is required."""
     place = subject.document.find(bound.path[:-1])
     mapping = target(place.value) if place is not None else None
     if bound.key.required or bound.via is not None or not isinstance(mapping, Mapping):
         return []
+    holder = subject.binding.at(bound.path[:-1])
+    if len(mapping.entries) == 1 and holder is not None:
+        return _without(subject, holder, title)
     edit = delete_entry(subject.document, mapping, bound.entry, even_last=len(bound.path) == 1)
-    return [] if edit is None else [Fix(title=f"Delete `{bound.key.name}`", edits=[edit])]
+    return [] if edit is None else [Fix(title=title, edits=[edit])]
 
 
 def _reshaped(subject: Subject, misshapen: Misshapen, wanted: Key) -> list[Fix]:

@@ -12,7 +12,7 @@ from peft_daemon.language.rules.moves import meant_paths
 from peft_daemon.language.rules.places import key_place, value_place
 from peft_daemon.language.rules.values import Fault, faults, written
 from peft_engine.config.document import Document, Path
-from peft_engine.config.nodes import Alias, Mapping, Scalar, plain, target
+from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import ABSENT, DECISIVE, Layer, layers_of
 from peft_engine.config.schema import key_at
 from peft_schemas.explain import Origin
@@ -62,10 +62,34 @@ class Subject:
 
     @cached_property
     def faults(self) -> tuple[tuple[BoundKey, Fault], ...]:
-        """Every value that its key does not take."""
+        """Every value that its key does not take, but for what is missing because it cannot be read."""
         return tuple(
-            (bound, fault) for bound in self.binding.values() for fault in faults(bound.key, bound.entry.value)
+            (bound, fault)
+            for bound in self.binding.values()
+            for fault in faults(bound.key, bound.entry.value)
+            if not (_is_empty(fault.node) and self.is_unread(bound))
         )
+
+    def is_unread(self, bound: BoundKey) -> bool:
+        """Tell whether something behind a key, or in the lines that hang on it, could not be read."""
+        if self.document.is_sound:
+            return False
+        source, entry = self.document.source, bound.entry
+        start, end = entry.start, entry.key.end
+        if isinstance(entry.value, Alias) and entry.value.target is not None:
+            end = entry.value.target.start
+            start = source.line_start(source.line_of(end))
+            start += len(source.text[start:end]) - len(source.text[start:end].lstrip())
+        line = source.line_of(end)
+        column = start - source.line_start(source.line_of(start))
+        while line + 1 < source.line_count:
+            following = source.line(line + 1)
+            text = following.lstrip(" \t")
+            depth = len(following) - len(text)
+            if text and (depth < column or (depth == column and text[0] not in "-:")):
+                break
+            line += 1
+        return any(end <= problem.start <= source.line_end(line) for problem in self.document.problems)
 
     def setting(self, path: str) -> Setting | None:
         """Return the effective value of a key outside lists, None when it cannot be known.
@@ -87,7 +111,8 @@ class Subject:
             return None
         bound = self.binding.at(parts)
         if bound is not None:
-            if key.section is None and faults(key, bound.entry.value):
+            value = bound.entry.value
+            if key.section is None and (faults(key, value) or not _is_defined(value) or self.is_unread(bound)):
                 return None
             return Setting(path, plain(bound.entry.value), "user", bound)
         if self._may_be_meant(parts):
@@ -224,6 +249,17 @@ class Subject:
     def _plain_root(self, name: str) -> Any:
         bound = self.binding.at((name,))
         return None if bound is None else plain(bound.entry.value)
+
+
+def _is_empty(node: Node) -> bool:
+    value = target(node)
+    return isinstance(value, Scalar) and not value.raw.strip()
+
+
+def _is_defined(node: Node) -> bool:
+    """Tell whether a value is there in full: an alias without an anchor stands for nothing that could be judged."""
+    value = target(node)
+    return all(_is_defined(item) for item in value.items) if isinstance(value, Sequence) else value is not None
 
 
 def written_value(value: Any) -> str:

@@ -4,7 +4,9 @@ import difflib
 import json
 import math
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 from peft_daemon.language.rules.secrets import masked
@@ -41,6 +43,8 @@ class Repair:
 
     title: str
     text: str
+    is_default: bool = False
+    """Whether it is the language's default, for want of a nearer value."""
 
 
 def faults(key: Key, node: Node) -> list[Fault]:
@@ -144,14 +148,20 @@ def repair(key: Key, value: Any, limit: Limit | None = None) -> Repair | None:
                 return Repair(f"Set to {number_text(bound)}, the nearest allowed value", number_text(bound))
     if key.default is not None or key.nullable:
         text = written(key.default)
-        return Repair(f"Set to the default, `{text}`", text)
+        return Repair(f"Set to the default, `{text}`", text, is_default=True)
     if len(key.choices) == 1:
         return Repair(f"Set to `{key.choices[0]}`", written(key.choices[0]))
     return None
 
 
-def nearest(name: str, candidates: list[str]) -> str | None:
+def nearest(name: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that a misspelt name most likely means, None when none is near."""
+    # Several rules ask about the same key, and again at each keystroke elsewhere.
+    return _nearest(name, tuple(candidates))
+
+
+@lru_cache(maxsize=256)
+def _nearest(name: str, candidates: tuple[str, ...]) -> str | None:
     folded = {_fold(candidate): candidate for candidate in candidates}
     match = difflib.get_close_matches(_fold(name), list(folded), n=1, cutoff=0.65)
     return folded[match[0]] if match else None
