@@ -201,6 +201,11 @@ def out_of_range(text: str, dice: random.Random) -> Planted:
     return wrong_value(text, dice, path, dice.choice(beyond), "PW103", also="PW307 PW411")
 
 
+def _of_lost_section(section: object) -> frozenset[str]:
+    """Return what shows once a section is there again, without the keys that it had: QLoRA lacks its 4 bits."""
+    return frozenset({"PW301"} if section == "model" else ())
+
+
 @planter("missing-key")
 def missing(text: str, dice: random.Random) -> Planted:
     """A required key that is not there."""
@@ -212,7 +217,14 @@ def missing(text: str, dice: random.Random) -> Planted:
     sheet = Sheet(text)
     if len(path) == 1:
         # The first line of the text, or the first key: no place is more right.
-        return Planted(text, frozenset({"PW104"}), frozenset(), path == ("version",), (path,))
+        return Planted(
+            text,
+            frozenset({"PW104"}),
+            frozenset(),
+            path == ("version",),
+            (path,),
+            consequences=_of_lost_section(path[0]),
+        )
     holder = sheet.at(path[:-1])
     first = next(iter(holder.children.values())).key
     spans = {sheet.span(*holder.key)} if holder.key else {sheet.span(*first)} if first else set()
@@ -273,7 +285,7 @@ def value_for_section(text: str, dice: random.Random) -> Planted:
         frozenset({sheet.span(spot.start, spot.end)}),
         False,
         ((section,),),
-        consequences=frozenset(),
+        consequences=_of_lost_section(section),
     )
 
 
@@ -305,7 +317,9 @@ def no_value(text: str, dice: random.Random) -> Planted:
     places = {sheet.span(*spot.key)} if spot.key else set()
     if value:
         places.add(sheet.span(spot.start, spot.end))
-    return Planted(text, frozenset({"PW111"}), frozenset(places), False, (as_path(path),))
+    # The default, once written, may be without effect, which was not to be seen before.
+    also = {"model.double_quantization": {"PW332"}, "evaluation.every_steps": {"PW411"}}.get(path, set())
+    return Planted(text, frozenset({"PW111"}), frozenset(places), False, (as_path(path),), consequences=frozenset(also))
 
 
 @planter("empty-value")

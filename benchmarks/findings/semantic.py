@@ -231,7 +231,7 @@ COMBINATIONS = {
         "PW609",
         {"evaluation.datasets": "[{path: data/planted.jsonl}]", "datasets.0.path": "data/planted.jsonl"},
         at="evaluation.datasets.0.path datasets.0.path",
-        without=EVALUATING,
+        without=f"{EVALUATING} datasets.0.split",
         has_fix=False,
     ),
     "the-same-dataset-twice": Combination(
