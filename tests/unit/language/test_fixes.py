@@ -204,3 +204,10 @@ def test_the_keys_whose_default_follows_from_the_method_are_known() -> None:
         for path, _ in leaves(layer.values)
     }
     assert computed == set(DEFAULTS_OF_THE_METHOD)
+
+
+@pytest.mark.parametrize("name", ["zzyzx", "learning_rat", "lr"])
+def test_a_wrong_key_that_stands_twice_is_first_made_one(name: str) -> None:
+    wrong, again = check_text(f"{BASE}training:\n  {name}: 1.0e-4\n  seed: 1\n  {name}: 1.0e-4\n")
+    assert (again.code, wrong.fixes) == ("PW106", [])
+    assert [fix.title for fix in again.fixes] == [f"Delete this `{name}`"]

@@ -47,7 +47,7 @@ def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
         else:
             message, fixes = f"{_not_a_key(stray)}.", []
         range_, related = key_place(subject.document, stray.entry, stray.via)
-        yield this.at(message, range_, fixes=fixes, related=related)
+        yield this.at(message, range_, fixes=[] if _stands_again(subject, stray) else fixes, related=related)
 
 
 @rule(
@@ -68,7 +68,7 @@ def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
             continue
         tools = " and ".join(foreign.tools[:2])
         message = f"`{stray.entry.name}` is the name in {tools}; here it is `{key.name}` in {place_name(foreign.path)}."
-        fixes = _relocations(subject, stray, foreign.path, key)
+        fixes = [] if _stands_again(subject, stray) else _relocations(subject, stray, foreign.path, key)
         range_, related = key_place(subject.document, stray.entry, stray.via)
         yield this.at(message, range_, fixes=fixes, related=related)
 
@@ -156,6 +156,11 @@ def _likely(subject: Subject, found: list[tuple[str, Key]]) -> list[tuple[str, K
     if subject.binding.at(("evaluation", "datasets")) is not None:  # beside which no share is held out
         unfit = (*unfit, "evaluation.split")
     return [(path, key) for path, key in found if path not in unfit]
+
+
+def _stands_again(subject: Subject, stray: StrayKey) -> bool:
+    """Tell whether a key stands a second time, so that to repair the first would only uncover the other."""
+    return any(repeated.path == stray.path for repeated in subject.binding.repeated)
 
 
 def _not_a_key(stray: StrayKey) -> str:
