@@ -6,6 +6,11 @@ import logging
 import os
 import sys
 from collections.abc import Sequence
+from importlib.util import find_spec
+
+_log = logging.getLogger(__name__)
+
+_NEEDED = ("pydantic", "pydantic_core", "tree_sitter", "tree_sitter_yaml", "yaml", "platformdirs", "psutil", "httpx")
 
 _OBJECTS_BETWEEN_COLLECTIONS = 50_000
 """Python's own figure, 700, has the cycle collector walk through every open document several times an edit, and find
@@ -26,6 +31,12 @@ def main(arguments: Sequence[str]) -> int:
     logging.basicConfig(
         stream=sys.stderr, level=options.log_level.upper(), format="%(levelname)s %(name)s: %(message)s"
     )
+    # Most of it is loaded only after the handshake. A damaged installation must be known before, so that the editor,
+    # which then sees a server that does not start, makes it anew.
+    missing = [name for name in _NEEDED if find_spec(name) is None]
+    if missing:
+        _log.error("this installation is damaged: %s cannot be found", ", ".join(missing))
+        return 1
     # Whatever prints, here or in a child process, must not reach the pipe that carries the protocol.
     wire = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())

@@ -6,7 +6,7 @@ and the reference pages use this form because a model cannot be asked which keys
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
@@ -105,6 +105,7 @@ def walk(section: Section | None = None, path: str = "") -> Iterator[tuple[str, 
             yield from walk(key.section, f"{here}[]" if key.is_list else here)
 
 
+@lru_cache(maxsize=1024)
 def key_at(path: tuple[str | int, ...]) -> Key | None:
     """Return the key at a path, None when the language has none there."""
     section: Section | None = language()

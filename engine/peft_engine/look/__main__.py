@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from peft_engine.look.answers import answer
 from peft_engine.look.questions import Answer, Question
 
-_IDLE = 20.0
+_IDLE = 5.0
 """Seconds. Then it gives its memory back; the next question starts another."""
 
 _MAX_MEMORY = 8 * 2**30

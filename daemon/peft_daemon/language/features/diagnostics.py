@@ -151,6 +151,8 @@ class Diagnostics:
         running = self._checks.get(document.uri)
         if running is None or running[0] is not document:
             running = document, asyncio.get_running_loop().create_task(self._check(document))
+            # Nobody may be left who hears that the document was edited meanwhile.
+            running[1].add_done_callback(lambda task: task.cancelled() or task.exception())
             self._checks[document.uri] = running
         # Who asked may be cancelled; the others still wait.
         return await asyncio.shield(running[1])

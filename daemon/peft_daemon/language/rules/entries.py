@@ -22,11 +22,8 @@ class DatasetEntry(NamedTuple):
     values: Mapping[str, Any]
     """What is written, as plain values."""
 
-    @property
-    def path(self) -> str | None:
-        """The file or id that it names, None when that is no text."""
-        path = self.values.get("path")
-        return path if isinstance(path, str) and path else None
+    path: str | None
+    """The file or id that it names, None when that is no text."""
 
     @property
     def columns(self) -> dict[str, str]:
@@ -70,4 +67,5 @@ def _find(values: Any, list_: Path) -> Iterator[DatasetEntry]:
         values = values.get(part) if isinstance(values, dict) else None
     for index, entry in enumerate(values if isinstance(values, list) else ()):
         if isinstance(entry, dict):
-            yield DatasetEntry((*list_, index), entry)
+            path = entry.get("path")
+            yield DatasetEntry((*list_, index), entry, path if isinstance(path, str) and path else None)

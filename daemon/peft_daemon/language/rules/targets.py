@@ -1,6 +1,7 @@
 """Family `method`, part 2: which modules of the base are trained, against those that it has."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 
 from peft_daemon.language.context import CheckContext
 from peft_daemon.language.rules.patterns import fault_of, matches_any
@@ -71,7 +72,7 @@ def unmatched_target(subject: Subject, this: Rule) -> Iterator[Finding]:
             fixes = subject.set("method.target_modules", "all-linear")
             yield this.about(subject, message, targets, fixes=fixes)
         return
-    names = {part for module in model.modules for part in _endings(module)}
+    names = _ending_in(model.modules)
     for node, name in _entries(targets):
         if name not in names:
             message = f"{model.name} has no module `{shorten(name)}`."
@@ -132,10 +133,9 @@ def unmatched_module_to_save(subject: Subject, this: Rule) -> Iterator[Finding]:
     model, saved = subject.context.model, subject.setting("method.modules_to_save")
     if model is None or model.modules is None or saved is None or not isinstance(saved.value, list):
         return
-    known = {part for module in model.modules for part in (*_endings(module), *module.split("."))}
     for node, name in _entries(saved):
         # What is known has no norms among it, so that nothing can be said of them.
-        if name not in known and not any(part in name.lower() for part in ("norm", "ln_", ".ln")):
+        if name not in _parts(model.modules) and not any(part in name.lower() for part in ("norm", "ln_", ".ln")):
             message = f"{model.name} has no module `{shorten(name)}`."
             yield _of_entry(subject, this, saved, node, message, nearest(name, sorted(_last_parts(model))))
 
@@ -172,6 +172,18 @@ def _endings(module: str) -> Iterator[str]:
     """Yield a full name and what follows each of its dots, as PEFT compares names."""
     parts = module.split(".")
     return (".".join(parts[start:]) for start in range(len(parts)))
+
+
+@lru_cache(maxsize=8)
+def _ending_in(modules: tuple[str, ...]) -> frozenset[str]:
+    """Return the names by which PEFT finds modules that get an adapter."""
+    return frozenset(part for module in modules for part in _endings(module))
+
+
+@lru_cache(maxsize=8)
+def _parts(modules: tuple[str, ...]) -> frozenset[str]:
+    """Return the names by which PEFT finds modules that are saved: what follows a dot, and each part alone."""
+    return _ending_in(modules) | {part for module in modules for part in module.split(".")}
 
 
 def _last_parts(model: ModelFact) -> set[str]:
