@@ -201,3 +201,12 @@ def test_B24_an_import_is_shown_and_not_written(able: Client, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [foreign]
     missing = able.request("peft/config/import", {"tool": "axolotl", "path": str(tmp_path / "no.yaml")})
     assert missing["error"]["data"]["code"] == "config-missing"
+
+
+@pytest.mark.parametrize("typed", ["", "b", "batch"])
+def test_A11_the_first_key_of_a_section_is_offered_at_each_of_its_letters(able: Client, typed: str) -> None:
+    for number, before in enumerate(("training:\n  ", "training:\n  seed: 1\n  ", "datasets:\n  - ")):
+        uri = able.open(f"untitled:{typed}{number}.peft.yaml", f"{before}{typed}\n")
+        wanted = "path" if before.startswith("datasets") else "batch_size"
+        offered = able.ask("textDocument/completion", uri, before.count("\n"), len(before.split("\n")[-1] + typed))
+        assert wanted in [item["label"] for item in offered], before

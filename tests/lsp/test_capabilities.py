@@ -107,6 +107,14 @@ async def test_an_answer_about_a_document_that_was_edited_meanwhile_is_dropped(s
     assert (await wire.response(ids[1]))["result"] == "old"
 
 
+async def test_what_is_offered_arrives_although_typing_went_on(server, wire) -> None:
+    await opened(server, wire, "training:\n  b\n")
+    place = {"textDocument": {"uri": URI}, "position": {"line": 1, "character": 3}}
+    id_ = wire.begin(server, "textDocument/completion", place)
+    edit(server, wire, 2, "training:\n  batch\n")
+    assert "batch_size" in [item["label"] for item in (await wire.response(id_))["result"]]
+
+
 async def test_pulled_diagnostics_of_an_old_version_are_given_up_to_be_asked_for_again(server, wire) -> None:
     await opened(server, wire)
     id_ = wire.begin(server, "textDocument/diagnostic", {"textDocument": {"uri": URI}})

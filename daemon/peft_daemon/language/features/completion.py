@@ -1,9 +1,12 @@
 """Completion: the keys that a section does not have yet, and the values that a key takes."""
 
+from collections.abc import Coroutine
 from pathlib import Path as FilePath
+from typing import Any
 
 from peft_daemon.language.convert import position_from_lsp, range_to_lsp
 from peft_daemon.language.cursor import Cursor, locate
+from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.glossary import explained
 from peft_daemon.language.known import known
 from peft_daemon.language.offers import pattern_of, value_offers
@@ -93,8 +96,8 @@ def _is_in_line(subject: Subject, cursor: Cursor) -> bool:
     node = None if place is None else target(place.value)
     if node is None:
         return True
-    if isinstance(node, Scalar):
-        return node.value is None
+    if isinstance(node, Scalar):  # nothing yet, or the beginning of the section's first key
+        return node.value is None or (node.start, node.end) == (cursor.start, cursor.end)
     source = subject.document.source
     return not node.flow and node.start - source.line_start(source.line_of(node.start)) == cursor.column
 
@@ -185,12 +188,16 @@ def register(server: WorkbenchServer) -> None:
     """Answer `textDocument/completion` and fill in an item when it is looked at."""
     snippets = "textDocument.completion.completionItem.snippetSupport"
 
-    async def answer(params: CompletionParams) -> list[types.CompletionItem]:
-        document = server.documents.get(params["textDocument"]["uri"])
+    # The text as it is when the question comes: editors filter the answer by what was typed since, and ask no second
+    # time. So the document is looked up before the coroutine's first step, which further edits precede.
+    def answer(params: CompletionParams) -> Coroutine[Any, Any, list[types.CompletionItem]]:
+        return offer(server.documents.get(params["textDocument"]["uri"]), params["position"])
+
+    async def offer(document: OpenDocument | None, position: types.Position) -> list[types.CompletionItem]:
         if document is None:
             return []
         subject = (await known(server, document)).subject
-        offset = document.source.offset(position_from_lsp(params["position"]))
+        offset = document.source.offset(position_from_lsp(position))
         items = complete(subject, offset, snippets=server.can(snippets), file=document.path)
         for item in items:
             if "data" in item:
