@@ -68,7 +68,7 @@ test("all that can be repaired is repaired at once, and the rest is left", async
   await workbench.runCommand("PEFT: Fix All Problems in This File");
   // The editor shows what would change, nothing of it chosen yet.
   const preview = workbench.page.locator(".part.panel");
-  await preview.locator("input.edit-checkbox").first().check();
+  await preview.getByRole("checkbox").first().click();
   await illustrate(workbench.page, "fix-all");
   await preview.getByRole("button", { name: "Apply" }).click();
   await expect(workbench.squiggles("error")).toHaveCount(0);
