@@ -120,7 +120,7 @@ def test_A13_repairing_everything_is_one_edit_that_is_announced(able: Client) ->
     assert change["textDocument"] == {"uri": uri, "version": 1}
     assert applied(text, change["edits"]) == f"{GOOD}training:\n  learning_rate: 1.0e-4\nmethod:\n  r: 8\n"
     (annotation,) = edit["changeAnnotations"].values()
-    assert annotation["needsConfirmation"] is True
+    assert "needsConfirmation" not in annotation
     assert annotation["description"] == "2 findings before, 0 after."
     assert {edit["annotationId"] for edit in change["edits"]} == set(edit["changeAnnotations"])
 

@@ -42,7 +42,7 @@ export async function compareConfigs(server: Server, pages: Pages, given: unknow
   await vscode.commands.executeCommand("vscode.diff", left, right, title);
 }
 
-/** `PEFT: Fix All Problems in This File`: every repair that needs no decision, shown before it is made. */
+/** `PEFT: Fix All Problems in This File`: every repair that needs no decision, in one step to undo. */
 export async function fixAll(given: unknown): Promise<void> {
   await vscode.window.showTextDocument(configUri(given, NO_CONFIG));
   await vscode.commands.executeCommand("editor.action.sourceAction", { kind: "source.fixAll.peft", apply: "first" });

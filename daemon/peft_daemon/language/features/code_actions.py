@@ -92,7 +92,7 @@ def resolved(
         change = Change(after.edits_from(revision.document))
         description = _effect(revision, after)
         edit = workspace_edit(
-            document, change, abilities, label=_FIX_ALL_TITLE, description=description, confirm=data["byHand"]
+            document, change, abilities, label=_FIX_ALL_TITLE, description=description, announce=data["byHand"]
         )
         return {**action, "edit": edit}
     offer = next((offer for offer in offered(revision, data["line"]) if offer.id == data["id"]), None)

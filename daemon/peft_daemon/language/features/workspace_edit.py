@@ -43,7 +43,7 @@ def workspace_edit(
     *,
     label: str,
     description: str = "",
-    confirm: bool = False,
+    announce: bool = False,
 ) -> types.WorkspaceEdit:
     """Return a change of a document.
 
@@ -53,11 +53,11 @@ def workspace_edit(
         abilities: What the editor can do.
         label: What the change is called where the editor announces it.
         description: What comes of it.
-        confirm: Whether the user is shown the edits first.
+        announce: Whether the editor is told what comes of it, which it shows in its preview.
     """
     edits = [edit_to_lsp(edit) for edit in change.edits]
     new_file = change.new_file
-    if new_file is None and not (confirm and abilities.annotates):
+    if new_file is None and not (announce and abilities.annotates):
         return {"changes": {document.uri: edits}}
     announced: list[types.TextEdit | types.AnnotatedTextEdit] = [*edits]
     if abilities.annotates:
@@ -73,7 +73,8 @@ def workspace_edit(
         ]
     if not abilities.annotates:
         return {"documentChanges": changes}
-    annotation: types.ChangeAnnotation = {"label": label, "needsConfirmation": confirm}
+    # No confirmation: an editor would show each edit unchosen, and "Apply" would do nothing. Undoing is one keystroke.
+    annotation: types.ChangeAnnotation = {"label": label}
     if description:
         annotation["description"] = description
     return {"documentChanges": changes, "changeAnnotations": {_ANNOTATION: annotation}}
