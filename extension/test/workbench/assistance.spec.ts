@@ -49,7 +49,6 @@ test("a key is offered, explained and inserted where it belongs", async ({ workb
     hasText: "gradient_accumulation_steps",
   });
   await expect(offered.first()).toBeVisible();
-  await illustrate(workbench.page, "completion");
   await workbench.page.keyboard.press("Enter");
   await expect
     .poll(() => workbench.visibleText())
