@@ -16,6 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = (20, 0)
+GIST = 2000
+"""Characters of a failure that the closing table repeats."""
+
 NOT_POSSIBLE = 3
 """Exit code of the install scripts when something that they may not install is missing."""
 
@@ -136,14 +139,23 @@ def read_report(report: Path) -> Outcome:
         return outcome
     for case in ElementTree.parse(report).iter("testcase"):
         skipped = case.find("skipped")
-        if case.find("failure") is not None or case.find("error") is not None:
+        fault = case.find("failure") if case.find("failure") is not None else case.find("error")
+        if fault is not None:
             outcome.failed += 1
+            # Said once more at the end, which is what remains of a long log.
+            outcome.reasons.append(f"{case.get('name')} failed: {_gist(fault)}")
         elif skipped is not None:
             outcome.skipped += 1
             outcome.reasons.append(f"{case.get('name')}: {skipped.get('message') or 'no reason given'}")
         else:
             outcome.passed += 1
     return outcome
+
+
+def _gist(fault: ElementTree.Element) -> str:
+    text = (fault.text or fault.get("message") or "no reason given").strip()
+    # pytest says what is wrong at the end, Playwright at the beginning.
+    return text if len(text) <= GIST else f"{text[: GIST // 2]}\n[…]\n{text[-GIST // 2 :]}"
 
 
 def _run(command: list[str], folder: Path = ROOT) -> int:

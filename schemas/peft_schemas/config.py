@@ -25,6 +25,8 @@ Scheduler = Literal[
     "linear", "cosine", "cosine_with_restarts", "polynomial", "inverse_sqrt", "constant", "constant_with_warmup"
 ]
 Device = Literal["auto", "cpu", "cuda", "mps"]
+Backend = Literal["auto", "transformers", "unsloth"]
+Strategy = Literal["ddp", "fsdp"]
 
 
 Cadence = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
@@ -230,6 +232,55 @@ class ComputeConfig(Word):
     device: Device = "auto"
     """The device to train on. `auto` takes the first of CUDA, MPS and CPU that works."""
 
+    backend: Backend = "auto"
+    """The library that trains. `auto` takes Unsloth where it is installed and was found to work, else `transformers` with `peft`."""
+
+    processes: Annotated[int, Field(ge=1, le=64)] = 1
+    """Processes that train together on this machine, one a device. The effective batch grows with them."""
+
+    strategy: Strategy = "ddp"
+    """How several processes share the work: `ddp` gives each the whole model, `fsdp` a shard of it."""
+
+
+class ScheduleConfig(Word):
+    """When the run may compute. Until then it waits in the queue."""
+
+    priority: Annotated[int, Field(ge=-100, le=100)] = 0
+    """Of the runs that wait for a device, the one with the highest priority starts first."""
+
+    not_before: (
+        Annotated[str, Field(pattern=r"^\d{4}-\d\d-\d\d[T ]\d\d:\d\d$", examples=["2026-12-24T22:00"])] | None
+    ) = None
+    """The earliest start, in local time: `2026-12-24T22:00`."""
+
+    window: (
+        Annotated[str, Field(pattern=r"^([01]\d|2[0-3]):[0-5]\d-([01]\d|2[0-3]):[0-5]\d$", examples=["22:00-06:00"])]
+        | None
+    ) = None
+    """The hours of the day in which the run may compute, in local time: `22:00-06:00`."""
+
+    at_close: Literal["pause", "finish"] = "pause"
+    """When the window closes: `pause` until it opens again, or `finish` what has begun."""
+
+    ac_power: bool = False
+    """Compute only while the machine is not on battery."""
+
+    max_temperature: Annotated[float, Field(ge=30, le=120)] | None = None
+    """Degrees Celsius of the hottest processor above which the run waits until it has cooled by five degrees."""
+
+
+class WatchConfig(Word):
+    """What is done when a run goes wrong."""
+
+    recovery: Literal["propose", "auto"] = "propose"
+    """`propose` names what can be done and waits for you; `auto` does the first of it, after a checkpoint."""
+
+    memory_limit: Annotated[float, Field(gt=0, le=1)] = 0.9
+    """The share of the device's memory at which a run is said to be short of it."""
+
+    stall_minutes: Annotated[float, Field(gt=0, le=1440)] = 10.0
+    """Minutes without a step after which a run is said to stand still; ten times its usual step, where that is longer."""
+
 
 class ExportConfig(Word):
     """What is written beside the adapter when the run completes."""
@@ -276,6 +327,12 @@ class RunConfig(Word):
 
     compute: ComputeConfig = ComputeConfig()
     """Where the run computes."""
+
+    schedule: ScheduleConfig = ScheduleConfig()
+    """When the run may compute."""
+
+    watch: WatchConfig = WatchConfig()
+    """What is done when the run goes wrong."""
 
     export: ExportConfig = ExportConfig()
     """What is written when the run completes."""

@@ -7,8 +7,30 @@ from pydantic import Field, TypeAdapter
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport
 
-RunState = Literal["queued", "preparing", "running", "stopping", "completed", "failed", "stopped"]
-FINAL_STATES: frozenset[RunState] = frozenset({"completed", "failed", "stopped"})
+RunState = Literal[
+    "queued", "preparing", "running", "stopping", "paused", "completed", "failed", "stopped", "cancelled"
+]
+FINAL_STATES: frozenset[RunState] = frozenset({"completed", "failed", "stopped", "cancelled"})
+"""The run has had its last word. Nothing leaves them but a person who resumes what failed or was stopped."""
+
+RESTING_STATES: frozenset[RunState] = FINAL_STATES | {"paused"}
+"""No worker is there, and none is missed."""
+
+LEGAL_MOVES: dict[RunState, frozenset[RunState]] = {
+    "queued": frozenset({"preparing", "paused", "failed", "stopped", "cancelled"}),
+    "preparing": frozenset({"running", "queued", "paused", "failed", "stopped", "cancelled"}),
+    "running": frozenset({"stopping", "completed", "failed", "cancelled"}),
+    "stopping": frozenset({"queued", "paused", "completed", "failed", "stopped", "cancelled"}),
+    "paused": frozenset({"queued", "stopped", "cancelled"}),
+    "failed": frozenset({"queued"}),
+    "stopped": frozenset({"queued"}),
+    "completed": frozenset(),
+    "cancelled": frozenset(),
+}
+"""Which state may follow which. `stopping` goes back to `queued` where a schedule's window closes."""
+
+AnomalyKind = Literal["loss-divergence", "non-finite", "gradient-explosion", "overfitting", "memory-pressure", "stall"]
+RecoveryAction = Literal["cut-learning-rate", "clip-gradients", "cut-batch", "roll-back", "pause", "stop", "undo"]
 
 
 class Event(Word):
@@ -81,6 +103,94 @@ class CheckpointEvent(Event):
     """Of the checkpoint's manifest, which holds the hash of every file in it."""
 
 
+class ResumedEvent(Event):
+    """A run goes on from a checkpoint. What was reported of later steps before is replaced by what follows."""
+
+    type: Literal["resumed"] = "resumed"
+    step: int
+    """The step of the checkpoint; 0 where the run begins anew, because it never wrote one."""
+
+    attempt: int
+    """Which worker of this run it is, from 2."""
+
+    checkpoint: str | None
+    """Relative to the run directory."""
+
+
+class PausedEvent(Event):
+    """The run rests at a step edge, with a complete checkpoint, until it is resumed."""
+
+    type: Literal["paused"] = "paused"
+    step: int
+    checkpoint: str | None
+    """Relative to the run directory; None where it was paused before its first step."""
+
+    elapsed_seconds: float
+    """Time spent in training so far, pauses not counted."""
+
+    eta_seconds: float | None
+    """Expected seconds of training from the resume to the last step."""
+
+    values: dict[str, float | None]
+    """The newest measurements, those of resources included."""
+
+
+class Recovery(Word):
+    """Something that can be done about an anomaly."""
+
+    action: RecoveryAction
+    title: str
+    """What it does, in a few words for a button: `Halve the learning rate`."""
+
+
+class AnomalyEvent(Event):
+    """A detector saw something wrong with the run."""
+
+    type: Literal["anomaly"] = "anomaly"
+    id: str
+    """Unique in the run."""
+
+    kind: AnomalyKind
+    step: int
+    cause: str
+    """One plain sentence: what is seen and what most likely brings it about."""
+
+    key: str | None
+    """The config key to look at first, such as `training.learning_rate`."""
+
+    evidence: dict[str, float | None]
+    """The measurements that it is concluded from."""
+
+    actions: list[Recovery]
+    """Two or three, the most promising first."""
+
+
+class Change(Word):
+    """A setting of the loop that was changed while it ran."""
+
+    key: str
+    before: float
+    after: float
+
+
+class RecoveryEvent(Event):
+    """Something was done about an anomaly, after a checkpoint."""
+
+    type: Literal["recovery"] = "recovery"
+    id: str
+    """Unique in the run; `undo` names it."""
+
+    anomaly: str | None
+    """The id of the anomaly."""
+
+    action: RecoveryAction
+    by: Literal["person", "auto"]
+    step: int
+    changes: list[Change]
+    undoes: str | None = None
+    """The recovery whose changes were taken back."""
+
+
 class LogEvent(Event):
     """A sentence for people."""
 
@@ -128,7 +238,18 @@ class StoppedEvent(Event):
     checkpoint: str | None
 
 
-LAST_WORDS = (CompletedEvent, FailedEvent, StoppedEvent)
+class CancelledEvent(Event):
+    """The run was given up by a person, at once."""
+
+    type: Literal["cancelled"] = "cancelled"
+    run_id: str
+    directory: str
+    step: int
+    removed: bool
+    """Whether its checkpoints were removed as asked."""
+
+
+LAST_WORDS = (CompletedEvent, FailedEvent, StoppedEvent, CancelledEvent)
 """The events that end a run; their `type` is the run's final state."""
 
 AnyEvent = Annotated[
@@ -137,10 +258,15 @@ AnyEvent = Annotated[
     | MetricEvent
     | EvaluationEvent
     | CheckpointEvent
+    | ResumedEvent
+    | PausedEvent
+    | AnomalyEvent
+    | RecoveryEvent
     | LogEvent
     | CompletedEvent
     | FailedEvent
-    | StoppedEvent,
+    | StoppedEvent
+    | CancelledEvent,
     Field(discriminator="type"),
 ]
 EVENT: TypeAdapter[AnyEvent] = TypeAdapter(AnyEvent)
@@ -174,9 +300,33 @@ class StateFile(Word):
     step: int
     total_steps: int | None
     error: ErrorReport | None = None
+    attempt: int = 1
+    """Which worker of this run it is: one more with each resume."""
+
+    queued: str | None = None
+    """RFC 3339, when it was last put into the queue; None for `created`."""
+
+    priority: int = 0
+    """Of those that wait, the highest goes first, and among equals the one that was queued first."""
+
+    detail: str | None = None
+    """What is being done or waited for, for people."""
+
+
+class RecoveryRequest(Word):
+    """A recovery that a person asks for."""
+
+    id: str
+    """Chosen by who asks; the worker does each id once."""
+
+    action: RecoveryAction
+    anomaly: str | None = None
+    undoes: str | None = None
+    """For `undo`: the recovery to take back."""
 
 
 class ControlFile(Word):
     """`control.json`: what a person asks of the worker, read at each step edge."""
 
-    command: Literal["run", "stop"] = "run"
+    command: Literal["run", "pause", "stop", "cancel"] = "run"
+    recoveries: list[RecoveryRequest] = []

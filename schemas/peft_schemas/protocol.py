@@ -9,7 +9,7 @@ from typing import Literal
 
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport
-from peft_schemas.events import AnyEvent, RunState
+from peft_schemas.events import AnomalyEvent, AnyEvent, RecoveryAction, RunState
 from peft_schemas.findings import FileFinding
 from peft_schemas.hardware import HardwareReport
 from peft_schemas.interchange import TranslationReport
@@ -62,6 +62,18 @@ class RunSummary(Word):
     chat_model: str | None
     """The model id to chat with this run's adapter, once it can be served."""
 
+    attempt: int = 1
+    """Which worker of this run it is: one more with each resume."""
+
+    detail: str | None = None
+    """What is being done or waited for, for people: `waiting for nightly-3, which trains on this device`."""
+
+    elapsed_seconds: float | None = None
+    """Time spent in training so far, pauses not counted; None before the first step."""
+
+    anomalies: list[AnomalyEvent] = []
+    """What is wrong with the run and not yet dealt with, newest last."""
+
 
 class RunStartParams(Word):
     """Start a run from a config file."""
@@ -82,6 +94,51 @@ class RunIdParams(Word):
     """Name a run."""
 
     run_id: str
+
+
+class RunResumeParams(Word):
+    """Resume a run that was paused, was stopped, or failed."""
+
+    run_id: str
+    accept_changes: bool = False
+    """Go on although the config, the data or the base changed since."""
+
+
+class RunCancelParams(Word):
+    """Give a run up at once."""
+
+    run_id: str
+    remove: bool = False
+    """Remove its checkpoints too."""
+
+
+class RunRecoverParams(Word):
+    """Do something about an anomaly, or take such a thing back."""
+
+    run_id: str
+    action: RecoveryAction
+    anomaly: str | None = None
+    undoes: str | None = None
+    """For `undo`: the recovery to take back."""
+
+
+class ChangedInput(Word):
+    """Something that a run began with and that is another thing now."""
+
+    what: Literal["config", "dataset", "base", "environment"]
+    name: str
+    """The key, the file or the package."""
+
+    before: str | None
+    after: str | None
+
+
+class RunResumeResult(Word):
+    """The resumed run; or what changed since, for which `accept_changes` is needed; or why it cannot be resumed."""
+
+    run: RunSummary | None
+    changes: list[ChangedInput] = []
+    error: ErrorReport | None = None
 
 
 class RunResult(Word):
@@ -232,6 +289,10 @@ class Notification:
 REQUESTS: tuple[Request, ...] = (
     Request("peft/run/start", RunStartParams, RunStartResult, "Check a config and start its run."),
     Request("peft/run/stop", RunIdParams, RunResult, "Stop a run at its next step edge; its checkpoints stay."),
+    Request("peft/run/pause", RunIdParams, RunResult, "Pause a run at its next step edge, after a checkpoint."),
+    Request("peft/run/resume", RunResumeParams, RunResumeResult, "Resume a run that was paused, stopped, or failed."),
+    Request("peft/run/cancel", RunCancelParams, RunResult, "Give a run up at once."),
+    Request("peft/run/recover", RunRecoverParams, RunResult, "Do something about an anomaly, or take it back."),
     Request("peft/run/show", RunIdParams, RunResult, "Describe one run."),
     Request("peft/runs/list", Empty, RunListResult, "List all runs."),
     Request("peft/run/subscribe", SubscribeParams, SubscribeResult, "Follow a run's events."),

@@ -1,6 +1,7 @@
 """Generators of texts and configs: valid ones from the language itself, and broken ones from those."""
 
 import os
+import re
 from typing import Any
 
 from hypothesis import HealthCheck, settings
@@ -23,6 +24,9 @@ def examples(count: int) -> settings:
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture, HealthCheck.data_too_large],
     )
 
+
+_PATTERNED = ["demo", "a-name", "x1", "2026-12-24T22:00", "22:00-06:00"]
+"""At least one for each pattern of the language."""
 
 SNIPPETS = [
     "\t", "\r\n", "\r", "\n", "\x00", "\ufeff", "😀", "é", ": ", ":", "- ", "{", "}", "[", "]", ",", "&a ",
@@ -96,11 +100,9 @@ def values(draw: st.DrawFn, key: Key) -> Any:
         return float(written(number)) if bounds.contain(float(written(number))) else key.default
     if kind == "list of texts":
         return draw(st.lists(st.sampled_from(["q_proj", "v_proj", "gate"]), min_size=1, max_size=3))
-    return (
-        draw(st.sampled_from(["demo", "a-name", "x1"]))
-        if key.pattern is not None
-        else draw(st.sampled_from(["org/model", "data", "1", "true", "null", "with space", "a: b", "it's", "é😀"]))
-    )
+    if key.pattern is not None:
+        return draw(st.sampled_from([text for text in _PATTERNED if re.search(key.pattern, text)]))
+    return draw(st.sampled_from(["org/model", "data", "1", "true", "null", "with space", "a: b", "it's", "é😀"]))
 
 
 @st.composite

@@ -11,6 +11,95 @@ export interface Accelerator {
   driver: string | null;
 }
 /**
+ * A detector saw something wrong with the run.
+ */
+export interface AnomalyEvent {
+  /**
+   * Strictly rising from 1.
+   */
+  seq: number;
+  /**
+   * RFC 3339, UTC.
+   */
+  time: string;
+  type: "anomaly";
+  /**
+   * Unique in the run.
+   */
+  id: string;
+  kind: "loss-divergence" | "non-finite" | "gradient-explosion" | "overfitting" | "memory-pressure" | "stall";
+  step: number;
+  /**
+   * One plain sentence: what is seen and what most likely brings it about.
+   */
+  cause: string;
+  /**
+   * The config key to look at first, such as `training.learning_rate`.
+   */
+  key: string | null;
+  /**
+   * The measurements that it is concluded from.
+   */
+  evidence: {
+    [k: string]: number | null;
+  };
+  /**
+   * Two or three, the most promising first.
+   */
+  actions: Recovery[];
+}
+/**
+ * Something that can be done about an anomaly.
+ */
+export interface Recovery {
+  action: "cut-learning-rate" | "clip-gradients" | "cut-batch" | "roll-back" | "pause" | "stop" | "undo";
+  /**
+   * What it does, in a few words for a button: `Halve the learning rate`.
+   */
+  title: string;
+}
+/**
+ * The run was given up by a person, at once.
+ */
+export interface CancelledEvent {
+  /**
+   * Strictly rising from 1.
+   */
+  seq: number;
+  /**
+   * RFC 3339, UTC.
+   */
+  time: string;
+  type: "cancelled";
+  run_id: string;
+  directory: string;
+  step: number;
+  /**
+   * Whether its checkpoints were removed as asked.
+   */
+  removed: boolean;
+}
+/**
+ * A setting of the loop that was changed while it ran.
+ */
+export interface Change {
+  key: string;
+  before: number;
+  after: number;
+}
+/**
+ * Something that a run began with and that is another thing now.
+ */
+export interface ChangedInput {
+  what: "config" | "dataset" | "base" | "environment";
+  /**
+   * The key, the file or the package.
+   */
+  name: string;
+  before: string | null;
+  after: string | null;
+}
+/**
  * A piece of an answer.
  */
 export interface ChatDeltaParams {
@@ -78,6 +167,8 @@ export interface ErrorReport {
   code:
     | "adapter-missing"
     | "base-not-servable"
+    | "bundle-invalid"
+    | "checkpoint-missing"
     | "config-invalid"
     | "config-missing"
     | "context-exceeded"
@@ -85,15 +176,18 @@ export interface ErrorReport {
     | "dataset-missing"
     | "dataset-unreadable"
     | "disk-full"
+    | "diverged"
     | "extra-missing"
     | "internal"
     | "model-missing"
     | "model-unreadable"
+    | "move-illegal"
     | "no-artifact"
     | "no-target-module"
     | "not-supported"
     | "out-of-memory"
     | "port-busy"
+    | "resume-changed"
     | "run-active"
     | "run-missing"
     | "serve-failed"
@@ -365,6 +459,39 @@ export interface PageResult {
   error?: ErrorReport | null;
 }
 /**
+ * The run rests at a step edge, with a complete checkpoint, until it is resumed.
+ */
+export interface PausedEvent {
+  /**
+   * Strictly rising from 1.
+   */
+  seq: number;
+  /**
+   * RFC 3339, UTC.
+   */
+  time: string;
+  type: "paused";
+  step: number;
+  /**
+   * Relative to the run directory; None where it was paused before its first step.
+   */
+  checkpoint: string | null;
+  /**
+   * Time spent in training so far, pauses not counted.
+   */
+  elapsed_seconds: number;
+  /**
+   * Expected seconds of training from the resume to the last step.
+   */
+  eta_seconds: number | null;
+  /**
+   * The newest measurements, those of resources included.
+   */
+  values: {
+    [k: string]: number | null;
+  };
+}
+/**
  * What the run is going to do, known once data and model are ready.
  */
 export interface PlanEvent {
@@ -392,6 +519,72 @@ export interface PlanEvent {
   backend: string;
 }
 /**
+ * Something was done about an anomaly, after a checkpoint.
+ */
+export interface RecoveryEvent {
+  /**
+   * Strictly rising from 1.
+   */
+  seq: number;
+  /**
+   * RFC 3339, UTC.
+   */
+  time: string;
+  type: "recovery";
+  /**
+   * Unique in the run; `undo` names it.
+   */
+  id: string;
+  /**
+   * The id of the anomaly.
+   */
+  anomaly: string | null;
+  action: "cut-learning-rate" | "clip-gradients" | "cut-batch" | "roll-back" | "pause" | "stop" | "undo";
+  by: "person" | "auto";
+  step: number;
+  changes: Change[];
+  /**
+   * The recovery whose changes were taken back.
+   */
+  undoes?: string | null;
+}
+/**
+ * A run goes on from a checkpoint. What was reported of later steps before is replaced by what follows.
+ */
+export interface ResumedEvent {
+  /**
+   * Strictly rising from 1.
+   */
+  seq: number;
+  /**
+   * RFC 3339, UTC.
+   */
+  time: string;
+  type: "resumed";
+  /**
+   * The step of the checkpoint; 0 where the run begins anew, because it never wrote one.
+   */
+  step: number;
+  /**
+   * Which worker of this run it is, from 2.
+   */
+  attempt: number;
+  /**
+   * Relative to the run directory.
+   */
+  checkpoint: string | null;
+}
+/**
+ * Give a run up at once.
+ */
+export interface RunCancelParams {
+  run_id: string;
+  /**
+   * Remove its checkpoints too.
+   */
+  remove?: boolean;
+}
+/**
  * New events of a run that is followed.
  */
 export interface RunEventsParams {
@@ -402,10 +595,15 @@ export interface RunEventsParams {
     | MetricEvent
     | EvaluationEvent
     | CheckpointEvent
+    | ResumedEvent
+    | PausedEvent
+    | AnomalyEvent
+    | RecoveryEvent
     | LogEvent
     | CompletedEvent
     | FailedEvent
     | StoppedEvent
+    | CancelledEvent
   )[];
 }
 /**
@@ -414,7 +612,7 @@ export interface RunEventsParams {
 export interface RunSummary {
   id: string;
   name: string;
-  state: "queued" | "preparing" | "running" | "stopping" | "completed" | "failed" | "stopped";
+  state: "queued" | "preparing" | "running" | "stopping" | "paused" | "completed" | "failed" | "stopped" | "cancelled";
   base: string;
   step: number;
   total_steps: number | null;
@@ -442,6 +640,22 @@ export interface RunSummary {
    * The model id to chat with this run's adapter, once it can be served.
    */
   chat_model: string | null;
+  /**
+   * Which worker of this run it is: one more with each resume.
+   */
+  attempt?: number;
+  /**
+   * What is being done or waited for, for people: `waiting for nightly-3, which trains on this device`.
+   */
+  detail?: string | null;
+  /**
+   * Time spent in training so far, pauses not counted; None before the first step.
+   */
+  elapsed_seconds?: number | null;
+  /**
+   * What is wrong with the run and not yet dealt with, newest last.
+   */
+  anomalies?: AnomalyEvent[];
 }
 /**
  * The run entered a state.
@@ -456,7 +670,7 @@ export interface StateEvent {
    */
   time: string;
   type: "state";
-  state: "queued" | "preparing" | "running" | "stopping" | "completed" | "failed" | "stopped";
+  state: "queued" | "preparing" | "running" | "stopping" | "paused" | "completed" | "failed" | "stopped" | "cancelled";
   /**
    * What is being done, for people: `loading the model`.
    */
@@ -493,10 +707,40 @@ export interface RunListResult {
   runs: RunSummary[];
 }
 /**
+ * Do something about an anomaly, or take such a thing back.
+ */
+export interface RunRecoverParams {
+  run_id: string;
+  action: "cut-learning-rate" | "clip-gradients" | "cut-batch" | "roll-back" | "pause" | "stop" | "undo";
+  anomaly?: string | null;
+  /**
+   * For `undo`: the recovery to take back.
+   */
+  undoes?: string | null;
+}
+/**
  * A run, or why it could not be had.
  */
 export interface RunResult {
   run: RunSummary | null;
+  error?: ErrorReport | null;
+}
+/**
+ * Resume a run that was paused, was stopped, or failed.
+ */
+export interface RunResumeParams {
+  run_id: string;
+  /**
+   * Go on although the config, the data or the base changed since.
+   */
+  accept_changes?: boolean;
+}
+/**
+ * The resumed run; or what changed since, for which `accept_changes` is needed; or why it cannot be resumed.
+ */
+export interface RunResumeResult {
+  run: RunSummary | null;
+  changes?: ChangedInput[];
   error?: ErrorReport | null;
 }
 /**
@@ -557,10 +801,15 @@ export interface SubscribeResult {
     | MetricEvent
     | EvaluationEvent
     | CheckpointEvent
+    | ResumedEvent
+    | PausedEvent
+    | AnomalyEvent
+    | RecoveryEvent
     | LogEvent
     | CompletedEvent
     | FailedEvent
     | StoppedEvent
+    | CancelledEvent
   )[];
   error?: ErrorReport | null;
 }
@@ -587,6 +836,14 @@ export interface Requests {
   "peft/run/start": { params: RunStartParams; result: RunStartResult };
   /** Stop a run at its next step edge; its checkpoints stay. */
   "peft/run/stop": { params: RunIdParams; result: RunResult };
+  /** Pause a run at its next step edge, after a checkpoint. */
+  "peft/run/pause": { params: RunIdParams; result: RunResult };
+  /** Resume a run that was paused, stopped, or failed. */
+  "peft/run/resume": { params: RunResumeParams; result: RunResumeResult };
+  /** Give a run up at once. */
+  "peft/run/cancel": { params: RunCancelParams; result: RunResult };
+  /** Do something about an anomaly, or take it back. */
+  "peft/run/recover": { params: RunRecoverParams; result: RunResult };
   /** Describe one run. */
   "peft/run/show": { params: RunIdParams; result: RunResult };
   /** List all runs. */

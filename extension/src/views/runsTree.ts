@@ -11,9 +11,11 @@ const ICONS: Record<RunState, vscode.ThemeIcon> = {
   preparing: new vscode.ThemeIcon("loading~spin"),
   running: new vscode.ThemeIcon("loading~spin"),
   stopping: new vscode.ThemeIcon("loading~spin"),
+  paused: new vscode.ThemeIcon("debug-pause"),
   completed: new vscode.ThemeIcon("pass", new vscode.ThemeColor("testing.iconPassed")),
   failed: new vscode.ThemeIcon("error", new vscode.ThemeColor("testing.iconFailed")),
   stopped: new vscode.ThemeIcon("debug-stop"),
+  cancelled: new vscode.ThemeIcon("circle-slash"),
 };
 
 /** Its elements are run ids: they stay the same while what is shown of a run changes. */

@@ -8,9 +8,16 @@ test("a misspelt key is underlined, and its quick fix mends it", async ({ workbe
   await workbench.open(createProject(editor, "faulty", FAULTY));
   await workbench.openFile(FILE);
   await expect(workbench.squiggles("error")).toHaveCount(1);
-  const [problem] = await workbench.problems();
-  expect(problem).toMatchObject({ file: FILE, severity: "error", ...FAULT });
-  expect(problem?.message).toContain("learnin_rate");
+  await expect
+    .poll(() => workbench.problems())
+    .toContainEqual(
+      expect.objectContaining({
+        file: FILE,
+        severity: "error",
+        ...FAULT,
+        message: expect.stringContaining("learnin_rate"),
+      }),
+    );
 
   await workbench.goTo(FAULT.line, FAULT.column + 2);
   await workbench.page.keyboard.press("Control+Period");

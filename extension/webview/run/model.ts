@@ -97,6 +97,16 @@ function lineOf(event: RunEvent): Omit<LogLine, "time"> | undefined {
       };
     case "stopped":
       return { level: "info", text: `Stopped at step ${event.step}` };
+    case "cancelled":
+      return { level: "info", text: `Cancelled at step ${event.step}` };
+    case "paused":
+      return { level: "info", text: `Paused at step ${event.step}` };
+    case "resumed":
+      return { level: "info", text: `Goes on from step ${event.step}` };
+    case "anomaly":
+      return { level: "warning", text: event.cause };
+    case "recovery":
+      return { level: "info", text: recoveryText(event) };
     case "failed":
       return { level: "error", text: `${event.error.message} ${event.error.remedy}` };
   }
@@ -110,6 +120,12 @@ function planText(plan: Extract<RunEvent, { type: "plan" }>): string {
     `training ${count(plan.trainable_parameters)} of ${count(plan.total_parameters)} parameters (${share} %) ` +
     `on ${plan.device} in ${plan.dtype} with ${plan.backend}`
   );
+}
+
+function recoveryText(recovery: Extract<RunEvent, { type: "recovery" }>): string {
+  const changes = recovery.changes.map(({ key, before, after }) => `${key} from ${before} to ${after}`);
+  const what = changes.length > 0 ? changes.join(", ") : recovery.action;
+  return `Changed at step ${recovery.step}${recovery.by === "auto" ? ", automatically" : ""}: ${what}`;
 }
 
 function valueText(value: number | null | undefined): string {
