@@ -29,6 +29,21 @@ def logs_dir() -> Path:
     return home() / "logs"
 
 
+def queue_dir() -> Path:
+    """Return the folder that holds one file a run that waits for its turn."""
+    return home() / "queue"
+
+
+def slots_dir() -> Path:
+    """Return the folder of the locks that runs hold while they compute on a device."""
+    return home() / "slots"
+
+
+def settings_file() -> Path:
+    """Return the file of the user's own decisions for this machine."""
+    return home() / "settings.yaml"
+
+
 def serve_file() -> Path:
     """Return the file in which the inference process says how it is reached (mode 0600)."""
     return home() / "serve.json"

@@ -1,0 +1,41 @@
+"""The one door through which a run changes its state."""
+
+from typing import Any
+
+from peft_engine.rundir.directory import now
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.events import LEGAL_MOVES, RunState, StateFile
+
+_REMEDIES: dict[RunState, str] = {
+    "completed": "Run its config again for a new run.",
+    "cancelled": "Run its config again for a new run.",
+    "failed": "Resume it with `peftw runs resume {id}`, or run its config again.",
+    "stopped": "Resume it with `peftw runs resume {id}`, or run its config again.",
+    "paused": "Resume it with `peftw runs resume {id}`.",
+}
+_REMEDY = "Look at it with `peftw runs show {id}`, and wait until it rests or has ended."
+
+
+def move(state: StateFile, to: RunState, **changes: Any) -> StateFile:
+    """Return a run's state after it entered another, or after something else about it changed in the same.
+
+    Args:
+        state: The state as it is.
+        to: What the run enters.
+        **changes: Other fields of the state that change with it.
+
+    Raises:
+        WorkbenchError: `LEGAL_MOVES` does not have that move (`move-illegal`).
+    """
+    if to != state.state and to not in LEGAL_MOVES[state.state]:
+        raise illegal(state, to)
+    return state.model_copy(update={**changes, "state": to, "updated": now()})
+
+
+def illegal(state: StateFile, to: RunState) -> WorkbenchError:
+    """Return the error that says why a run cannot enter a state."""
+    return WorkbenchError(
+        "move-illegal",
+        f"Run {state.run_id} is {state.state} and cannot become {to}.",
+        _REMEDIES.get(state.state, _REMEDY).format(id=state.run_id),
+    )

@@ -1,0 +1,34 @@
+from pathlib import Path
+
+import pytest
+
+from peft_engine.settings import read_settings
+from peft_schemas.errors import WorkbenchError
+
+
+def test_without_a_file_everything_has_its_default(home: Path) -> None:
+    assert read_settings().slots == {}
+
+
+def test_slots_are_read(home: Path) -> None:
+    (home / "settings.yaml").write_text("slots: {cpu: 2}\n")
+    assert read_settings().slots == {"cpu": 2}
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("slots: {cpu: 0}", "slots.cpu"),
+        ("slots: {tpu: 1}", "slots.tpu"),
+        ("slot: {}", "slot"),
+        ("- 1", "the whole file"),
+        ("slots: [", "line"),
+        ("\x00", "character"),
+    ],
+)
+def test_what_is_wrong_in_the_file_is_named_with_its_key(home: Path, text: str, named: str) -> None:
+    (home / "settings.yaml").write_text(text)
+    with pytest.raises(WorkbenchError, match=named) as refused:
+        read_settings()
+    assert refused.value.code == "config-invalid"
+    assert "settings.yaml" in refused.value.message
