@@ -16,8 +16,8 @@ class Settings(Word):
     """The content of `settings.yaml`. Every key may be left out."""
 
     slots: dict[DeviceKind, Annotated[int, Field(ge=1, le=64)]] = {}
-    """How many runs may train at once on a device of each kind; 1 where nothing is written. Of several CUDA devices, each
-    has that many."""
+    """How many runs may train at once on a device of each kind; 1 where nothing is written. Each of several CUDA
+    devices has that many."""
 
 
 def read_settings() -> Settings:

@@ -1,6 +1,4 @@
-"""The one door through which a run changes its state."""
-
-from typing import Any
+"""From one state of a run to the next, and to no other than those that are legal."""
 
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError
@@ -16,16 +14,16 @@ _REMEDIES: dict[RunState, str] = {
 _REMEDY = "Look at it with `peftw runs show {id}`, and wait until it rests or has ended."
 
 
-def move(state: StateFile, to: RunState, **changes: Any) -> StateFile:
-    """Return a run's state after it entered another, or after something else about it changed in the same.
+def moved(state: StateFile, to: RunState, **changes: object) -> StateFile:
+    """Return the state file of a run that enters a state; staying in one is no move and always legal.
 
     Args:
-        state: The state as it is.
-        to: What the run enters.
-        **changes: Other fields of the state that change with it.
+        state: As it is.
+        to: The state to enter.
+        **changes: Further fields of `StateFile`.
 
     Raises:
-        WorkbenchError: `LEGAL_MOVES` does not have that move (`move-illegal`).
+        WorkbenchError: No such move exists (`move-illegal`).
     """
     if to != state.state and to not in LEGAL_MOVES[state.state]:
         raise illegal(state, to)
@@ -36,6 +34,6 @@ def illegal(state: StateFile, to: RunState) -> WorkbenchError:
     """Return the error that says why a run cannot enter a state."""
     return WorkbenchError(
         "move-illegal",
-        f"Run {state.run_id} is {state.state} and cannot become {to}.",
+        f"Run {state.run_id} is {state.state}, so it cannot become {to}.",
         _REMEDIES.get(state.state, _REMEDY).format(id=state.run_id),
     )
