@@ -14,7 +14,7 @@ _REMEDIES: dict[RunState, str] = {
 _REMEDY = "Look at it with `peftw runs show {id}`, and wait until it rests or has ended."
 
 
-def moved(state: StateFile, to: RunState, **changes: object) -> StateFile:
+def move(state: StateFile, to: RunState, **changes: object) -> StateFile:
     """Return the state file of a run that enters a state; staying in one is no move and always legal.
 
     Args:

@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from peft_engine.rundir.directory import now
-from peft_engine.rundir.moves import moved
+from peft_engine.rundir.moves import move
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, LEGAL_MOVES, RunState, StateFile
 
@@ -27,12 +27,12 @@ def in_state(state: RunState) -> StateFile:
 @pytest.mark.parametrize(("of", "to"), [pair for pair in product(LEGAL_MOVES, LEGAL_MOVES) if pair[0] != pair[1]])
 def test_F8_only_legal_moves_are_made(of: RunState, to: RunState) -> None:
     if to in LEGAL_MOVES[of]:
-        after = moved(in_state(of), to, step=4)
+        after = move(in_state(of), to, step=4)
         assert (after.state, after.step) == (to, 4)
         assert after.updated
     else:
         with pytest.raises(WorkbenchError, match=f"is {of}, so it cannot become {to}") as refused:
-            moved(in_state(of), to)
+            move(in_state(of), to)
         assert refused.value.code == "move-illegal"
         assert "peftw" in refused.value.remedy or "config again" in refused.value.remedy
 
@@ -47,4 +47,4 @@ def test_F8_what_completed_or_was_cancelled_stays_so_and_what_failed_only_goes_b
 
 
 def test_another_detail_of_the_same_state_is_no_move() -> None:
-    assert moved(in_state("queued"), "queued", detail="waiting").detail == "waiting"
+    assert move(in_state("queued"), "queued", detail="waiting").detail == "waiting"
