@@ -6,6 +6,8 @@ import { registerParticipant } from "./chat/participant";
 import { registerProvider } from "./chat/provider";
 import { registerCommands } from "./commands/register";
 import { RunPanels } from "./panels/runPanels";
+import { announceAnomalies } from "./runs/anomalyNotice";
+import { markAnomalies } from "./runs/anomalyMarks";
 import { announceEnds } from "./runs/endNotice";
 import { RunStore } from "./runs/runStore";
 import { announceFailures } from "./server/failureNotice";
@@ -51,6 +53,8 @@ export function activate(context: vscode.ExtensionContext): void {
     createLanguageStatus(running),
     announceFailures(running, storage),
     announceEnds(store, context.globalState),
+    announceAnomalies(store),
+    markAnomalies(store),
     running.onDidChangeState(({ kind }) => vscode.commands.executeCommand("setContext", "peft.server", kind)),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (affectsServer(event) && running.state.kind !== "stopped") void running.restart();

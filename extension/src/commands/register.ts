@@ -11,7 +11,18 @@ import type { Training } from "../server/training";
 import type { Pages } from "../views/pages";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { importConfig } from "./importConfig";
-import { chatWithAdapter, chooseChatModel, openRun, openRunConfig, revealRunFolder, stopRun } from "./runCommands";
+import {
+  cancelRun,
+  chatWithAdapter,
+  chooseChatModel,
+  openRun,
+  openRunConfig,
+  pauseRun,
+  recoverRun,
+  resumeRun,
+  revealRunFolder,
+  stopRun,
+} from "./runCommands";
 import { startRun } from "./startRun";
 
 export interface Parts {
@@ -28,14 +39,18 @@ export interface Parts {
 export function registerCommands(parts: Parts): vscode.Disposable {
   const { server, setup, training, store, panels, models, pages, log } = parts;
   const remarks = vscode.languages.createDiagnosticCollection("peft.import");
-  const handlers: Record<string, (given: unknown) => unknown> = {
+  const handlers: Record<string, (given: unknown, ...more: unknown[]) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
     "peft.estimate": (given) => estimate(server, pages, given),
     "peft.dryRun": (given) => dryRun(server, pages, given),
     "peft.compareConfigs": (given) => compareConfigs(server, pages, given),
     "peft.fixAll": (given) => fixAll(given),
     "peft.importConfig": (given) => importConfig(server, remarks, given),
+    "peft.pauseRun": (given) => pauseRun(server, store, given),
+    "peft.resumeRun": (given) => resumeRun(server, store, panels, given),
     "peft.stopRun": (given) => stopRun(server, store, given),
+    "peft.cancelRun": (given) => cancelRun(server, store, given),
+    "peft.recoverRun": (given, action, anomaly, undoes) => recoverRun(server, given, action, anomaly, undoes),
     "peft.openRun": (given) => openRun(store, panels, given),
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),
@@ -52,9 +67,9 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     remarks,
     vscode.workspace.onDidCloseTextDocument(({ uri }) => remarks.delete(uri)),
     ...Object.entries(handlers).map(([id, handler]) =>
-      vscode.commands.registerCommand(id, async (given: unknown) => {
+      vscode.commands.registerCommand(id, async (given: unknown, ...more: unknown[]) => {
         try {
-          await handler(given);
+          await handler(given, ...more);
         } catch (error) {
           log.error(error instanceof Error ? error : String(error));
           // Not awaited: a command is done when it has failed, not when somebody has read why.

@@ -5,16 +5,73 @@ import type { ChatModels } from "../chat/models";
 import { openChat } from "../chat/openChat";
 import type { RunPanels } from "../panels/runPanels";
 import { Problem } from "../problem";
-import { isActive } from "../protocol/words";
+import type { RunResumeResult } from "../protocol/types";
+import { can, type RecoveryAction } from "../protocol/words";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import { pickRun } from "./pickRun";
 import { requireTrust } from "./trust";
 
 export async function stopRun(server: Server, store: RunStore, given: unknown): Promise<void> {
-  const run = await pickRun(store, given, isActive, "No run is going.");
+  const run = await pickRun(store, given, (run) => can(run, "stop"), "No run is going.");
   if (!run) return;
   const { error } = await server.request("peft/run/stop", { run_id: run.id });
+  if (error) throw Problem.fromReport(error);
+}
+
+export async function pauseRun(server: Server, store: RunStore, given: unknown): Promise<void> {
+  const run = await pickRun(store, given, (run) => can(run, "pause"), "No run is going.");
+  if (!run) return;
+  const { error } = await server.request("peft/run/pause", { run_id: run.id });
+  if (error) throw Problem.fromReport(error);
+}
+
+export async function resumeRun(server: Server, store: RunStore, panels: RunPanels, given: unknown): Promise<void> {
+  if (!(await requireTrust("Runs"))) return;
+  const run = await pickRun(store, given, (run) => can(run, "resume"), "No run rests that could go on.");
+  if (!run) return;
+  const resume = (accept_changes: boolean) => server.request("peft/run/resume", { run_id: run.id, accept_changes });
+  let answer = await resume(false);
+  if (answer.changes?.length) {
+    if (!(await acceptsChanges(answer.changes))) return;
+    answer = await resume(true);
+  }
+  if (answer.error) throw Problem.fromReport(answer.error);
+  panels.open(run.id, run.name);
+}
+
+async function acceptsChanges(changes: NonNullable<RunResumeResult["changes"]>): Promise<boolean> {
+  const resume = "Resume Anyway";
+  const detail = changes.map(({ what, name }) => `${name} (${what})`).join("\n");
+  const text = "Since this run began, something that it depends on has changed.";
+  return (await vscode.window.showWarningMessage(text, { modal: true, detail }, resume)) === resume;
+}
+
+export async function cancelRun(server: Server, store: RunStore, given: unknown): Promise<void> {
+  const run = await pickRun(store, given, (run) => can(run, "cancel"), "No run is going.");
+  if (!run) return;
+  const cancel = "Cancel Run";
+  const removing = "Cancel and Remove Checkpoints";
+  const detail = "It ends at once and cannot be resumed. To be able to resume it, stop or pause it instead.";
+  const text = `Give up the run ${run.name}?`;
+  const chosen = await vscode.window.showWarningMessage(text, { modal: true, detail }, cancel, removing);
+  if (chosen === undefined) return;
+  const { error } = await server.request("peft/run/cancel", { run_id: run.id, remove: chosen === removing });
+  if (error) throw Problem.fromReport(error);
+}
+
+/** Does something about an anomaly, or takes it back; called by buttons that know all about it. */
+export async function recoverRun(
+  server: Server,
+  run_id: unknown,
+  action: unknown,
+  anomaly: unknown,
+  undoes: unknown,
+): Promise<void> {
+  const text = (value: unknown) => (typeof value === "string" ? value : null);
+  if (typeof run_id !== "string" || typeof action !== "string") return;
+  const asked = { run_id, action: action as RecoveryAction, anomaly: text(anomaly), undoes: text(undoes) };
+  const { error } = await server.request("peft/run/recover", asked);
   if (error) throw Problem.fromReport(error);
 }
 

@@ -62,8 +62,16 @@ export class RunPanel implements FeedReader {
     switch (message.type) {
       case "ready":
         return this.feed.replay();
+      case "pause":
+        return vscode.commands.executeCommand("peft.pauseRun", this.runId);
+      case "resume":
+        return vscode.commands.executeCommand("peft.resumeRun", this.runId);
       case "stop":
         return vscode.commands.executeCommand("peft.stopRun", this.runId);
+      case "recover":
+        return vscode.commands.executeCommand("peft.recoverRun", this.runId, message.action, message.anomaly);
+      case "undo":
+        return vscode.commands.executeCommand("peft.recoverRun", this.runId, "undo", null, message.recovery);
       case "chat":
         return vscode.commands.executeCommand("peft.chatWithAdapter", this.runId);
       case "openConfig":

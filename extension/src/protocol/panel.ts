@@ -1,6 +1,6 @@
 /** What the run panel's two halves say to each other. Each half checks what it gets: a webview is another origin. */
 import type { RunSummary } from "./types";
-import type { RunEvent } from "./words";
+import type { RecoveryAction, RunEvent } from "./words";
 
 /** From the extension to the webview. */
 export type HostMessage =
@@ -15,11 +15,19 @@ export type HostMessage =
     }
   | { readonly type: "problem"; readonly message: string; readonly remedy: string };
 
-/** From the webview to the extension. */
-export type PanelMessage = { readonly type: "ready" | "stop" | "chat" | "openConfig" | "revealFolder" };
+/** A button of the panel that needs no more words. */
+export type PanelButton = "pause" | "resume" | "stop" | "chat" | "openConfig" | "revealFolder";
 
-const PANEL_TYPES: ReadonlySet<unknown> = new Set<PanelMessage["type"]>([
+/** From the webview to the extension. */
+export type PanelMessage =
+  | { readonly type: "ready" | PanelButton }
+  | { readonly type: "recover"; readonly anomaly: string; readonly action: RecoveryAction }
+  | { readonly type: "undo"; readonly recovery: string };
+
+const PLAIN_TYPES: ReadonlySet<unknown> = new Set<PanelMessage["type"]>([
   "ready",
+  "pause",
+  "resume",
   "stop",
   "chat",
   "openConfig",
@@ -27,7 +35,11 @@ const PANEL_TYPES: ReadonlySet<unknown> = new Set<PanelMessage["type"]>([
 ]);
 
 export function isPanelMessage(value: unknown): value is PanelMessage {
-  return isRecord(value) && PANEL_TYPES.has(value.type);
+  if (!isRecord(value)) return false;
+  // The daemon says which actions there are; here it matters that they are words.
+  if (value.type === "recover") return typeof value.anomaly === "string" && typeof value.action === "string";
+  if (value.type === "undo") return typeof value.recovery === "string";
+  return PLAIN_TYPES.has(value.type);
 }
 
 export function isHostMessage(value: unknown): value is HostMessage {

@@ -9,6 +9,26 @@ export function progressText(run: RunSummary): string {
   return parts.join(" · ");
 }
 
+/** Everything that is known of a run that rests or goes, a line each. */
+export function factLines(run: RunSummary): string[] {
+  const lines = [progressText(run)];
+  if (run.detail) lines.push(sentenceCase(run.detail));
+  if (typeof run.elapsed_seconds === "number") lines.push(`Trained for ${durationText(run.elapsed_seconds)}`);
+  if (run.eta_seconds !== null) lines.push(`About ${durationText(run.eta_seconds)} left`);
+  const { memory_bytes: memory, cpu_percent: cpu } = run.metrics;
+  if (typeof memory === "number") lines.push(`Memory: ${memoryText(memory)}`);
+  if (typeof cpu === "number") lines.push(`Processor: ${Math.round(cpu)} %`);
+  return lines;
+}
+
+export function memoryText(bytes: number): string {
+  return `${Math.round(bytes / 2 ** 20).toLocaleString("en")} MiB`;
+}
+
+function sentenceCase(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 export function stepText(run: RunSummary): string {
   return run.total_steps === null ? `${run.step}` : `${run.step}/${run.total_steps}`;
 }

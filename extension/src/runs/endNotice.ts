@@ -11,8 +11,10 @@ const REMEMBERED = 50;
 export function announceEnds(store: RunStore, memory: vscode.Memento): vscode.Disposable {
   return store.onDidEnd(async (run) => {
     const told = memory.get<string[]>(TOLD, []);
-    if (told.includes(run.id)) return;
-    await memory.update(TOLD, [...told, run.id].slice(-REMEMBERED));
+    // A run that was resumed ends once more.
+    const end = `${run.id}#${run.attempt ?? 1}`;
+    if (told.includes(end)) return;
+    await memory.update(TOLD, [...told, end].slice(-REMEMBERED));
     await announce(run);
   });
 }
@@ -22,8 +24,10 @@ async function announce(run: RunSummary): Promise<void> {
   const chat = "Chat";
   if (run.state === "failed") {
     const text = run.error ? `${run.error.message} ${run.error.remedy}` : `The run ${run.name} failed.`;
-    const chosen = await vscode.window.showErrorMessage(text, open);
+    const resume = "Resume";
+    const chosen = await vscode.window.showErrorMessage(text, ...(run.checkpoint === null ? [] : [resume]), open);
     if (chosen === open) await vscode.commands.executeCommand("peft.openRun", run.id);
+    if (chosen === resume) await vscode.commands.executeCommand("peft.resumeRun", run.id);
   } else if (run.state === "completed") {
     const actions = run.chat_model === null ? [open] : [chat, open];
     const chosen = await vscode.window.showInformationMessage(

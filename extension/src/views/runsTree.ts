@@ -2,8 +2,8 @@
 import * as vscode from "vscode";
 
 import type { RunSummary } from "../protocol/types";
-import { isActive, type RunState } from "../protocol/words";
-import { progressText } from "../runs/describe";
+import { can, type RunAction, type RunState } from "../protocol/words";
+import { factLines, progressText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 
 const ICONS: Record<RunState, vscode.ThemeIcon> = {
@@ -56,15 +56,23 @@ export class RunsTree implements vscode.TreeDataProvider<string>, vscode.Disposa
 }
 
 function contextValue(run: RunSummary): string {
-  return ["run", isActive(run) && "active", run.chat_model !== null && "chat"].filter(Boolean).join(" ");
+  const actions: readonly RunAction[] = ["pause", "resume", "stop", "cancel"];
+  return ["run", ...actions.filter((action) => can(run, action)), run.chat_model !== null && "chat"]
+    .filter(Boolean)
+    .join(" ");
 }
 
 function tooltip(run: RunSummary): vscode.MarkdownString {
   const text = new vscode.MarkdownString();
-  text.appendMarkdown(`**${run.name}** — ${progressText(run)}\n\n`);
+  text.appendMarkdown("**");
+  text.appendText(run.name);
+  text.appendMarkdown("**\n\n");
+  for (const line of factLines(run)) text.appendText(`${line}\n`);
+  text.appendMarkdown("\n\n");
   text.appendText(`Base model: ${run.base}\n`);
   text.appendText(`Started: ${new Date(run.created).toLocaleString()}\n`);
   text.appendText(`Config: ${run.config_path}\n`);
+  for (const anomaly of run.anomalies ?? []) text.appendText(`\n${anomaly.cause}`);
   if (run.error) text.appendText(`\n${run.error.message} ${run.error.remedy}`);
   return text;
 }

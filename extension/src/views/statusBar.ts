@@ -23,9 +23,12 @@ function showRun(item: vscode.StatusBarItem, run: RunSummary): void {
   const loss = run.metrics.loss;
   const measured = typeof loss === "number" ? `  loss ${lossText(loss)}` : "";
   const doing = run.step > 0 ? `${stepText(run)}${measured}` : run.state;
-  item.text = `$(loading~spin) ${run.name} ${doing}`;
-  item.tooltip =
-    run.eta_seconds === null ? "Open the run" : `About ${durationText(run.eta_seconds)} left. Open the run`;
+  item.text = `$(${run.state === "queued" ? "clock" : "loading~spin"}) ${run.name} ${doing}`;
+  const facts = [
+    ...(run.detail ? [run.detail] : []),
+    ...(run.eta_seconds === null ? [] : [`about ${durationText(run.eta_seconds)} left`]),
+  ];
+  item.tooltip = [...facts, "open the run"].join(" · ");
   item.command = { command: "peft.openRun", title: "Open Run", arguments: [run.id] };
   item.backgroundColor = undefined;
 }

@@ -1,6 +1,50 @@
 import { describe, expect, it } from "vitest";
 
-import { durationText, lossText } from "../../src/runs/describe";
+import type { RunSummary } from "../../src/protocol/types";
+import { can } from "../../src/protocol/words";
+import { durationText, factLines, lossText } from "../../src/runs/describe";
+
+const PAUSED: RunSummary = {
+  id: "notes-1",
+  name: "notes",
+  state: "paused",
+  base: "org/base",
+  step: 60,
+  total_steps: 120,
+  directory: "/runs/notes-1",
+  config_path: "/notes.peft.yaml",
+  created: "2026-01-01T10:00:00Z",
+  updated: "2026-01-01T10:02:00Z",
+  metrics: { loss: 1.234, memory_bytes: 3 * 2 ** 30, cpu_percent: 187.4 },
+  eta_seconds: 95,
+  elapsed_seconds: 80,
+  detail: "resume it to go on",
+  error: null,
+  checkpoint: "checkpoints/step-000060",
+  adapter: null,
+  chat_model: null,
+};
+
+describe("a paused run", () => {
+  it("says how far it is, how long it took and will take, and what it used", () => {
+    expect(factLines(PAUSED)).toEqual([
+      "paused · 60/120 · loss 1.234",
+      "Resume it to go on",
+      "Trained for 1 min 20 s",
+      "About 1 min 35 s left",
+      "Memory: 3,072 MiB",
+      "Processor: 187 %",
+    ]);
+  });
+
+  it("can be resumed, and not paused again", () => {
+    expect([can(PAUSED, "resume"), can(PAUSED, "pause"), can(PAUSED, "cancel")]).toEqual([true, false, true]);
+    expect([can({ ...PAUSED, state: "completed" }, "resume"), can({ ...PAUSED, state: "failed" }, "resume")]).toEqual([
+      false,
+      true,
+    ]);
+  });
+});
 
 describe("durationText", () => {
   it.each([

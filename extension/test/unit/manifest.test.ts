@@ -32,7 +32,12 @@ describe("the manifest", () => {
 
   it("turns off what executes a workspace's words where it is not trusted", () => {
     const trusted = contributes.commands.filter((command) => command.enablement === "isWorkspaceTrusted");
-    expect(trusted.map(({ command }) => command)).toEqual(["peft.run", "peft.chatWithAdapter", "peft.chooseChatModel"]);
+    expect(trusted.map(({ command }) => command)).toEqual([
+      "peft.run",
+      "peft.resumeRun",
+      "peft.chatWithAdapter",
+      "peft.chooseChatModel",
+    ]);
   });
 
   it("ignores, where the workspace is not trusted, every setting that names a program or a folder", () => {

@@ -6,11 +6,28 @@ const run = { id: "a-1", state: "running", metrics: {} };
 const events = { type: "events", run, events: [{ seq: 1, type: "log" }], whole: true, trusted: true };
 
 describe("what the webview says", () => {
-  it.each(["ready", "stop", "chat", "openConfig", "revealFolder"])("accepts %s", (type) => {
+  it.each(["ready", "pause", "resume", "stop", "chat", "openConfig", "revealFolder"])("accepts %s", (type) => {
     expect(isPanelMessage({ type })).toBe(true);
   });
 
-  it.each([undefined, null, "ready", 1, [], {}, { type: "exec" }, { type: ["stop"] }])("refuses %j", (value) => {
+  it("accepts what is to be done about an anomaly, and what is to be taken back", () => {
+    expect(isPanelMessage({ type: "recover", anomaly: "a-1", action: "cut-learning-rate" })).toBe(true);
+    expect(isPanelMessage({ type: "undo", recovery: "r-1" })).toBe(true);
+  });
+
+  it.each([
+    undefined,
+    null,
+    "ready",
+    1,
+    [],
+    {},
+    { type: "exec" },
+    { type: ["stop"] },
+    { type: "recover", anomaly: 1, action: "stop" },
+    { type: "recover", anomaly: "a-1" },
+    { type: "undo" },
+  ])("refuses %j", (value) => {
     expect(isPanelMessage(value)).toBe(false);
   });
 });

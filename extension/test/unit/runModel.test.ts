@@ -69,6 +69,25 @@ describe("RunModel", () => {
     ]);
   });
 
+  it("knows what was done about an anomaly until it is taken back", () => {
+    const recovery = { time, type: "recovery", anomaly: "a-1", by: "person", step: 7 } as const;
+    const change = { key: "training.learning_rate", before: 0.001, after: 0.0005 };
+    const model = modelOf(
+      { ...recovery, seq: ++seq, id: "r-1", action: "cut-learning-rate", changes: [change] },
+      {
+        ...recovery,
+        seq: ++seq,
+        id: "r-2",
+        action: "clip-gradients",
+        changes: [{ ...change, key: "training.max_grad_norm" }],
+      },
+    );
+    expect(model.recoveries.map(({ id }) => id)).toEqual(["r-1", "r-2"]);
+    expect(model.recoveries[0]?.text).toBe("Changed at step 7: training.learning_rate from 0.001 to 0.0005");
+    model.apply([{ ...recovery, seq: ++seq, id: "r-3", action: "undo", changes: [change], undoes: "r-1" }]);
+    expect(model.recoveries.map(({ id }) => id)).toEqual(["r-2"]);
+  });
+
   it("keeps the newest thousand lines", () => {
     const logs = Array.from({ length: 1500 }, (_, index): RunEvent => ({
       seq: ++seq,

@@ -57,13 +57,13 @@ test("what the curves show can be read as a table and heard as a sentence", asyn
 test("everything is reached and pressed with the keyboard", async ({ page }) => {
   const panel = await PanelPage.open(page);
   await panel.show(RUN, history(5));
-  for (const name of ["Stop", "Config", "Folder"]) {
+  for (const name of ["Pause", "Stop", "Config", "Folder"]) {
     await page.keyboard.press("Tab");
     await expect(page.getByRole("button", { name })).toBeFocused();
     await page.keyboard.press("Enter");
   }
   const pressed = (await panel.sent()).map(({ type }) => type);
-  expect(pressed).toEqual(["ready", "stop", "openConfig", "revealFolder"]);
+  expect(pressed).toEqual(["ready", "pause", "stop", "openConfig", "revealFolder"]);
 });
 
 test("a completed run is chatted with, where the workspace is trusted", async ({ page }) => {
@@ -74,6 +74,46 @@ test("a completed run is chatted with, where the workspace is trusted", async ({
   expect((await panel.sent()).at(-1)).toEqual({ type: "chat" });
   await panel.show(COMPLETED, history(120), { trusted: false });
   await expect(page.getByRole("button", { name: "Chat" })).toBeDisabled();
+});
+
+test("what is wrong is said with what can be done, and what was done can be taken back", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const time = RUN.created;
+  const anomaly = {
+    ...{ seq: 90, time, type: "anomaly", id: "a-1", kind: "loss-divergence", step: 58, key: "training.learning_rate" },
+    cause: "The loss rises since step 40: the learning rate is most likely too high.",
+    evidence: { loss: 3.2 },
+    actions: [
+      { action: "cut-learning-rate", title: "Halve the learning rate" },
+      { action: "pause", title: "Pause the run" },
+    ],
+  } as const;
+  const wrong = { ...RUN, anomalies: [{ ...anomaly, actions: [...anomaly.actions] }] };
+  await panel.show(wrong, history(60));
+  await expect(page.getByText(anomaly.cause)).toBeVisible();
+  await page.getByRole("button", { name: "Halve the learning rate" }).click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "recover", anomaly: "a-1", action: "cut-learning-rate" });
+
+  const change = { key: "training.learning_rate", before: 0.001, after: 0.0005 };
+  const done = { id: "r-1", anomaly: "a-1", action: "cut-learning-rate", by: "person", step: 61 } as const;
+  await panel.show(RUN, [...history(60), { seq: 91, time, type: "recovery", ...done, changes: [change] }]);
+  await expect(page.getByText(anomaly.cause)).toBeHidden();
+  await page.getByRole("button", { name: "Undo" }).click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "undo", recovery: "r-1" });
+  await panel.show({ ...RUN, state: "completed" }, [], { whole: false });
+  await expect(page.getByRole("button", { name: "Undo" })).toBeHidden();
+  expect(panel.complaints).toEqual([]);
+});
+
+test("a paused run is resumed, where the workspace is trusted", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const paused = { ...RUN, state: "paused", elapsed_seconds: 80 } as const;
+  await panel.show(paused, history(60));
+  await expect(page.getByText("step 60/120 · trained for 1 min 20 s · about 1 min 35 s left")).toBeVisible();
+  await page.getByRole("button", { name: "Resume" }).click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "resume" });
+  await panel.show(paused, history(60), { trusted: false });
+  await expect(page.getByRole("button", { name: "Resume" })).toBeDisabled();
 });
 
 test("a failure is said in words", async ({ page }) => {

@@ -74,7 +74,7 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   await illustrate(page, "chat");
 });
 
-test("a run goes on through a killed daemon and a reloaded window, and stops when told", async ({
+test("a run goes on through a killed daemon, a reloaded window and a pause, and stops when told", async ({
   workbench,
   editor,
 }) => {
@@ -92,6 +92,13 @@ test("a run goes on through a killed daemon and a reloaded window, and stops whe
   await workbench.reload();
   panel = await workbench.webview("h1:text-is('endless')");
   await stepAfter(panel, after);
+  await expectWholeCurve(panel);
+
+  await panel.getByRole("button", { name: "Pause" }).click();
+  await expect(panel.locator(".state")).toHaveText("paused", { timeout: RUN_MS });
+  const { step: paused } = await progress(panel);
+  await panel.getByRole("button", { name: "Resume" }).click();
+  await stepAfter(panel, paused);
   await expectWholeCurve(panel);
 
   await panel.getByRole("button", { name: "Stop" }).click();

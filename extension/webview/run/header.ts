@@ -1,7 +1,7 @@
 /** The top of the panel: which run, how far, and what can be done with it. */
-import type { PanelMessage } from "../../src/protocol/panel";
+import type { PanelButton, PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary } from "../../src/protocol/types";
-import { isActive } from "../../src/protocol/words";
+import { can, isActive } from "../../src/protocol/words";
 import { durationText, stepText } from "../../src/runs/describe";
 import { element } from "./element";
 
@@ -12,19 +12,25 @@ export class Header {
   private readonly facts = element("p", { class: "facts" });
   private readonly progress = element("progress", { "aria-label": "Progress" });
   private readonly error = element("p", { class: "error", role: "alert" });
+  private readonly pause: HTMLButtonElement;
+  private readonly resume: HTMLButtonElement;
   private readonly stop: HTMLButtonElement;
   private readonly chat: HTMLButtonElement;
 
   constructor(send: (message: PanelMessage) => void) {
-    const button = (type: PanelMessage["type"], label: string, style: string) => {
+    const button = (type: PanelButton, label: string, style: string) => {
       const made = element("button", { type: "button", class: style }, label);
       made.addEventListener("click", () => send({ type }));
       return made;
     };
+    this.pause = button("pause", "Pause", "secondary");
+    this.resume = button("resume", "Resume", "primary");
     this.stop = button("stop", "Stop", "secondary");
     this.chat = button("chat", "Chat", "primary");
     const actions = [
       this.chat,
+      this.resume,
+      this.pause,
       this.stop,
       button("openConfig", "Config", "secondary"),
       button("revealFolder", "Folder", "secondary"),
@@ -47,8 +53,11 @@ export class Header {
     this.showProgress(run);
     this.error.textContent = run.error ? `${run.error.message} ${run.error.remedy}` : "";
     this.error.hidden = run.error === null;
-    this.stop.hidden = !isActive(run);
-    this.stop.disabled = run.state === "stopping";
+    this.pause.hidden = !can(run, "pause");
+    this.resume.hidden = !can(run, "resume");
+    this.resume.disabled = !trusted;
+    this.resume.title = trusted ? "" : "Runs are off in Restricted Mode";
+    this.stop.hidden = !can(run, "stop");
     this.chat.hidden = run.chat_model === null;
     this.chat.disabled = !trusted;
     this.chat.title = trusted ? "" : "Chats are off in Restricted Mode";
@@ -68,6 +77,8 @@ export class Header {
 function factsOf(run: RunSummary): string {
   const facts = [run.base];
   if (run.step > 0) facts.push(`step ${stepText(run)}`);
+  if (typeof run.elapsed_seconds === "number") facts.push(`trained for ${durationText(run.elapsed_seconds)}`);
   if (run.eta_seconds !== null) facts.push(`about ${durationText(run.eta_seconds)} left`);
+  if (run.detail) facts.push(run.detail);
   return facts.join(" · ");
 }

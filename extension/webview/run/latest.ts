@@ -1,9 +1,7 @@
 /** The charts in words: a table of the newest values, and a sentence for screen readers. */
 import type { RunSummary } from "../../src/protocol/types";
-import { durationText, lossText, stepText } from "../../src/runs/describe";
+import { durationText, lossText, memoryText, stepText } from "../../src/runs/describe";
 import { element } from "./element";
-
-const MEBIBYTE = 2 ** 20;
 
 const ROWS: readonly (readonly [metric: string, label: string, format: (value: number) => string])[] = [
   ["loss", "Training loss", lossText],
@@ -12,7 +10,7 @@ const ROWS: readonly (readonly [metric: string, label: string, format: (value: n
   ["grad_norm", "Gradient norm", (value) => value.toFixed(3)],
   ["tokens_per_second", "Tokens a second", (value) => Math.round(value).toLocaleString("en")],
   ["tokens", "Tokens trained on", (value) => value.toLocaleString("en")],
-  ["memory_bytes", "Memory", (value) => `${Math.round(value / MEBIBYTE).toLocaleString("en")} MiB`],
+  ["memory_bytes", "Memory", memoryText],
 ];
 
 /** A screen reader that is told more often than this has no time for anything else. */

@@ -15,6 +15,7 @@ import { Header } from "./header";
 import { Latest } from "./latest";
 import { LogList } from "./logList";
 import { RunModel } from "./model";
+import { Watch } from "./watch";
 
 declare function acquireVsCodeApi(): {
   postMessage(message: PanelMessage): void;
@@ -23,7 +24,9 @@ declare function acquireVsCodeApi(): {
 };
 
 const editor = acquireVsCodeApi();
-const header = new Header((message) => editor.postMessage(message));
+const send = (message: PanelMessage) => editor.postMessage(message);
+const header = new Header(send);
+const watch = new Watch(send);
 const charts = new Charts();
 const latest = new Latest();
 const log = new LogList();
@@ -49,6 +52,7 @@ function receive(message: HostMessage): void {
   if (message.whole) model = new RunModel();
   model.apply(message.events);
   header.show(message.run, message.trusted);
+  watch.show(message.run, model.recoveries);
   latest.show(message.run);
   remember(message.run.id);
   // Many messages may come between two frames; the charts are drawn once.
@@ -68,7 +72,7 @@ function remember(runId: string): void {
 
 header.root.hidden = content.hidden = true;
 notice.textContent = "Loading the run…";
-document.querySelector("#run")?.append(notice, header.root, content);
+document.querySelector("#run")?.append(notice, header.root, watch.root, content);
 window.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
   if (isHostMessage(data)) receive(data);
 });

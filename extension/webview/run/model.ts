@@ -19,6 +19,12 @@ export interface LogLine {
   readonly text: string;
 }
 
+/** Something that was changed while the run went, and that can be taken back. */
+export interface Recovery {
+  readonly id: string;
+  readonly text: string;
+}
+
 interface Point {
   loss?: number | null;
   evaluationLoss?: number | null;
@@ -34,6 +40,14 @@ export class RunModel {
   private readonly points = new Map<number, Point>();
   private lines: LogLine[] = [];
 
+  /** By id, what was done about anomalies and not taken back. */
+  private readonly standing = new Map<string, Recovery>();
+
+  /** Oldest first. */
+  get recoveries(): readonly Recovery[] {
+    return [...this.standing.values()];
+  }
+
   get log(): readonly LogLine[] {
     return this.lines;
   }
@@ -41,6 +55,7 @@ export class RunModel {
   apply(events: readonly RunEvent[]): void {
     for (const event of events) {
       this.measure(event);
+      if (event.type === "recovery") this.recovered(event);
       const line = lineOf(event);
       if (line) this.lines.push({ time: event.time, ...line });
     }
@@ -57,6 +72,11 @@ export class RunModel {
       learningRate: column("learningRate"),
       tokensPerSecond: column("tokensPerSecond"),
     };
+  }
+
+  private recovered(event: Extract<RunEvent, { type: "recovery" }>): void {
+    if (event.undoes != null) this.standing.delete(event.undoes);
+    else if (event.changes.length > 0) this.standing.set(event.id, { id: event.id, text: recoveryText(event) });
   }
 
   private measure(event: RunEvent): void {
