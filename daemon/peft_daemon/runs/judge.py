@@ -1,19 +1,16 @@
 """The truth about a run whose worker may be gone."""
 
-import fcntl
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from datetime import UTC, datetime
 
 from peft_engine.process import ProcessIdentity
+from peft_engine.queue.line import BIRTH_SECONDS
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.directory import now
+from peft_engine.rundir.lock import speaking_for
 from peft_schemas.errors import ErrorReport
 from peft_schemas.events import FINAL_STATES, LAST_WORDS, FailedEvent, MetricEvent, StateFile
-
-_START_LIMIT = 120
-"""Seconds in which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
 
 
 def settle(run: RunDirectory) -> StateFile:
@@ -24,7 +21,7 @@ def settle(run: RunDirectory) -> StateFile:
     state = run.read_state()
     if state.state in FINAL_STATES or _worker_may_live(state):
         return state
-    with _only_judge_of(run):
+    with speaking_for(run):
         state = run.read_state()
         if state.state in FINAL_STATES:
             return state
@@ -33,8 +30,8 @@ def settle(run: RunDirectory) -> StateFile:
 
 def _worker_may_live(state: StateFile) -> bool:
     if state.pid is None or state.started is None:
-        age = datetime.now(UTC) - datetime.fromisoformat(state.created)
-        return age.total_seconds() < _START_LIMIT
+        age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
+        return age.total_seconds() < BIRTH_SECONDS
     return ProcessIdentity(state.pid, state.started).alive()
 
 
@@ -73,10 +70,3 @@ def _written(run: RunDirectory, settled: StateFile) -> StateFile:
     with suppress(OSError):
         run.write_state(settled)
     return settled
-
-
-@contextmanager
-def _only_judge_of(run: RunDirectory) -> Iterator[None]:
-    with (run.path / ".judge.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield

@@ -20,7 +20,12 @@ _ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$")
 
 def now() -> str:
     """Return the time as the run files write it: RFC 3339, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return written(datetime.now(UTC))
+
+
+def written(moment: datetime) -> str:
+    """Return a moment in UTC as the run files write it."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 @dataclass(frozen=True)
