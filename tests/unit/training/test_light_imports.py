@@ -15,6 +15,7 @@ HEAVY = ("torch", "transformers", "numpy", "peft", "accelerate", "gguf", "safete
         "peft_engine.hardware",
         "peft_engine.look.answers",
         "peft_engine.rundir",
+        "peft_engine.watching",
         "peft_engine.rundir.checkpoints",
         "peft_engine.training.worker",
     ],

@@ -1,0 +1,69 @@
+"""The loss rises, or is no number any more."""
+
+import math
+from collections.abc import Sequence
+from statistics import median
+
+from peft_engine.watching.anomaly import Anomaly
+from peft_engine.watching.robust import noise
+from peft_engine.watching.series import Series
+from peft_engine.watching.thresholds import DivergenceThresholds
+
+
+def divergence(series: Series, limits: DivergenceThresholds) -> Anomaly | None:
+    """Look for a loss that left the lowest level it had reached, and stays away from it.
+
+    Medians make a single bad batch invisible. The level is the lowest that there was and not the last, so that a slow
+    rise adds up; the noise is that of the series around its trend, so that a steep fall is not taken for noise.
+    """
+    points = series.finite_losses()
+    before, recent = points[: -limits.recent], points[-limits.recent :]
+    if len(before) < limits.least_reference:
+        return None
+    level, good_step = _lowest_level(before, limits.reference)
+    now = median(loss for _, loss in recent)
+    steps = len(before)
+    unsteadiness = noise([loss for _, loss in before]) * (1 + limits.doubt / steps)
+    rise = max(limits.rise * abs(level), limits.least_rise, limits.noises * unsteadiness)
+    if now <= level + rise:
+        return None
+    step = recent[-1][0]
+    return Anomaly(
+        "loss-divergence",
+        step,
+        f"The loss rose from {level:.3g} to {now:.3g} since step {good_step}: "
+        "most likely the learning rate is too high.",
+        "training.learning_rate",
+        {"loss": recent[-1][1], "recent_loss": now, "lowest_loss": level, "noise": unsteadiness},
+        good_step,
+    )
+
+
+def non_finite_loss(series: Series) -> Anomaly | None:
+    """Look at whether the newest loss is NaN or infinite."""
+    newest = series.measurements[-1]
+    if newest.loss is None or math.isfinite(newest.loss):
+        return None
+    good_step = max((step for step, _ in series.finite_losses()), default=0)
+    return Anomaly(
+        "non-finite",
+        newest.step,
+        f"The loss of step {newest.step} is not a finite number: the numbers grew past what they are held in, "
+        "most likely because the learning rate is too high.",
+        "training.learning_rate",
+        {"loss": None, "grad_norm": _shown(newest.grad_norm)},
+        # The loss of a step is that of the weights before it.
+        max(good_step - 1, 0),
+    )
+
+
+def _lowest_level(points: Sequence[tuple[int, float]], width: int) -> tuple[float, int]:
+    """Return the lowest median of `width` losses in a row, and the last step of those; windows overlap by half."""
+    width = min(width, len(points))
+    ends = range(len(points), width - 1, -max(width // 2, 1))
+    levels = ((median(loss for _, loss in points[end - width : end]), points[end - 1][0]) for end in ends)
+    return min(levels)
+
+
+def _shown(value: float | None) -> float | None:
+    return value if value is not None and math.isfinite(value) else None
