@@ -1,10 +1,15 @@
 """What the events of a run come to, kept small enough to be stored between two readings."""
 
+from datetime import datetime
+
 from pydantic import BaseModel
 
 from peft_engine.rundir import RunDirectory
-from peft_schemas.events import AnyEvent, StateFile
+from peft_schemas.events import AnomalyEvent, AnyEvent, MetricEvent, RecoveryEvent, RunState, StateFile
 from peft_schemas.protocol import RunSummary
+
+_EXPECTING: frozenset[RunState] = frozenset({"running", "stopping", "paused"})
+"""States in which the remaining time says something."""
 
 
 class RunFold(BaseModel):
@@ -19,18 +24,45 @@ class RunFold(BaseModel):
     servable: bool = False
     """Whether the adapter has the form in which it is served."""
 
+    elapsed: float | None = None
+    """Seconds in training, those of earlier workers included."""
+
+    elapsed_before: float = 0.0
+    """Those that earlier workers spent."""
+
+    began: str | None = None
+    """When this worker began to train."""
+
+    anomalies: list[AnomalyEvent] = []
+    """Not dealt with."""
+
+    dealt_with: dict[str, AnomalyEvent] = {}
+    """By the recovery that did it, which may be taken back."""
+
     def take(self, event: AnyEvent) -> None:
         """Add the next event."""
         match event.type:
+            case "state":
+                self._enter(event.state, event.time)
             case "plan":
                 self.total_steps = event.total_steps
             case "metric":
-                self.step, self.eta = event.step, event.eta_seconds
-                self.metrics.update(event.values)
+                self._measure(event)
             case "evaluation":
                 self.metrics.update({f"eval_{name}": value for name, value in event.values.items()})
             case "checkpoint":
                 self.checkpoint = event.path
+            case "resumed":
+                self.step = event.step
+                self.anomalies = [anomaly for anomaly in self.anomalies if anomaly.step <= event.step]
+            case "paused":
+                self.step, self.eta, self.checkpoint = event.step, event.eta_seconds, event.checkpoint
+                self.metrics.update(event.values)
+                self.elapsed = event.elapsed_seconds
+            case "anomaly":
+                self.anomalies = [*self.anomalies, event]
+            case "recovery":
+                self._recover(event)
             case "completed":
                 self.adapter = event.adapter
                 self.servable = event.gguf is not None
@@ -49,9 +81,36 @@ class RunFold(BaseModel):
             created=state.created,
             updated=state.updated,
             metrics=dict(self.metrics),
-            eta_seconds=self.eta if state.state == "running" else None,
+            eta_seconds=self.eta if state.state in _EXPECTING else None,
             error=state.error,
             checkpoint=self.checkpoint,
             adapter=self.adapter,
             chat_model=f"{state.base}:{run.id}" if self.servable else None,
+            attempt=state.attempt,
+            detail=state.detail,
+            elapsed_seconds=self.elapsed,
+            anomalies=self.anomalies,
         )
+
+    def _enter(self, state: RunState, time: str) -> None:
+        if state == "running":
+            self.began = self.began or time
+        elif state != "stopping":
+            self.began, self.elapsed_before = None, self.elapsed or 0.0
+
+    def _measure(self, event: MetricEvent) -> None:
+        self.step, self.eta = event.step, event.eta_seconds
+        self.metrics.update(event.values)
+        if self.began is not None:
+            worked = datetime.fromisoformat(event.time) - datetime.fromisoformat(self.began)
+            # The clock may have been put back.
+            self.elapsed = self.elapsed_before + max(worked.total_seconds(), 0.0)
+
+    def _recover(self, event: RecoveryEvent) -> None:
+        if event.undoes is not None:
+            again = self.dealt_with.get(event.undoes)
+            self.anomalies = [*self.anomalies, *([again] if again else [])]
+        done = next((anomaly for anomaly in self.anomalies if anomaly.id == event.anomaly), None)
+        if done is not None and event.undoes is None:
+            self.dealt_with = {**self.dealt_with, event.id: done}
+            self.anomalies = [anomaly for anomaly in self.anomalies if anomaly is not done]
