@@ -47,3 +47,8 @@ def settings_file() -> Path:
 def serve_file() -> Path:
     """Return the file in which the inference process says how it is reached (mode 0600)."""
     return home() / "serve.json"
+
+
+def token_cache_dir() -> Path:
+    """Return the folder of datasets that were tokenised before; removing it only costs time."""
+    return home() / "cache" / "tokens"

@@ -11,9 +11,9 @@ from peft_daemon.language.world.gather import gather
 from peft_daemon.runs.launch import ConfigRefused
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
-from peft_engine.datasets import Example, load_dataset, mix, split_off
+from peft_engine.datasets import Example, load_dataset, mix_as_configured, split_off
 from peft_engine.models import resolve_base
-from peft_schemas.config import DatasetConfig, RunConfig
+from peft_schemas.config import RunConfig
 from peft_schemas.plan import PlannedDataset, RunPlan
 
 
@@ -54,11 +54,7 @@ def _counts(
     """Return how many examples are trained on in an epoch, and how many are measured on."""
     seed = config.training.seed
     splits = [split_off(examples, 0.0 if apart else config.evaluation.split, seed) for examples in train]
-    mixed = _mixed([split.train for split in splits], config.datasets, seed)
+    mixed = len(mix_as_configured([split.train for split in splits], config.datasets, seed))
     if apart:
-        return mixed, _mixed(apart, config.evaluation.datasets, seed)
+        return mixed, len(mix_as_configured(apart, config.evaluation.datasets, seed))
     return mixed, sum(len(split.held_out) for split in splits)
-
-
-def _mixed(parts: Sequence[Sequence[Example]], datasets: Sequence[DatasetConfig], seed: int) -> int:
-    return len(mix([(part, dataset.weight) for part, dataset in zip(parts, datasets, strict=True)], seed))

@@ -2,7 +2,7 @@
 
 from peft_engine.datasets.examples import Conversation, Example, Message, Text
 from peft_engine.datasets.load import LoadedDataset, load_dataset
-from peft_engine.datasets.mix import Split, mix, split_off
+from peft_engine.datasets.mix import Split, mix, mix_as_configured, split_off
 
 __all__ = [
     "Conversation",
@@ -13,5 +13,6 @@ __all__ = [
     "Text",
     "load_dataset",
     "mix",
+    "mix_as_configured",
     "split_off",
 ]

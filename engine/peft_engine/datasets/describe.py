@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from peft_engine.datasets.columns import rename
-from peft_engine.datasets.examples import Example, Text
+from peft_engine.datasets.examples import Example
 from peft_engine.datasets.formats import BadRecord, KnownFormat, normalise, recognise
 from peft_engine.datasets.readers import Record, UnreadableDataset, stream_records
 from peft_engine.facts import DatasetFact
@@ -51,7 +51,7 @@ def describe_dataset(path: Path, format: DatasetFormat, columns: ColumnsConfig) 
         return None
     named = _renamed(read.records, columns, path)
     examples, problem, line = _examples(path, named, read.records, _shape(named, format))
-    lengths = sorted(_characters(example) for example in examples)
+    lengths = sorted(example.characters for example in examples)
     return DatasetFact(
         records=len(read.records) if read.is_whole else None,
         format=recognise(named[0].value) if named else None,
@@ -136,10 +136,6 @@ def _examples(
             if problem is None:
                 problem, line = f"{path.name} cannot be used: {original.place} {error}.", original.line
     return examples, problem, line
-
-
-def _characters(example: Example) -> int:
-    return len(example.text) if isinstance(example, Text) else sum(len(turn.content) for turn in example.messages)
 
 
 def _columns(records: Sequence[Record]) -> tuple[str, ...]:

@@ -20,12 +20,22 @@ class Conversation:
 
     messages: tuple[Message, ...]
 
+    @property
+    def characters(self) -> int:
+        """How long the turns are together."""
+        return sum(len(message.content) for message in self.messages)
+
 
 @dataclass(frozen=True)
 class Text:
     """An example that is learned as it stands, every token of it."""
 
     text: str
+
+    @property
+    def characters(self) -> int:
+        """How long the text is."""
+        return len(self.text)
 
 
 Example = Conversation | Text

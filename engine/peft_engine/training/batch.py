@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import torch
 
 from peft_engine.training.tokens import TokenisedExample, boundaries
@@ -25,8 +26,8 @@ def collate(rows: Sequence[Row]) -> dict[str, Any]:
     examples = [example for row in rows for example in row]
     lengths = [len(example.ids) for example in examples]
     borders = torch.tensor(boundaries(lengths), dtype=torch.int32)
-    ids = torch.tensor([token for example in examples for token in example.ids])
-    trained = torch.tensor([flag for example in examples for flag in example.trained])
+    ids = torch.from_numpy(np.concatenate([example.ids for example in examples]).astype(np.int64))
+    trained = torch.from_numpy(np.concatenate([example.trained for example in examples]))
     # The first token of an example is never trained, so the position before a trained token is of the same example.
     learned = trained.nonzero().squeeze(-1)
     return {

@@ -1,7 +1,6 @@
 """One training session, from examples and a base model to an artifact. Heavy: torch begins here."""
 
 import json
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,14 @@ import torch
 from transformers import set_seed
 from transformers.utils.logging import disable_progress_bar
 
-from peft_engine.datasets import Example, LoadedDataset, mix, split_off
+from peft_engine.datasets import LoadedDataset
 from peft_engine.files import write_atomic
+from peft_engine.home import token_cache_dir
 from peft_engine.models import ResolvedBase
 from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.checkpoints import CheckpointStore
 from peft_engine.training.artifact import save_artifact
-from peft_engine.training.batch import Row
+from peft_engine.training.data import DataPreparation, TrainingData
 from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
 from peft_engine.training.methods import check_targets
@@ -25,22 +25,11 @@ from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
 from peft_engine.training.stop import StopRequest
 from peft_engine.training.support import refuse_on_device
+from peft_engine.training.tokencache import TokenCache
 from peft_engine.training.tokenizer import load_tokenizer
-from peft_engine.training.tokens import ExampleTokeniser, TokenisedExample, pack
+from peft_engine.training.tokens import ExampleTokeniser
 from peft_engine.training.tuner import Tuner
-from peft_schemas.config import DatasetConfig, ModelConfig, RunConfig
-from peft_schemas.errors import WorkbenchError
-
-_CHECK_EVERY = 200
-"""Examples tokenised between two looks at whether the run shall end."""
-
-
-@dataclass(frozen=True)
-class _Data:
-    train: list[Row]
-    held_out: list[Row]
-    examples: int
-    """Training examples after the split and the weights."""
+from peft_schemas.config import ModelConfig
 
 
 @dataclass(frozen=True)
@@ -52,8 +41,8 @@ class Session:
     base: ResolvedBase
     """With its `hf_dir`."""
 
-    datasets: Sequence[LoadedDataset]
-    evaluation: Sequence[LoadedDataset]
+    datasets: list[LoadedDataset]
+    evaluation: list[LoadedDataset]
     """What is measured on, instead of a share of `datasets`."""
 
     journal: Journal
@@ -69,7 +58,8 @@ class Session:
         config, journal = self.request.config, self.journal
         disable_progress_bar()
         folder = self._folder()
-        check_targets(load_skeleton(folder, config.model), config.method)
+        skeleton = load_skeleton(folder, config.model)
+        check_targets(skeleton, config.method)
         device = choose_device(config.compute)
         refuse_on_device(config, device.type)
         self._record_environment()
@@ -77,7 +67,7 @@ class Session:
         journal.enter("preparing", "writing the examples in the model's own form")
         tokenizer = load_tokenizer(folder, config.model, self.request.folder)
         max_length = self._max_length()
-        data = self._data(tokenizer, max_length)
+        data = self._data(tokenizer, max_length, skeleton.get_input_embeddings().num_embeddings)
         self.stop.check()
         journal.enter("preparing", "loading the model")
         _make_repeatable(config.training.seed)
@@ -125,52 +115,20 @@ class Session:
         self.journal.warning(f"`training.max_length` is {asked}, but the model reads {limit} tokens: {limit} is used.")
         return limit
 
-    def _data(self, tokenizer: Any, max_length: int) -> _Data:
+    def _data(self, tokenizer: Any, max_length: int, vocabulary: int) -> TrainingData:
         config = self.request.config
-        share = 0.0 if self.evaluation else config.evaluation.split
-        splits = [split_off(dataset.examples, share, config.training.seed) for dataset in self.datasets]
         tokenise = ExampleTokeniser(
             tokenizer, max_length=max_length, completion_only=config.training.completion_only_loss
         )
-        train = self._tokenised(tokenise, _mixed([split.train for split in splits], config.datasets, config))
-        apart = (
-            _mixed([dataset.examples for dataset in self.evaluation], config.evaluation.datasets, config)
-            if self.evaluation
-            else [example for split in splits for example in split.held_out]
-        )
-        held_out = self._tokenised(tokenise, apart)
-        for kept, of, purpose in ((train, splits, "learn"), (held_out, apart, "evaluate")):
-            if of and not kept:
-                raise WorkbenchError(
-                    "dataset-empty",
-                    f"No example has anything to {purpose} within `training.max_length` of {max_length} tokens.",
-                    "Raise `training.max_length`, or shorten the prompts.",
-                )
-        if not held_out and (config.checkpoint.load_best or config.training.early_stopping_patience is not None):
-            raise WorkbenchError(
-                "dataset-empty",
-                "The data holds one distinct example, so none is left to find the lowest evaluation loss on.",
-                "Add examples, or name others under `evaluation.datasets`.",
-            )
-        rows: list[Row] = pack(train, max_length) if config.training.packing else [(example,) for example in train]
-        return _Data(rows, [(example,) for example in held_out], len(train))
+        cache = TokenCache(token_cache_dir())
+        preparation = DataPreparation(config, tokenise, vocabulary, cache, self.journal, self.stop.check)
+        data = preparation.prepare(self.datasets, self.evaluation)
+        # The texts are not needed any more, and a run may hold them for days.
+        self.datasets.clear()
+        self.evaluation.clear()
+        return data
 
-    def _tokenised(self, tokenise: ExampleTokeniser, examples: Sequence[Example]) -> list[TokenisedExample]:
-        kept = []
-        for index, example in enumerate(examples):
-            if index % _CHECK_EVERY == 0:
-                self.stop.check()
-            tokenised = tokenise(example)
-            if tokenised is not None:
-                kept.append(tokenised)
-        lost = len(examples) - len(kept)
-        if lost and kept:
-            self.journal.warning(
-                f"{lost} of {len(examples)} examples are left out: their prompts fill `training.max_length`."
-            )
-        return kept
-
-    def _begin(self, steps: int, trainable: TrainableModel, data: _Data) -> None:
+    def _begin(self, steps: int, trainable: TrainableModel, data: TrainingData) -> None:
         self.journal.plan(
             total_steps=steps,
             examples=data.examples,
@@ -194,13 +152,6 @@ class Session:
 
 def _held_as(model: ModelConfig, trainable: TrainableModel) -> str:
     return str(trainable.dtype).removeprefix("torch.") if model.quantization == "none" else model.quantization
-
-
-def _mixed(
-    parts: Sequence[Sequence[Example]], datasets: Sequence[DatasetConfig], config: RunConfig
-) -> tuple[Example, ...]:
-    weights = [dataset.weight for dataset in datasets]
-    return mix(list(zip(parts, weights, strict=True)), config.training.seed)
 
 
 def _make_repeatable(seed: int) -> None:

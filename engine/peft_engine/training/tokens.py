@@ -1,32 +1,38 @@
 """From examples to token ids, and which of them are learned."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from jinja2 import TemplateError
+import numpy as np
+from numpy.typing import NDArray
 
-from peft_engine.datasets import Conversation, Example, Message
+from peft_engine.datasets import Conversation, Example, Text
+from peft_engine.training.conversations import ChatWriter, Span
 from peft_schemas.errors import WorkbenchError
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class TokenisedExample:
     """One example as the model sees it."""
 
-    ids: tuple[int, ...]
+    ids: NDArray[np.uint32]
     """Token ids, never empty and never longer than the run's `max_length`."""
 
-    trained: tuple[bool, ...]
+    trained: NDArray[np.bool_]
     """For each token, whether the model learns to produce it. The first token is never trained: nothing precedes it."""
+
+    is_cut: bool = False
+    """Whether the length limit took its end."""
 
 
 class ExampleTokeniser:
     """Writes examples with the model's own chat template and marks what is learned.
 
     Of a conversation, the assistant's words and the token that ends the turn are learned; what the template writes
-    after that token is not, since the model is never asked to go on there. Padding does not exist here.
+    after that token is not, since the model is never asked to go on there. Padding does not exist here, so that a
+    tokenizer without a padding token, or with one that is also its end token, makes no difference.
     """
 
     def __init__(self, tokenizer: Any, *, max_length: int, completion_only: bool) -> None:
@@ -36,106 +42,99 @@ class ExampleTokeniser:
             tokenizer: A transformers fast tokenizer; offsets are needed.
             max_length: Tokens at which an example is cut.
             completion_only: Learn only the assistant's words; otherwise every token.
-        """
-        self._tokenizer = tokenizer
-        self._max_length = max_length
-        self._completion_only = completion_only
-        self._special = frozenset(tokenizer.all_special_ids)
 
-    def __call__(self, example: Example) -> TokenisedExample | None:
-        """Return the example in tokens, or None when the cut leaves nothing to learn.
+        Raises:
+            WorkbenchError: It is a slow tokenizer (`not-supported`).
+        """
+        if not tokenizer.is_fast:
+            raise WorkbenchError(
+                "not-supported",
+                "The model's tokenizer is written in Python and cannot say which characters a token stands for.",
+                "Take a model that has a `tokenizer.json`.",
+            )
+        self.tokenizer = tokenizer
+        self.max_length = max_length
+        self.completion_only = completion_only
+        self._writer = ChatWriter(tokenizer)
+        added = (number for number, token in tokenizer.added_tokens_decoder.items() if token.special)
+        self._special = np.array(sorted({*tokenizer.all_special_ids, *added}), dtype=np.uint32)
+
+    def __call__(self, examples: Sequence[Example]) -> list[TokenisedExample | None]:
+        """Return examples in tokens, None for each of which the cut leaves nothing to learn.
 
         Raises:
             WorkbenchError: The model has no chat template for a conversation, or one that cannot tell the turns apart
-                (`not-supported`).
+                (`not-supported`) or cannot write it (`config-invalid`).
         """
-        ids, trained = self._conversation(example) if isinstance(example, Conversation) else self._text(example.text)
-        ids, trained = ids[: self._max_length], trained[: self._max_length]
-        trained[:1] = [False] * len(trained[:1])
-        return TokenisedExample(tuple(ids), tuple(trained)) if any(trained) else None
+        # A batch of each kind: the tokenizer spreads a batch over the processor's cores.
+        texts = iter(self._texts([example.text for example in examples if isinstance(example, Text)]))
+        talks = iter(self._conversations([example for example in examples if isinstance(example, Conversation)]))
+        return [self._cut(*next(talks if isinstance(example, Conversation) else texts)) for example in examples]
 
-    def _text(self, text: str) -> tuple[list[int], list[bool]]:
-        ids = list(self._tokenizer(text)["input_ids"])
-        eos = self._tokenizer.eos_token_id
-        if eos is not None and ids[-1:] != [eos]:
-            ids.append(eos)
-        return ids, [True] * len(ids)
+    def _cut(self, ids: NDArray[np.uint32], trained: NDArray[np.bool_]) -> TokenisedExample | None:
+        cut = TokenisedExample(ids[: self.max_length], trained[: self.max_length], len(ids) > self.max_length)
+        cut.trained[:1] = False
+        return cut if cut.trained.any() else None
 
-    def _conversation(self, example: Conversation) -> tuple[list[int], list[bool]]:
-        text = self._render(example.messages)
+    def _texts(self, texts: Sequence[str]) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.bool_]]]:
+        if not texts:
+            return
+        for listed in self.tokenizer(list(texts), return_attention_mask=False)["input_ids"]:
+            ids = self._ended(np.array(listed, np.uint32))
+            yield ids, np.ones(len(ids), np.bool_)
+
+    def _conversations(
+        self, conversations: Sequence[Conversation]
+    ) -> Iterator[tuple[NDArray[np.uint32], NDArray[np.bool_]]]:
+        if not conversations:
+            return
+        written = self._writer.write(conversations, find_answers=self.completion_only)
         # The template writes the special tokens, the one that begins a text included.
-        encoded = self._tokenizer(text, add_special_tokens=False, return_offsets_mapping=True)
-        ids, offsets = list(encoded["input_ids"]), encoded["offset_mapping"]
-        if not self._completion_only:
-            return ids, [True] * len(ids)
-        trained = [False] * len(ids)
-        for start, end in self._answers(example.messages, text):
+        encoded = self.tokenizer(
+            [one.text for one in written],
+            add_special_tokens=False,
+            return_attention_mask=False,
+            return_offsets_mapping=self.completion_only,
+        )
+        for number, one in enumerate(written):
+            ids = np.array(encoded["input_ids"][number], np.uint32)
+            if self.completion_only:
+                offsets = np.array(encoded["offset_mapping"][number], np.int64).reshape(-1, 2)
+                yield self._masked(ids, offsets, one.answers, len(one.text))
+            else:
+                yield ids, np.ones(len(ids), np.bool_)
+
+    def _masked(
+        self, ids: NDArray[np.uint32], offsets: NDArray[np.int64], answers: Sequence[Span], length: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.bool_]]:
+        """Return the ids, ended where the last answer has no end, and which of them the assistant speaks.
+
+        Args:
+            ids: [tokens].
+            offsets: [tokens, 2] Where each begins and ends in the text.
+            answers: Where the assistant speaks.
+            length: Characters of the text.
+        """
+        first, last = offsets[:, 0], offsets[:, 1]
+        trained = np.zeros(len(ids), np.bool_)
+        is_special = np.isin(ids, self._special)
+        for start, end in answers:
             # A token that straddles the start cannot be the model's first: at inference the prompt ends before it.
-            span = [i for i, (first, last) in enumerate(offsets) if start <= first and last <= end and first < last]
-            ends = [i for i in span if ids[i] in self._special]
-            for i in span:
-                trained[i] = not ends or i <= ends[-1]
-            if not ends and end == len(text) and self._tokenizer.eos_token_id is not None:
+            spoken = (start <= first) & (last <= end) & (first < last)
+            ends = np.flatnonzero(spoken & is_special)
+            if len(ends):
+                spoken[ends[-1] + 1 :] = False
+            trained |= spoken
+            if not len(ends) and end == length:
                 # A template without an end-of-turn token would teach the model never to stop.
-                ids.append(self._tokenizer.eos_token_id)
-                trained.append(True)
+                ids = self._ended(ids)
+                trained = np.append(trained, np.ones(len(ids) - len(trained), np.bool_))
         return ids, trained
 
-    def _answers(self, messages: Sequence[Message], text: str) -> list[tuple[int, int]]:
-        """Return where, in the rendered text, each of the assistant's turns stands, header excluded."""
-        spans = []
-        for index, message in enumerate(messages):
-            if message.role != "assistant":
-                continue
-            before = self._render(messages[:index], prompt=True)
-            upto = self._render(messages[: index + 1])
-            if not text.startswith(upto) or not upto.startswith(before):
-                raise WorkbenchError(
-                    "not-supported",
-                    "The model's chat template rewrites earlier turns, so the assistant's words cannot be told apart.",
-                    "Set `training.completion_only_loss: false`, or use conversations of one question and one answer.",
-                )
-            spans.append((len(before), len(upto)))
-        return spans
-
-    def _render(self, messages: Sequence[Message], *, prompt: bool = False) -> str:
-        if self._tokenizer.chat_template is None:
-            raise WorkbenchError(
-                "not-supported",
-                "The model has no chat template, so conversations cannot be written for it.",
-                "Take an instruction-tuned model, or a dataset of the format text.",
-            )
-        turns = [{"role": message.role, "content": message.content} for message in messages]
-        try:
-            return str(self._tokenizer.apply_chat_template(turns, tokenize=False, add_generation_prompt=prompt))
-        except TemplateError as error:
-            roles = ", ".join(turn["role"] for turn in turns)
-            raise WorkbenchError(
-                "config-invalid",
-                f"The chat template cannot write a conversation of {roles}: {error}.",
-                "Correct the template that `model.chat_template` names, or leave out such conversations.",
-            ) from error
-
-
-def pack(examples: Sequence[TokenisedExample], capacity: int) -> list[tuple[TokenisedExample, ...]]:
-    """Join examples into rows of at most `capacity` tokens, best fit first, longest example first.
-
-    The order of the examples decides between equals, so the same input gives the same rows.
-    """
-    order = sorted(range(len(examples)), key=lambda i: (-len(examples[i].ids), i))
-    rows: list[list[int]] = []
-    room: list[int] = []
-    for i in order:
-        length = len(examples[i].ids)
-        fitting = [row for row, left in enumerate(room) if left >= length]
-        if fitting:
-            row = min(fitting, key=lambda row: room[row])
-            rows[row].append(i)
-            room[row] -= length
-        else:
-            rows.append([i])
-            room.append(capacity - length)
-    return [tuple(examples[i] for i in row) for row in rows]
+    def _ended(self, ids: NDArray[np.uint32]) -> NDArray[np.uint32]:
+        """Return the ids with the end token behind them, where the tokenizer has one and did not write it."""
+        eos = self.tokenizer.eos_token_id
+        return ids if eos is None or ids[-1:].tolist() == [eos] else np.append(ids, np.uint32(eos))
 
 
 def boundaries(lengths: Sequence[int]) -> list[int]:

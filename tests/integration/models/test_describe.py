@@ -99,6 +99,6 @@ def test_records_have_the_tokens_that_the_training_makes_of_them(model_home: Pat
     assert resolved.hf_dir is not None
     write = ExampleTokeniser(AutoTokenizer.from_pretrained(resolved.hf_dir), max_length=4096, completion_only=False)
     examples = sample_examples(path, "auto", ColumnsConfig(), 200)
-    lengths = sorted(len(tokenised.ids) for example in examples if (tokenised := write(example)) is not None)
+    lengths = sorted(len(tokenised.ids) for tokenised in write(examples) if tokenised is not None)
     found = token_lengths(resolved, AskDataset(str(path), "auto", ColumnsConfig()), None)
     assert found == TokenLengths(percentile(lengths, 0.5), percentile(lengths, 0.99))
