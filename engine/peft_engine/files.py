@@ -52,3 +52,13 @@ def stamp(path: str | Path) -> Stamp | None:
     except (OSError, ValueError):
         return None
     return found.st_size, found.st_mtime_ns
+
+
+def folder_bytes(folder: str | Path) -> int:
+    """Return the bytes of all files under a folder; what goes away meanwhile counts nothing."""
+    total = 0
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            found = stamp(f"{parent}/{name}")
+            total += 0 if found is None else found[0]
+    return total

@@ -154,6 +154,13 @@ class RunListResult(Word):
     runs: list[RunSummary]
 
 
+class RunPage(Word):
+    """Some of the runs that meet a query, and how many there are."""
+
+    runs: list[RunSummary]
+    total: int
+
+
 class SubscribeParams(Word):
     """Follow a run's events."""
 

@@ -1,0 +1,98 @@
+"""The run store: an index of the run directories, in which ten thousand runs and a million points are found at once.
+
+The directories are the truth. The index is brought up to them each time it is asked, may be removed at any moment, and
+is made again where it is damaged. Everything here is synchronous; who has a loop to keep free calls it in a thread.
+"""
+
+import math
+import sqlite3
+from collections.abc import Callable
+from typing import TypeVar
+
+from peft_daemon.runs.store import query as statements
+from peft_daemon.runs.store.database import connect, discard
+from peft_daemon.runs.store.series import metrics_of, read_stretch
+from peft_daemon.runs.store.sync import require, sync
+from peft_engine.files import folder_bytes, stamp
+from peft_engine.rundir import find_run
+from peft_schemas.protocol import RunPage, RunSummary
+from peft_schemas.records import Artifact, RunQuery, Series, SeriesParams
+
+_FOREVER = 2**62
+"""A step that no run reaches."""
+
+Result = TypeVar("Result")
+
+
+def find_runs(query: RunQuery) -> RunPage:
+    """Return a page of the runs that meet a query, as they are now."""
+
+    def work(db: sqlite3.Connection) -> RunPage:
+        sync(db)
+        counted, page = statements.count(query), statements.page(query)
+        total = db.execute(counted.sql, counted.values).fetchone()[0]
+        rows = db.execute(page.sql, page.values)
+        return RunPage(runs=[RunSummary.model_validate_json(summary) for (summary,) in rows], total=total)
+
+    return _with_index(work)
+
+
+def read_series(params: SeriesParams) -> list[Series]:
+    """Return measurements of a run, decimated, as they are now.
+
+    Raises:
+        WorkbenchError: There is no such run (`run-missing`).
+    """
+    find_run(params.run_id)
+    last = _FOREVER if params.last_step is None else params.last_step
+
+    def work(db: sqlite3.Connection) -> list[Series]:
+        key = require(db, params.run_id)
+        found = []
+        for metric, series in metrics_of(db, key):
+            if params.metrics and metric not in params.metrics:
+                continue
+            stretch = read_stretch(db, series, params.points, params.first_step, last)
+            values = [None if math.isnan(point.value) else point.value for point in stretch.points]
+            steps = [point.step for point in stretch.points]
+            found.append(Series(metric=metric, steps=steps, values=values, total=stretch.total))
+        return found
+
+    return _with_index(work)
+
+
+def list_artifacts(run_id: str) -> list[Artifact]:
+    """Return what a run made, and whether each is still there; what was removed is told, and no error.
+
+    Raises:
+        WorkbenchError: There is no such run (`run-missing`).
+    """
+    run = find_run(run_id)
+
+    def work(db: sqlite3.Connection) -> list[Artifact]:
+        key = require(db, run_id)
+        rows = db.execute("SELECT path, sha256 FROM artifacts WHERE run = ? ORDER BY path", (key,))
+        return [_artifact(str(run.path / path), path, sha256) for path, sha256 in rows]
+
+    return _with_index(work)
+
+
+def _artifact(place: str, path: str, sha256: str) -> Artifact:
+    found = stamp(place)
+    if found is None:
+        return Artifact(path=path, sha256=sha256, bytes=None, present=False)
+    # A checkpoint is a folder, whose own size says nothing.
+    return Artifact(path=path, sha256=sha256, bytes=folder_bytes(place) or found[0], present=True)
+
+
+def _with_index(work: Callable[[sqlite3.Connection], Result]) -> Result:
+    """Do something with the index; one that turns out to be damaged on the way is made again, once."""
+    try:
+        with connect() as db:
+            return work(db)
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError:
+        discard()
+        with connect() as db:
+            return work(db)

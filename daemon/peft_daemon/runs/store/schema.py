@@ -1,0 +1,136 @@
+"""The tables of the index, and how an older index becomes a newer one.
+
+Every table can be made again from the run directories. A migration that adds what older rows lack empties their
+`stamp`, so that the next look at the directories reads those runs anew.
+"""
+
+import sqlite3
+
+MIGRATIONS: tuple[str, ...] = (
+    """
+    CREATE TABLE runs (
+        key INTEGER PRIMARY KEY,
+        id TEXT NOT NULL UNIQUE,
+        stamp TEXT NOT NULL DEFAULT '',        -- what the directory looked like when all of it was read
+        inode INTEGER NOT NULL DEFAULT 0,      -- of events.jsonl
+        offset INTEGER NOT NULL DEFAULT 0,     -- bytes of events.jsonl that were read
+        mark INTEGER NOT NULL DEFAULT 0,       -- checksum of the last of those bytes
+        seq INTEGER NOT NULL DEFAULT 0,        -- of the newest event that was read
+        fold TEXT NOT NULL DEFAULT '{}',       -- RunFold
+        summary TEXT NOT NULL DEFAULT '',      -- RunSummary
+        name TEXT NOT NULL DEFAULT '',
+        state TEXT NOT NULL DEFAULT '',
+        base TEXT NOT NULL DEFAULT '',
+        method TEXT NOT NULL DEFAULT '',
+        created TEXT NOT NULL DEFAULT '',
+        updated TEXT NOT NULL DEFAULT '',
+        config_sha256 TEXT NOT NULL DEFAULT '',
+        version TEXT,
+        parent TEXT,
+        pinned INTEGER NOT NULL DEFAULT 0,
+        bytes INTEGER NOT NULL DEFAULT 0,
+        environment TEXT NOT NULL DEFAULT '{}' -- what matters of environment.json
+    );
+    CREATE INDEX runs_by_created ON runs (created, id);
+    CREATE INDEX runs_by_updated ON runs (updated, id);
+    CREATE INDEX runs_by_name ON runs (name, created, id);
+    CREATE INDEX runs_by_state ON runs (state, created, id);
+    CREATE INDEX runs_by_base ON runs (base, created, id);
+    CREATE INDEX runs_by_method ON runs (method, created, id);
+    CREATE INDEX runs_by_version ON runs (version, created, id);
+    CREATE TABLE tags (
+        tag TEXT NOT NULL, run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, PRIMARY KEY (tag, run)
+    ) WITHOUT ROWID;
+    CREATE INDEX tags_by_run ON tags (run);
+    CREATE TABLE latest (
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, metric TEXT NOT NULL, value REAL,
+        PRIMARY KEY (run, metric)
+    ) WITHOUT ROWID;
+    CREATE INDEX latest_by_metric ON latest (metric, value);
+    CREATE TABLE series (
+        key INTEGER PRIMARY KEY,
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        metric TEXT NOT NULL,
+        last_step INTEGER NOT NULL,
+        UNIQUE (run, metric)
+    );
+    CREATE TABLE chunks (
+        series INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        first_step INTEGER NOT NULL,
+        last_step INTEGER NOT NULL,
+        count INTEGER NOT NULL,
+        outline BLOB NOT NULL,                 -- first, lowest, highest, last and first missing point
+        PRIMARY KEY (series, number)
+    ) WITHOUT ROWID;
+    CREATE TABLE points (                      -- apart from chunks, so that outlines are read without them
+        series INTEGER NOT NULL REFERENCES series ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        steps BLOB NOT NULL,
+        kind TEXT NOT NULL,                    -- the type code of the values: f or d
+        numbers BLOB NOT NULL,
+        PRIMARY KEY (series, number)
+    );
+    CREATE TABLE events (                      -- all but the measurements
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        seq INTEGER NOT NULL,
+        type TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (run, seq)
+    ) WITHOUT ROWID;
+    CREATE TABLE artifacts (                   -- whether they are still there is asked of the disk
+        run INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE,
+        path TEXT NOT NULL,
+        sha256 TEXT NOT NULL,
+        PRIMARY KEY (run, path)
+    ) WITHOUT ROWID;
+    """,
+    """
+    CREATE TABLE costs (                       -- what a run took, as far as it was measured
+        run INTEGER PRIMARY KEY REFERENCES runs ON DELETE CASCADE,
+        seconds REAL,
+        tokens REAL,
+        energy_joules REAL
+    );
+    UPDATE runs SET stamp = '';
+    """,
+)
+"""`PRAGMA user_version` counts how many of them a file has seen. None is ever changed; a new one is added."""
+
+VERSION = len(MIGRATIONS)
+"""The version that this code reads and writes."""
+
+
+def version_of(db: sqlite3.Connection) -> int:
+    """Return how many migrations a database has seen; a number above `VERSION` is a newer program's."""
+    return int(db.execute("PRAGMA user_version").fetchone()[0])
+
+
+def migrate(db: sqlite3.Connection) -> None:
+    """Bring a database of this version or an older one to this version, in one transaction for each migration.
+
+    Several processes may do it at once: each migration is applied by one of them.
+    """
+    while version_of(db) < VERSION:
+        db.execute("BEGIN IMMEDIATE")
+        try:
+            seen = version_of(db)
+            if seen < VERSION:
+                for statement in _statements(MIGRATIONS[seen]):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {seen + 1}")
+        except BaseException:
+            db.execute("ROLLBACK")
+            raise
+        db.execute("COMMIT")
+
+
+def _statements(script: str) -> list[str]:
+    """Cut a script into statements, because `executescript` would end the transaction."""
+    statements, pending = [], ""
+    for line in script.splitlines(keepends=True):
+        pending += line.partition("--")[0].rstrip() + "\n"
+        if sqlite3.complete_statement(pending):
+            statements.append(pending)
+            pending = ""
+    return statements
