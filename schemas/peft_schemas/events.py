@@ -329,4 +329,7 @@ class ControlFile(Word):
     """`control.json`: what a person asks of the worker, read at each step edge."""
 
     command: Literal["run", "pause", "stop", "cancel"] = "run"
+    remove: bool = False
+    """With `cancel`: remove the checkpoints too."""
+
     recoveries: list[RecoveryRequest] = []

@@ -3,7 +3,6 @@
 import errno
 import fcntl
 import json
-import os
 import shutil
 import sys
 from collections.abc import Iterator
@@ -12,11 +11,11 @@ from pathlib import Path
 
 from peft_daemon.language.check import CheckedFile, check_file
 from peft_daemon.runs.judge import settle
+from peft_daemon.runs.worker import start_worker
 from peft_engine.config.resolve import ResolvedConfig
 from peft_engine.files import write_atomic
 from peft_engine.home import runs_dir
 from peft_engine.models import resolve_base
-from peft_engine.process import spawn_detached
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError
@@ -64,9 +63,7 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
         run = create_run_directory(name)
         try:
             _fill(run, checked.text, checked.resolved, path)
-            spawn_detached(
-                [python, "-m", "peft_engine.training", str(run.path)], log=run.log, cwd=run.path, env=_environment()
-            )
+            start_worker(run, python)
         except OSError as error:
             shutil.rmtree(run.path, ignore_errors=True)
             raise WorkbenchError(
@@ -123,8 +120,3 @@ def _only_launcher_of(name: str) -> Iterator[None]:
     with (runs_dir() / f".{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
-
-
-def _environment() -> dict[str, str]:
-    # The worker writes no bytecode beside a package it may not own, and its log must not wait in a buffer.
-    return {**os.environ, "PYTHONUNBUFFERED": "1"}

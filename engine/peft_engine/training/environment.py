@@ -4,7 +4,6 @@ import platform
 import subprocess
 import sys
 from collections.abc import Sequence
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ from peft_engine.datasets import LoadedDataset
 from peft_engine.files import sha256
 from peft_engine.hardware import detect
 from peft_engine.models import ResolvedBase
+from peft_engine.packages import versions
 from peft_schemas.config import RunConfig
 
 _PACKAGES = (
@@ -36,11 +36,11 @@ def record_environment(
     return {
         "python": sys.version,
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in _PACKAGES},
+        "packages": versions(_PACKAGES),
         "seed": config.training.seed,
         "threads": threads,
         "git": _git_state(folder),
-        "base": {"id": base.base, "revision": base.revision, "origin": base.origin, "files": _sizes(base.hf_dir)},
+        "base": _base(base),
         "datasets": [
             {
                 "path": str(dataset.path),
@@ -54,15 +54,17 @@ def record_environment(
     }
 
 
-def _version(package: str) -> str | None:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return None
-
-
-def _sizes(folder: Path | None) -> dict[str, int]:
-    return {} if folder is None else {file.name: file.stat().st_size for file in sorted(folder.iterdir())}
+def _base(base: ResolvedBase) -> dict[str, Any]:
+    folder = base.hf_dir
+    files = [] if folder is None else sorted(file for file in folder.iterdir() if file.is_file())
+    return {
+        "id": base.base,
+        "revision": base.revision,
+        "origin": base.origin,
+        "folder": str(folder),
+        "files": {file.name: file.stat().st_size for file in files},
+        "sha256": {file.name: sha256(file) for file in files},
+    }
 
 
 def _git_state(folder: Path) -> dict[str, Any] | None:

@@ -10,26 +10,26 @@ import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from peft_engine.rundir.checkpoints import Checkpoint
+from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.journal import Journal
-from peft_engine.training.stop import StopRequest
 
 _RECENT = 20
 """Optimizer steps whose mean duration the remaining time is reckoned from."""
 
 
 class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
-    """Writes the journal at each step edge, and ends the loop when a person asks for it."""
+    """Writes the journal at each step edge, and leaves the loop when somebody asks for it."""
 
-    def __init__(self, journal: Journal, stop: StopRequest, begin: Callable[[int], None]) -> None:
+    def __init__(self, journal: Journal, asked: Control, begin: Callable[[int], None]) -> None:
         """Connect the loop with the run.
 
         Args:
             journal: Where everything is written.
-            stop: A person's wish that the run end.
+            asked: What a person asks for.
             begin: Called with the number of optimizer steps once it is known.
         """
         self._journal = journal
-        self._stop = stop
+        self._asked = asked
         self._begin = begin
         self._process = psutil.Process()
         self._loss: torch.Tensor | None = None
@@ -39,12 +39,51 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         self._seconds = 0.0
         self._step_began = 0.0
         self._step_ends: deque[float] = deque(maxlen=_RECENT + 1)
+        self._elapsed_before = 0.0
+        self._began: float | None = None
         self.ended_early = False
-        """Whether a person's wish ended the loop before its last step."""
+        """Whether the loop was left before its last step because somebody asked."""
 
-    def stop_requested(self) -> bool:
-        """Tell whether the run shall end."""
-        return self._stop.requested()
+        self.owes_evaluation = False
+        """Whether the newest step's evaluation was put off, to be made before the next step."""
+
+    @property
+    def elapsed_seconds(self) -> float:
+        """Time that the run has spent in training, all its workers together, pauses not counted."""
+        return self._elapsed_before + (0.0 if self._began is None else time.monotonic() - self._began)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what was counted since the last report and altogether."""
+        return {
+            "loss": None if self._loss is None else self._loss.item(),
+            "trained": self._trained,
+            "tokens": self._tokens,
+            "tokens_before": self._tokens_before,
+            "seconds": self._seconds,
+            "elapsed_seconds": self.elapsed_seconds,
+            "owes_evaluation": self.owes_evaluation,
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        """Go on counting from there."""
+        self._loss = None if state["loss"] is None else torch.tensor(state["loss"])
+        self._trained = state["trained"]
+        self._tokens = state["tokens"]
+        self._tokens_before = state["tokens_before"]
+        self._seconds = state["seconds"]
+        self._elapsed_before = state["elapsed_seconds"]
+        self.owes_evaluation = state["owes_evaluation"]
+
+    def gives_up_evaluation(self, control: TrainerControl) -> bool:
+        """Look, within an evaluation, whether the run shall not go on; it then saves and leaves the loop.
+
+        Raises:
+            Interrupted: The run is cancelled, so nothing is saved.
+        """
+        if self._asked.requested():
+            self._leave(control)
+            self.owes_evaluation = True
+        return self.ended_early
 
     def count(self, loss: torch.Tensor, *, trained: int, tokens: int) -> None:
         """Add one forward pass in training.
@@ -54,12 +93,13 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
             trained: How many tokens were trained.
             tokens: How many tokens the model read.
         """
-        self._loss = loss if self._loss is None else self._loss + loss
+        self._loss = loss if self._loss is None else self._loss.to(loss.device) + loss
         self._trained += trained
         self._tokens += tokens
 
     def evaluated(self, step: int, loss: float, examples: int) -> None:
         """Report an evaluation."""
+        self.owes_evaluation = False
         self._journal.evaluation(step, {"loss": loss, "examples": float(examples)})
 
     def saved(self, checkpoint: Checkpoint) -> None:
@@ -69,25 +109,38 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Say what is going to be done."""
         self._begin(state.max_steps)
-        self._step_ends.append(time.monotonic())
+        self._began = time.monotonic()
+        self._step_ends.append(self._began)
 
     def on_step_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Start the clock of a step."""
         self._step_began = time.monotonic()
 
     def on_step_end(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> TrainerControl:
-        """Stop the clock, and hear whether the run shall end: then it saves and leaves the loop."""
+        """Stop the clock, and hear whether the run shall go on.
+
+        Raises:
+            Interrupted: The run is cancelled, so nothing is saved.
+        """
         end = time.monotonic()
         self._seconds += end - self._step_began
         self._step_ends.append(end)
         if state.global_step >= state.max_steps:
             control.should_log = True
-        elif self._stop.requested():
-            self._journal.enter("stopping", "writing a checkpoint")
-            self.ended_early = True
-            control.should_log = control.should_save = control.should_training_stop = True
+        elif self._asked.requested():
+            self._leave(control)
+            control.should_log = True
+            self.owes_evaluation = control.should_evaluate
             control.should_evaluate = False
         return control
+
+    def _leave(self, control: TrainerControl) -> None:
+        if self._asked.command() == "cancel":
+            raise Interrupted
+        if not self.ended_early:
+            self._journal.enter("stopping", "writing a checkpoint")
+        self.ended_early = True
+        control.should_save = control.should_training_stop = True
 
     def on_log(
         self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any] | None = None, **_: Any
@@ -109,7 +162,9 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
             },
             self._remaining(state.max_steps - state.global_step),
         )
-        self._loss, self._trained, self._tokens_before, self._seconds = None, 0, self._tokens, 0.0
+        if state.global_step % args.logging_steps == 0:
+            # A report out of turn, at the edge where a run is left, must not change the one that is due.
+            self._loss, self._trained, self._tokens_before, self._seconds = None, 0, self._tokens, 0.0
 
     def _remaining(self, steps: int) -> float | None:
         if len(self._step_ends) < 2:

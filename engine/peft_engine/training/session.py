@@ -14,8 +14,9 @@ from peft_engine.files import write_atomic
 from peft_engine.home import token_cache_dir
 from peft_engine.models import ResolvedBase
 from peft_engine.rundir import RunDirectory
-from peft_engine.rundir.checkpoints import CheckpointStore
+from peft_engine.rundir.checkpoints import Checkpoint, CheckpointStore
 from peft_engine.training.artifact import save_artifact
+from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.data import DataPreparation, TrainingData
 from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
@@ -23,7 +24,6 @@ from peft_engine.training.methods import check_targets
 from peft_engine.training.model import TrainableModel, choose_device, load_model, load_skeleton
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
-from peft_engine.training.stop import StopRequest
 from peft_engine.training.support import refuse_on_device
 from peft_engine.training.tokencache import TokenCache
 from peft_engine.training.tokenizer import load_tokenizer
@@ -46,13 +46,15 @@ class Session:
     """What is measured on, instead of a share of `datasets`."""
 
     journal: Journal
-    stop: StopRequest
+    control: Control
+    start: Checkpoint | None
+    """Where to go on; None to begin."""
 
     def fit(self) -> None:
-        """Train to the end, or to where a person stops it, and close the journal in either case.
+        """Train to the end and complete the journal.
 
         Raises:
-            StopRequested: A person stopped it before the first step.
+            Interrupted: The run shall not go on. Unless it is cancelled, there is a checkpoint if there was a step.
             WorkbenchError: The run cannot be done as asked.
         """
         config, journal = self.request.config, self.journal
@@ -63,17 +65,17 @@ class Session:
         device = choose_device(config.compute)
         refuse_on_device(config, device.type)
         self._record_environment()
-        self.stop.check()
+        self.control.check()
         journal.enter("preparing", "writing the examples in the model's own form")
         tokenizer = load_tokenizer(folder, config.model, self.request.folder)
         max_length = self._max_length()
         data = self._data(tokenizer, max_length, skeleton.get_input_embeddings().num_embeddings)
-        self.stop.check()
+        self.control.check()
         journal.enter("preparing", "loading the model")
         _make_repeatable(config.training.seed)
         trainable = load_model(folder, config, device, max_length)
-        self.stop.check()
-        reporter = Reporter(journal, self.stop, lambda steps: self._begin(steps, trainable, data))
+        self.control.check()
+        reporter = Reporter(journal, self.control, lambda steps: self._begin(steps, trainable, data))
         tuner = Tuner(
             trainable,
             config,
@@ -83,11 +85,10 @@ class Session:
             reporter=reporter,
             folder=self.run.checkpoints,
         )
-        tuner.train()
+        tuner.fit(None if self.start is None else self.start.path)
         step = tuner.state.global_step
         if reporter.ended_early:
-            journal.stop(step=step)
-            return
+            raise Interrupted
         self._tell_what_ends(tuner)
         journal.enter("running", "writing the result")
         artifact = save_artifact(self.run, trainable, tokenizer, self.base, config, journal)
@@ -121,7 +122,7 @@ class Session:
             tokenizer, max_length=max_length, completion_only=config.training.completion_only_loss
         )
         cache = TokenCache(token_cache_dir())
-        preparation = DataPreparation(config, tokenise, vocabulary, cache, self.journal, self.stop.check)
+        preparation = DataPreparation(config, tokenise, vocabulary, cache, self.journal, self.control.check)
         data = preparation.prepare(self.datasets, self.evaluation)
         # The texts are not needed any more, and a run may hold them for days.
         self.datasets.clear()

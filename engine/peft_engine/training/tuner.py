@@ -1,7 +1,7 @@
 """The optimisation loop: transformers' Trainer with our batches, our loss and our checkpoints."""
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,14 +10,16 @@ from peft import set_peft_model_state_dict
 from peft.optimizers import create_loraplus_optimizer
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
-from transformers import EarlyStoppingCallback, PrinterCallback, Trainer, TrainerCallback, TrainerControl
+from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl
 from transformers.trainer import TRAINER_STATE_NAME
 
 from peft_engine.rundir.checkpoints import CheckpointStore
 from peft_engine.training.arguments import training_arguments
 from peft_engine.training.batch import Row, collate
+from peft_engine.training.early_stopping import EarlyStopping
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.reporter import Reporter
+from peft_engine.training.stateful import Stateful, load_states, save_states
 from peft_schemas.config import RunConfig
 
 
@@ -37,6 +39,8 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         store: CheckpointStore,
         reporter: Reporter,
         folder: Path,
+        callbacks: Sequence[TrainerCallback] = (),
+        stateful: Mapping[str, Stateful] | None = None,
     ) -> None:
         """Set up the loop.
 
@@ -48,7 +52,14 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             store: Writes the checkpoints.
             reporter: Told of every step.
             folder: A folder that exists, which the base class wants to have.
+            callbacks: Told of every step after the reporter.
+            stateful: Parts whose state is saved in each checkpoint and restored at a resume, by name.
         """
+        stopping = _early_stopping(config)
+        self._stateful: dict[str, Stateful] = {"reporter": reporter, **(stateful or {})}
+        if stopping is not None:
+            self._stateful["early_stopping"] = stopping
+        self._resumed: int | None = None
         self._config = config
         self._store = store
         self._reporter = reporter
@@ -62,12 +73,24 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             data_collator=collate,
             train_dataset=train,
             eval_dataset=held_out or None,
-            callbacks=[reporter, *_early_stopping(config)],
+            callbacks=[reporter, *([] if stopping is None else [stopping]), *callbacks],
         )
         self.remove_callback(PrinterCallback)
         # Not said before: it would make the Trainer refuse evaluations that fall between two checkpoints, while here
         # every best evaluation makes a checkpoint.
         self.args.load_best_model_at_end = config.checkpoint.load_best
+
+    def fit(self, resume: Path | None) -> None:
+        """Train to the last step.
+
+        Args:
+            resume: The intact checkpoint to go on from; None to begin.
+
+        Raises:
+            Interrupted: The run was cancelled at a step edge.
+            WorkbenchError: The weights are no numbers any more (`diverged`).
+        """
+        self.train(resume_from_checkpoint=None if resume is None else str(resume))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
         """Return the optimizer, with LoRA+'s own rate for the matrices B where that is asked for."""
@@ -114,9 +137,10 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         """Measure the loss on the held-out rows, given up when the run shall end."""
         model, total, trained, examples = self.model, 0.0, 0, 0
         model.eval()
-        with torch.no_grad():
+        # A loader draws a number when it starts: training's generators must not notice whether one was measured with.
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):
             for batch in self.get_eval_dataloader():
-                if self._reporter.stop_requested():
+                if self._reporter.gives_up_evaluation(self.control):
                     return {}
                 batch = self._prepare_inputs(batch)
                 total += self._summed_loss(model, batch).item()
@@ -150,25 +174,64 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             self.control.should_save = True
         return best
 
+    def _init_training_state(self, *arguments: Any, **keywords: Any) -> tuple[int, int]:
+        position: tuple[int, int] = super()._init_training_state(*arguments, **keywords)
+        step = self.state.global_step
+        if step:
+            self._resumed = step
+            load_states(self._store.path(step), self._stateful)
+            # The run directory may have moved since.
+            best = self.state.best_global_step
+            self.state.best_model_checkpoint = str(self._store.path(best)) if best else None
+        return position
+
+    def _run_epoch(self, **arguments: Any) -> None:
+        """Train an epoch, or what is left of it, unless the run had come to its end when it was saved."""
+        if self._reporter.owes_evaluation:
+            self.control.should_evaluate = True
+            self._maybe_log_save_evaluate(
+                self._tr_loss,
+                None,
+                arguments["model"],
+                arguments["trial"],
+                arguments["epoch"],
+                arguments["ignore_keys_for_eval"],
+                arguments["start_time"],
+            )
+        if self.state.global_step >= self.state.max_steps:
+            self.control.should_training_stop = True
+        if not self.control.should_training_stop:
+            super()._run_epoch(**arguments)
+
+    def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
+        self._take_weights(Path(resume_from_checkpoint))
+
     def _load_best_model(self) -> None:
-        """Take the best checkpoint's weights.
+        self._take_weights(Path(self.state.best_model_checkpoint))
+
+    def _take_weights(self, checkpoint: Path) -> None:
+        """Take a checkpoint's weights.
 
         The base class would have PEFT place the whole model anew, which packed weights on a CPU do not survive.
         """
-        if not hasattr(self.model, "peft_config"):
-            super()._load_best_model()
-            return
-        best = Path(self.state.best_model_checkpoint) / "adapter_model.safetensors"
-        set_peft_model_state_dict(self.model, load_file(best))
+        if hasattr(self.model, "peft_config"):
+            set_peft_model_state_dict(self.model, load_file(checkpoint / "adapter_model.safetensors"))
+        else:
+            super()._load_from_checkpoint(str(checkpoint))
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._making or self.args.output_dir)
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Have the base class write into a folder that gets its name once it is whole, then announce it."""
+        if self.state.global_step == self._resumed:
+            # It is there: only the evaluation that was owed could have wanted it again.
+            return
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(self._store.path(self.state.global_step))
-        checkpoint = self._store.write(self.state.global_step, self._filler(model, trial))
+        checkpoint = self._store.write(
+            self.state.global_step, self._filler(model, trial), elapsed_seconds=self._reporter.elapsed_seconds
+        )
         self._reporter.saved(checkpoint)
         self._store.prune(spare=self.state.best_global_step if self.args.load_best_model_at_end else None)
 
@@ -186,6 +249,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             # The base class noted the place where the best checkpoint was made, not the one that it stays at.
             self.state.best_model_checkpoint = best
             self.state.save_to_json(str(written / TRAINER_STATE_NAME))
+            save_states(written, self._stateful)
             for file in written.iterdir():
                 file.rename(making / file.name)
             written.rmdir()
@@ -193,6 +257,6 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         return fill
 
 
-def _early_stopping(config: RunConfig) -> list[TrainerCallback]:
+def _early_stopping(config: RunConfig) -> EarlyStopping | None:
     patience = config.training.early_stopping_patience
-    return [] if patience is None else [EarlyStoppingCallback(patience)]
+    return None if patience is None else EarlyStopping(patience)

@@ -10,10 +10,13 @@ from peft_engine.datasets import load_dataset
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.materialise import Cancelled, materialise
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.lock import speaking_for
+from peft_engine.training.control import Control, Interrupted
+from peft_engine.training.endings import end_as_asked
 from peft_engine.training.failures import describe
+from peft_engine.training.going_on import complete_if_finished, find_start
 from peft_engine.training.journal import Journal
 from peft_engine.training.request import Request, read_request
-from peft_engine.training.stop import StopRequest, StopRequested
 from peft_engine.training.support import refuse_unsupported
 from peft_schemas.errors import WorkbenchError
 
@@ -22,18 +25,25 @@ def work(path: Path) -> int:
     """Do the run that a launcher laid out in a directory.
 
     Returns:
-        0 when the run completed or was stopped, 1 when it failed; both are in the run's journal.
+        0 when the run completed or ended as somebody asked, 1 when it failed, `endings.REQUEUED` when this shall be
+        called anew, in a fresh process; all are in the run's journal.
     """
     _share_the_processor()
     run = RunDirectory(path)
-    stop = StopRequest(run)
-    stop.listen()
-    journal = Journal(run)
+    control = Control(run)
+    control.listen()
+    with speaking_for(run):
+        journal = Journal(run)
+        if not journal.awaited:
+            sys.stderr.write(f"Run {run.id} awaits no worker.\n")
+            return 1
+        journal.arrive()
     try:
-        journal.begin()
-        _train(run, journal, stop)
-    except (StopRequested, Cancelled):
-        journal.stop(step=journal.step)
+        journal.prepare()
+        if not (journal.attempt > 1 and complete_if_finished(run, journal)):
+            _train(run, journal, control)
+    except (Interrupted, Cancelled):
+        return end_as_asked(run, journal, control)
     except BaseException as error:
         traceback.print_exc()
         journal.fail(describe(error))
@@ -50,14 +60,15 @@ def _share_the_processor() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _train(run: RunDirectory, journal: Journal, stop: StopRequest) -> None:
+def _train(run: RunDirectory, journal: Journal, control: Control) -> None:
     request = read_request(run)
     refuse_unsupported(request.config)
+    start = find_start(run, journal, request.config.checkpoint) if journal.attempt > 1 else None
     journal.enter("preparing", "reading the data")
     datasets = [load_dataset(dataset, request.folder) for dataset in request.config.datasets]
     evaluation = [load_dataset(dataset, request.folder) for dataset in request.config.evaluation.datasets]
-    stop.check()
-    base = _base(request, journal, stop)
+    control.check()
+    base = _base(request, journal, control)
     # All that is needed is on this machine now: from here on no library may ask the network for anything.
     os.environ["HF_HUB_OFFLINE"] = "1"
     journal.enter("preparing", "loading the training libraries")
@@ -70,11 +81,11 @@ def _train(run: RunDirectory, journal: Journal, stop: StopRequest) -> None:
             f"This Python ({sys.executable}) cannot train: {error}.",
             "Install the training extra: `pip install 'peft-workbench[train]'`.",
         ) from error
-    Session(run, request, base, datasets, evaluation, journal, stop).fit()
+    Session(run, request, base, datasets, evaluation, journal, control, start).fit()
 
 
-def _base(request: Request, journal: Journal, stop: StopRequest) -> ResolvedBase:
+def _base(request: Request, journal: Journal, control: Control) -> ResolvedBase:
     model = request.config.model
     resolved = resolve_base(model.base, model.revision, folder=request.folder)
-    found = materialise(resolved, lambda doing: journal.enter("preparing", doing), stop.requested)
+    found = materialise(resolved, lambda doing: journal.enter("preparing", doing), control.requested)
     return replace(found, base=resolved.base)

@@ -84,10 +84,10 @@ def test_a_full_disk_is_told_and_the_last_checkpoint_stays(workshop):
     run = workshop.make(training={**LONG, "max_steps": 50}, checkpoint={"every_steps": 2})
     write = CheckpointStore.write
 
-    def disk_fills_up(self, step, fill):
+    def disk_fills_up(self, step, fill, **rest):
         if step == 6:
             resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
-        return write(self, step, fill)
+        return write(self, step, fill, **rest)
 
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with pytest.MonkeyPatch.context() as patch:

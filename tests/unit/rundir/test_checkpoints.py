@@ -2,7 +2,7 @@ import pytest
 
 from peft_engine.rundir import EventLog, create_run_directory
 from peft_engine.rundir.checkpoints import CheckpointStore, last_verified_checkpoint, verify_checkpoint
-from peft_schemas.events import CheckpointEvent
+from peft_schemas.events import CheckpointEvent, ResumedEvent
 
 
 def filler(folder):
@@ -25,7 +25,7 @@ def announce(run, checkpoint):
 def test_a_checkpoint_is_what_its_manifest_says(run):
     checkpoint = CheckpointStore(run, keep=2).write(50, filler)
     assert checkpoint.path == run.checkpoints / "step-000050"
-    assert verify_checkpoint(checkpoint.path, checkpoint.sha256)
+    assert verify_checkpoint(checkpoint.path, checkpoint.sha256) == checkpoint
 
 
 @pytest.mark.parametrize("name", ["weights.bin", "deep/state.bin", "manifest.json"])
@@ -81,6 +81,41 @@ def test_the_last_good_checkpoint_is_the_newest_that_is_intact(run):
     assert last_verified_checkpoint(run) == "checkpoints/step-000010"
 
 
-def test_a_checkpoint_that_was_never_announced_does_not_count(run):
+def test_a_checkpoint_that_a_crash_kept_from_being_announced_counts_when_it_is_whole(run):
     CheckpointStore(run, keep=3).write(10, filler)
+    assert last_verified_checkpoint(run) == "checkpoints/step-000010"
+
+
+@pytest.mark.parametrize("damage", ["removed", "added", "flipped", "renamed"])
+def test_an_unannounced_checkpoint_that_is_not_what_its_own_manifest_says_does_not_count(run, damage):
+    path = CheckpointStore(run, keep=3).write(10, filler).path
+    match damage:
+        case "removed":
+            (path / "weights.bin").unlink()
+        case "added":
+            (path / "more.bin").touch()
+        case "flipped":
+            (path / "weights.bin").write_bytes(b"weightz")
+        case "renamed":
+            path.rename(path.with_name("step-000020"))
     assert last_verified_checkpoint(run) is None
+
+
+def test_an_announcement_binds_until_the_run_goes_on_from_before_it(run):
+    store = CheckpointStore(run, keep=3)
+    announce(run, store.write(10, filler))
+    store.discard_after(0)
+    assert list(run.checkpoints.iterdir()) == []
+    rewritten = store.write(10, lambda folder: (folder / "weights.bin").write_bytes(b"other"))
+    assert last_verified_checkpoint(run) is None
+    with EventLog(run.events) as log:
+        log.append(ResumedEvent, step=0, attempt=2, checkpoint=None)
+    assert last_verified_checkpoint(run) == rewritten.path.relative_to(run.path).as_posix()
+
+
+def test_the_newest_is_told_by_its_number_and_not_by_its_name(run):
+    store = CheckpointStore(run, keep=1)
+    for step in (999_999, 1_000_000):
+        announce(run, store.write(step, filler))
+    store.prune()
+    assert last_verified_checkpoint(run) == "checkpoints/step-1000000"

@@ -21,7 +21,7 @@ def checkpoint(run: RunDirectory, step: int) -> str:
     folder.mkdir(parents=True)
     (folder / "weights.bin").write_bytes(bytes([step]))
     manifest = folder / "manifest.json"
-    manifest.write_text(json.dumps({"sha256": {"weights.bin": sha256(folder / "weights.bin")}}))
+    manifest.write_text(json.dumps({"step": step, "sha256": {"weights.bin": sha256(folder / "weights.bin")}}))
     path = folder.relative_to(run.path).as_posix()
     with EventLog(run.events) as log:
         log.append(CheckpointEvent, step=step, path=path, sha256=sha256(manifest))
