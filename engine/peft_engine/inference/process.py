@@ -5,35 +5,25 @@ told to, when it was idle for long, or when the process it was started for has e
 """
 
 import asyncio
-import contextlib
-import errno
 import logging
 import os
 import secrets
 import signal
-import socket
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
-
-import uvicorn
 
 from peft_engine.inference.http.app import build_app
 from peft_engine.inference.loading import load_engine
 from peft_engine.inference.residency import Residency
 from peft_engine.inference.scheduler import Scheduler
+from peft_engine.loopback.listening import HOST, QuietServer, listen
 from peft_engine.process import ProcessIdentity
 from peft_engine.serve_record import ServeRecord, remove_serve_record, write_serve_record
 from peft_schemas import __version__
-from peft_schemas.errors import WorkbenchError
 
-_HOST = "127.0.0.1"
 _LOOK = 0.5
 """Seconds between two looks at the idle limit and at the parent."""
-
-_GRACE = 2
-"""Seconds that open connections get when the process leaves."""
 
 _log = logging.getLogger(__name__)
 
@@ -66,11 +56,7 @@ class InferenceProcess:
         self._scheduler = Scheduler(Residency(partial(load_engine, threads=settings.threads)))
         self._last_request = time.monotonic()
         app = build_app(self._scheduler, token=self._token, on_shutdown=self._leave, on_request=self._note_request)
-        # No access log: it would say which models are asked, to anyone who reads the log.
-        config = uvicorn.Config(
-            app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=_GRACE
-        )
-        self._server = _Server(config)
+        self._server = QuietServer(app)
 
     async def run(self) -> None:
         """Serve until something says to leave, and clear up.
@@ -78,7 +64,7 @@ class InferenceProcess:
         Raises:
             WorkbenchError: The port is taken (`port-busy`).
         """
-        listener = _listen(self._settings.port)
+        listener = listen(self._settings.port)
         port = listener.getsockname()[1]
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -104,7 +90,7 @@ class InferenceProcess:
             pid=os.getpid(),
             started=self._identity.started,
             port=port,
-            url=f"http://{_HOST}:{port}/v1",
+            url=f"http://{HOST}:{port}/v1",
             token=self._token,
             version=__version__,
         )
@@ -135,27 +121,3 @@ class InferenceProcess:
         # Clients must not find a process that no longer answers.
         remove_serve_record(self._identity)
         self._server.should_exit = True
-
-
-class _Server(uvicorn.Server):
-    """Uvicorn without its signal handlers: they end the process before it has cleared up."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        yield
-
-
-def _listen(port: int) -> socket.socket:
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((_HOST, port))
-    except OSError as error:
-        listener.close()
-        reason = "is used by another program" if error.errno == errno.EADDRINUSE else f"is refused: {error.strerror}"
-        raise WorkbenchError(
-            "port-busy",
-            f"Port {port} on {_HOST} {reason}.",
-            "Choose another with --port, or leave it out to take any free one.",
-        ) from error
-    return listener

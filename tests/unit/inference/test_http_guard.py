@@ -7,9 +7,9 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from peft_engine.inference.http.app import build_app
-from peft_engine.inference.http.guard import MAX_BODY
 from peft_engine.inference.residency import Residency
 from peft_engine.inference.scheduler import Scheduler
+from peft_engine.loopback.guard import MAX_BODY
 
 TOKEN = "correct-horse"
 KEY = {"Authorization": f"Bearer {TOKEN}"}

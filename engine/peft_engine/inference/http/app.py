@@ -14,9 +14,9 @@ from starlette.types import ASGIApp
 
 from peft_engine.catalog import Servable, find_servable, list_servable
 from peft_engine.inference.http.chat import complete
-from peft_engine.inference.http.errors import error_body, invalid_request, report_response
-from peft_engine.inference.http.guard import Guard
+from peft_engine.inference.http.errors import error_body, invalid_request, report_response, unguarded
 from peft_engine.inference.scheduler import Scheduler
+from peft_engine.loopback.guard import Guard
 from peft_schemas import __version__
 from peft_schemas.errors import WorkbenchError
 
@@ -48,7 +48,8 @@ def build_app(
         exception_handlers={HTTPException: _refused, Exception: _fault},
     )
     app.state.scheduler = scheduler
-    return Guard(app, token=token, on_request=on_request)
+    where = "in serve.json, which `peftw serve` prints"
+    return Guard(app, token=token, token_from=where, answer=unguarded, on_request=on_request)
 
 
 async def _health(request: Request) -> Response:

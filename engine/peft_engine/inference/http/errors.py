@@ -2,6 +2,7 @@
 
 from starlette.responses import JSONResponse
 
+from peft_engine.loopback.guard import Refusal
 from peft_schemas.errors import ErrorCode, ErrorReport
 
 _STATUS: dict[ErrorCode, int] = {
@@ -19,6 +20,13 @@ _OPENAI_CODE: dict[ErrorCode, str] = {
     "context-exceeded": "context_length_exceeded",
 }
 """The codes that clients act upon."""
+
+
+_GUARDED = {
+    "forbidden": ("permission_error", "forbidden"),
+    "unauthorized": ("authentication_error", "invalid_api_key"),
+}
+"""OpenAI's `type` and `code` of what the guard refuses."""
 
 
 def error_body(
@@ -62,6 +70,12 @@ def report_body(report: ErrorReport) -> dict[str, object]:
 def report_response(report: ErrorReport) -> JSONResponse:
     """Return the answer that says an error of ours."""
     return JSONResponse(report_body(report), _STATUS.get(report.code, 500))
+
+
+def unguarded(refusal: Refusal) -> JSONResponse:
+    """Return the answer to a request that the guard does not let pass."""
+    kind, code = _GUARDED.get(refusal.kind, ("invalid_request_error", None))
+    return JSONResponse(error_body(refusal.message, kind=kind, code=code), refusal.status, headers=refusal.headers)
 
 
 def overloaded(seconds: int) -> JSONResponse:

@@ -8,13 +8,13 @@ programs of this user can read. No answer has a CORS header.
 import hmac
 import re
 from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
-from starlette.responses import JSONResponse
+from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from peft_engine.inference.http.errors import error_body, invalid_request
 
 MAX_BODY = 8 * 2**20
 """Bytes. An agent's prompt of ten thousand tokens takes a hundredth of it."""
@@ -24,19 +24,44 @@ _LOCAL_HOST = re.compile(r"(127\.0\.0\.1|localhost|\[::1\])(:\d{1,5})?")
 """Exact: neither `localhost.` nor `127.0.0.1.example.com`. Any port, since a tunnel may bring us under another."""
 
 
+@dataclass(frozen=True)
+class Refusal:
+    """Why a request does not pass."""
+
+    status: int
+    kind: Literal["forbidden", "unauthorized", "malformed"]
+    message: str
+    """One sentence for people."""
+
+    headers: dict[str, str] = field(default_factory=dict)
+    """What the answer must carry."""
+
+
 class Guard:
     """ASGI middleware. Everything is refused that is not known to be the user's own."""
 
-    def __init__(self, app: ASGIApp, *, token: str, on_request: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        token: str,
+        token_from: str,
+        answer: Callable[[Refusal], Response],
+        on_request: Callable[[str], None] = lambda _: None,
+    ) -> None:
         """Stand before an application.
 
         Args:
             app: Who answers what passes.
             token: What a request must carry.
+            token_from: For people, where a client finds it.
+            answer: Puts a refusal into the shape of the application's errors.
             on_request: Told the path of every request that passes.
         """
         self._app = app
         self._token = token.encode()
+        self._token_from = token_from
+        self._answer = answer
         self._on_request = on_request
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -47,30 +72,26 @@ class Guard:
             return
         refusal = self._refusal(Headers(scope=scope))
         if refusal is not None:
-            await refusal(scope, receive, send)
+            await self._answer(refusal)(scope, receive, send)
             return
         self._on_request(scope["path"])
         await self._app(scope, self._limited(receive), send)
 
-    def _refusal(self, headers: Headers) -> JSONResponse | None:
+    def _refusal(self, headers: Headers) -> Refusal | None:
         hosts = headers.getlist("host")
         if len(hosts) != 1 or not _LOCAL_HOST.fullmatch(hosts[0]):
-            return _forbidden("This service answers to 127.0.0.1 and localhost only.")
+            return Refusal(403, "forbidden", "This service answers to 127.0.0.1 and localhost only.")
         origins = headers.getlist("origin")
         if any(origin != f"http://{hosts[0]}" for origin in origins):
-            return _forbidden("This service does not answer web pages.")
+            return Refusal(403, "forbidden", "This service does not answer web pages.")
         if not self._carries_token(headers):
-            body = error_body(
-                "The API key is missing or wrong; it is the token in serve.json, which `peftw serve` prints.",
-                kind="authentication_error",
-                code="invalid_api_key",
-            )
-            return JSONResponse(body, 401, headers={"WWW-Authenticate": "Bearer"})
+            message = f"The API key is missing or wrong; it is the token {self._token_from}."
+            return Refusal(401, "unauthorized", message, {"WWW-Authenticate": "Bearer"})
         try:
             too_large = int(headers.get("content-length", "0")) > MAX_BODY
         except ValueError:
-            return invalid_request("Content-Length is not a number.")
-        return invalid_request(_TOO_LARGE, status=413) if too_large else None
+            return Refusal(400, "malformed", "Content-Length is not a number.")
+        return Refusal(413, "malformed", _TOO_LARGE) if too_large else None
 
     def _carries_token(self, headers: Headers) -> bool:
         values = headers.getlist("authorization")
@@ -92,7 +113,3 @@ class Guard:
             return message
 
         return limited
-
-
-def _forbidden(message: str) -> JSONResponse:
-    return JSONResponse(error_body(message, kind="permission_error", code="forbidden"), 403)
