@@ -1,6 +1,6 @@
 # The commands of the project. `make demo` shows what it does, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate bench workbench clean
+.PHONY: help setup demo test check format generate bench regression workbench clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -35,6 +35,11 @@ generate: setup extension/node_modules ## Write schemas, TypeScript types and re
 
 bench: setup ## Measure the language server against yaml-language-server
 	@$(BIN)/python benchmarks/lsp/run.py
+
+regression: setup ## See whether the language server became slower than its stored ratios
+	@mkdir -p .bench
+	@$(BIN)/python benchmarks/lsp/run.py --rounds 1 --lines 200 --json .bench/lsp.json
+	@$(BIN)/python benchmarks/regression.py .bench/lsp.json benchmarks/baselines/lsp.json
 
 workbench: setup extension/node_modules ## Open the real editor on the sample workspace
 	cd extension && npm run --silent workbench

@@ -1,17 +1,20 @@
 """`make bench`: our language server against yaml-language-server, over the same documents and keystrokes."""
 
 import argparse
-import json
 import statistics
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from client import Client
-from documents import FILE, Place, keystrokes, places, write_document
-from servers import Server, ours, peer
+sys.path.insert(0, str(Path(__file__).parents[2]))
+
+from benchmarks.lsp.client import Client
+from benchmarks.lsp.documents import FILE, Place, keystrokes, places, write_document
+from benchmarks.lsp.servers import Server, ours, peer
+from benchmarks.ratios import Ratio, write_ratios
 
 LINES = (200, 5000)
 QUIET = 1.0
@@ -149,13 +152,13 @@ def report(results: dict[int, dict[str, Samples]], names: Sequence[str]) -> None
             print(row)
 
 
-def figures(results: dict[int, dict[str, Samples]]) -> list[dict[str, object]]:
-    """Return the table's figures in seconds and bytes."""
+def ratios(results: dict[int, dict[str, Samples]], names: Sequence[str]) -> list[Ratio]:
+    """Return the table's last columns; nothing without a peer."""
     return [
-        {"measure": line.name, "lines": lines, "server": name, "value": line.of(samples), "limit": line.limit}
+        Ratio(f"{line.name}, {lines} lines", line.of(by_server[names[0]]) / line.of(by_server[names[1]]), line.limit)
         for line in MEASURES
         for lines, by_server in results.items()
-        for name, samples in by_server.items()
+        if len(names) == 2
     ]
 
 
@@ -164,7 +167,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=3, help="starts of each server with each document")
     parser.add_argument("--lines", type=int, nargs="+", default=LINES, help="lengths of the documents")
-    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    parser.add_argument("--json", type=Path, help="also write the ratios to this file")
     options = parser.parse_args()
     servers = [ours()]
     try:
@@ -178,15 +181,10 @@ def main() -> None:
                 with tempfile.TemporaryDirectory() as folder:
                     text = write_document(Path(folder), lines)
                     measure(server, Path(folder), text, results[lines][server.name])
-    report(results, [server.name for server in servers])
+    names = [server.name for server in servers]
+    report(results, names)
     if options.json:
-        figures = {
-            str(lines): {
-                name: {line.name: line.of(samples) for line in MEASURES} for name, samples in by_server.items()
-            }
-            for lines, by_server in results.items()
-        }
-        options.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        write_ratios(options.json, ratios(results, names))
 
 
 if __name__ == "__main__":
