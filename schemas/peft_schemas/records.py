@@ -140,6 +140,12 @@ class Artifact(Word):
     present: bool
 
 
+class ArtifactList(Word):
+    """What a run made."""
+
+    artifacts: list[Artifact]
+
+
 class Removable(Word):
     """Something that could be removed."""
 

@@ -1,0 +1,37 @@
+"""What the commands about runs share: their arguments, and how they write states, numbers and sizes."""
+
+from typing import Annotated
+
+import typer
+
+from peft_schemas.protocol import RunSummary
+
+Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
+RunId = Annotated[str, typer.Argument(help="The run's id, as `peftw runs list` shows it.", metavar="ID")]
+
+_COLOURS = {"completed": "green", "failed": "red", "running": "cyan", "stopped": "yellow"}
+_THOUSAND = 1000
+
+
+def state_of(run: RunSummary) -> str:
+    """Return a run's state in its colour."""
+    return f"[{_COLOURS.get(run.state, 'default')}]{run.state}[/]"
+
+
+def steps_of(run: RunSummary) -> str:
+    """Return how far a run is."""
+    return f"{run.step}/{run.total_steps}" if run.total_steps else str(run.step)
+
+
+def number(value: float | None) -> str:
+    """Return a measurement in four digits."""
+    return "–" if value is None else f"{value:,.4g}"
+
+
+def size(count: float) -> str:
+    """Return a number of bytes in the unit that suits it."""
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < _THOUSAND:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.3g} {unit}"
+        count /= _THOUSAND
+    return f"{count:.3g} TB"

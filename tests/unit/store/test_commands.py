@@ -1,0 +1,53 @@
+"""`peftw runs …` over the store, as scripts call them."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner
+
+from peft_daemon.cli.runs import app
+from peft_engine.rundir import RunDirectory
+
+MakeRun = Callable[..., RunDirectory]
+
+
+def told(*arguments: str, code: int = 0) -> Any:
+    """Run a command and return the JSON that it prints."""
+    done = CliRunner().invoke(app, [*arguments, "--json"], catch_exceptions=False)
+    assert done.exit_code == code, done.output
+    return json.loads(done.stdout)
+
+
+def test_list_takes_conditions_an_order_and_a_page(make_run: MakeRun) -> None:
+    runs = [make_run(losses=[value]) for value in (3.0, 1.0, 2.0)]
+    found = told("list", "--where", "loss<3", "--sort", "loss")
+    assert [run["id"] for run in found["runs"]] == [runs[1].id, runs[2].id]
+    assert found["total"] == 2
+    assert [run["id"] for run in told("list", "--limit", "1")["runs"]] == [runs[2].id]
+
+
+def test_series_prints_the_points_of_one_metric(make_run: MakeRun) -> None:
+    run = make_run(losses=[float(step % 7) for step in range(100)])
+    (series,) = told("series", run.id, "--metric", "loss", "--points", "20", "--from", "11", "--to", "90")["series"]
+    assert series["total"] == 80
+    assert len(series["steps"]) == len(series["values"]) <= 20
+    assert (series["steps"][0], series["steps"][-1]) == (11, 90)
+    assert (min(series["values"]), max(series["values"])) == (0.0, 6.0)
+
+
+def test_files_tells_what_was_removed(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.adapter / "adapter_model.safetensors").unlink()
+    (artifact,) = told("files", run.id)["artifacts"]
+    assert artifact["path"] == "adapter/adapter_model.safetensors"
+    assert (artifact["present"], artifact["bytes"]) == (False, None)
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["series", "demo-1"], ["files", "demo-1"]])
+def test_what_is_printed_for_people_names_the_run(make_run: MakeRun, arguments: list[str]) -> None:
+    make_run(losses=[1.25])
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert done.exit_code == 0
+    assert {"list": "demo-1", "series": "1.25", "files": "adapter_model.safetensors"}[arguments[0]] in done.stdout
