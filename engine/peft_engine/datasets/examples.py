@@ -3,7 +3,10 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Role = Literal["system", "user", "assistant"]
+Role = Literal["system", "user", "assistant", "tool"]
+
+LONGEST_EXAMPLE = 16 * 2**20
+"""Characters. A longer record is a whole file that was meant to be many; tokenising it would take gigabytes."""
 
 
 @dataclass(frozen=True)

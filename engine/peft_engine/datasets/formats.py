@@ -1,9 +1,10 @@
 """The shapes of a record: recognising them, and bringing each to a conversation or a text."""
 
+import math
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal
 
-from peft_engine.datasets.examples import Conversation, Example, Message, Role, Text
+from peft_engine.datasets.examples import LONGEST_EXAMPLE, Conversation, Example, Message, Role, Text
 
 KnownFormat = Literal["messages", "sharegpt", "alpaca", "prompt-completion", "text"]
 
@@ -26,6 +27,10 @@ _ROLES: dict[str, Role] = {
     "bot": "assistant",
     "model": "assistant",
     "chatgpt": "assistant",
+    "tool": "tool",
+    "function": "tool",
+    "observation": "tool",
+    "ipython": "tool",
 }
 """Every name that a speaker is known by."""
 
@@ -56,9 +61,13 @@ def normalise(record: Mapping[str, Any], shape: KnownFormat) -> Example:
     """Bring a record of a shape to the one form.
 
     Raises:
-        BadRecord: A field is absent, empty or of another type, a speaker is unknown, or nobody answers.
+        BadRecord: A field is absent, empty or of another type, its text is broken or beyond any length that is meant, a
+            speaker is unknown, or nobody answers.
     """
-    return _NORMALISERS[shape](record)
+    example = _NORMALISERS[shape](record)
+    if example.characters > LONGEST_EXAMPLE:
+        raise BadRecord(f"has {example.characters} characters, more than an example can have ({LONGEST_EXAMPLE})")
+    return example
 
 
 def _messages(record: Mapping[str, Any]) -> Example:
@@ -121,9 +130,11 @@ def _turns(record: Mapping[str, Any], field: str, role_key: str, content_key: st
         if role is None:
             raise BadRecord(f"has an unknown speaker {speaker!r} in turn {number} of `{field}`")
         content = _content(turn.get(content_key, turn.get("content", turn.get("value"))))
+        if turn.get("tool_calls"):
+            raise BadRecord(f"has tool calls in turn {number} of `{field}`, which can only be learned as text")
         if content is None or (role != "system" and not content.strip()):
             raise BadRecord(f"has no text in turn {number} of `{field}`")
-        turns.append(Message(role, content))
+        turns.append(Message(role, _sound(content, f"turn {number} of `{field}`")))
     return turns
 
 
@@ -140,12 +151,26 @@ def _content(value: Any) -> str | None:
 
 def _string(record: Mapping[str, Any], field: str) -> str:
     value = record.get(field)
+    if isinstance(value, float) and math.isnan(value):
+        raise BadRecord(f"has no text in `{field}` but NaN, which tables write for an empty field")
     if not isinstance(value, str) or not value.strip():
         raise BadRecord(f"has no text in `{field}`")
-    return value
+    return _sound(value, f"`{field}`")
+
+
+def _sound(text: str, where: str) -> str:
+    """Return a text that consists of whole characters."""
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise BadRecord(f"has half a character in {where}, written as \\u{ord(text[error.start]):04x}") from error
+    return text
 
 
 def _conversation(turns: list[Message]) -> Conversation:
-    if not any(turn.role == "assistant" for turn in turns):
+    answers = [number for number, turn in enumerate(turns) if turn.role == "assistant"]
+    if not answers:
         raise BadRecord("has no turn of the assistant, so there is nothing to learn from it")
+    if answers == [0]:
+        raise BadRecord("has nothing that the assistant answers, so there is nothing to learn from it")
     return Conversation(tuple(turns))

@@ -8,6 +8,7 @@ from peft_engine.datasets.examples import Example
 from peft_engine.datasets.formats import BadRecord, KnownFormat, known_fields, normalise, recognise
 from peft_engine.datasets.readers import read_records, unreadable
 from peft_engine.datasets.slices import take
+from peft_engine.files import sha256, stamp
 from peft_schemas.config import DatasetConfig
 
 
@@ -16,6 +17,9 @@ class LoadedDataset:
     """The examples of one file that the config asks for, in its order."""
 
     path: Path
+    sha256: str
+    """Of the file's bytes, in hex."""
+
     format: KnownFormat
     examples: tuple[Example, ...]
 
@@ -29,9 +33,11 @@ def load_dataset(config: DatasetConfig, folder: Path) -> LoadedDataset:
 
     Raises:
         WorkbenchError: The file is missing, unreadable or empty, `split` or `columns` name what it does not have, its
-            shape is unknown, or a record does not have it; the sentence names the line.
+            shape is unknown, or a record does not have it, of which the sentence names the line; or the file changed
+            while it was read.
     """
     path = folder / Path(config.path).expanduser()
+    before = stamp(path)
     records = read_records(path)
     if config.split is not None:
         records = take(records, config.split, path.name)
@@ -51,4 +57,8 @@ def load_dataset(config: DatasetConfig, folder: Path) -> LoadedDataset:
         except BadRecord as error:
             remedy = f"Correct it, or set `format` if the records are not {shape}."
             raise unreadable(path, f"cannot be used: {record.place} {error}", remedy) from error
-    return LoadedDataset(path, shape, tuple(examples))
+    digest = sha256(path)
+    if stamp(path) != before:
+        remedy = "Start again when nothing writes to the file any more."
+        raise unreadable(path, "changed while it was read", remedy)
+    return LoadedDataset(path, digest, shape, tuple(examples))

@@ -8,10 +8,22 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from peft_engine.datasets.examples import LONGEST_EXAMPLE
 from peft_schemas.errors import WorkbenchError
 
-_FIELD_LIMIT = 64 * 1024 * 1024
-"""Characters that one CSV field may hold; the module's own limit of 128 KiB is shorter than a long document."""
+_LONGEST_LINE = 2 * LONGEST_EXAMPLE
+"""Characters that are read in search of a line's end: an example, and what JSON needs to write it."""
+
+_FORMS: dict[bytes, tuple[str, str]] = {
+    b"\x1f\x8b": ("is compressed", "Unpack it"),
+    b"PK\x03\x04": ("is an archive", "Unpack it"),
+    b"\x28\xb5\x2f\xfd": ("is compressed", "Unpack it"),
+    b"\xfd7zXZ": ("is compressed", "Unpack it"),
+    b"BZh": ("is compressed", "Unpack it"),
+    b"\xff\xfe": ("is UTF-16 text", "Save it as UTF-8"),
+    b"\xfe\xff": ("is UTF-16 text", "Save it as UTF-8"),
+}
+"""What a file is that begins with some bytes, and what to do with it."""
 
 
 @dataclass(frozen=True)
@@ -53,20 +65,25 @@ def stream_records(path: Path) -> Iterator[Record]:
     Raises:
         WorkbenchError: As `read_records`, but for a file without a record.
     """
+    if path.is_dir():
+        raise WorkbenchError(
+            "dataset-unreadable", f"{path} is a folder.", "Name the file in it that holds the records."
+        )
     if not path.is_file():
         raise WorkbenchError(
             "dataset-missing",
             f"There is no dataset at {path}.",
             "Correct the dataset's `path`; it is relative to the folder of the config file.",
         )
-    reader = _READERS.get(path.suffix.lower())
-    if reader is None:
-        raise WorkbenchError(
-            "dataset-unreadable",
-            f"{path.name} is not a dataset file that can be read.",
-            "Use a csv, json, jsonl, txt or parquet file.",
-        )
     try:
+        _refuse_other_form(path)
+        reader = _READERS.get(path.suffix.lower())
+        if reader is None:
+            raise WorkbenchError(
+                "dataset-unreadable",
+                f"{path.name} is not a dataset file that can be read.",
+                "Use a csv, json, jsonl, txt or parquet file.",
+            )
         yield from reader(path)
     except UnicodeDecodeError as error:
         line = _first_undecodable_line(path)
@@ -81,11 +98,30 @@ def unreadable(path: Path, what: str, remedy: str, line: int | None = None) -> U
     return UnreadableDataset(f"{path.name} {what}.", remedy, line)
 
 
-def _read_jsonl(path: Path) -> Iterator[Record]:
+def _refuse_other_form(path: Path) -> None:
+    with path.open("rb") as file:
+        start = file.read(max(map(len, _FORMS)))
+    for mark, (what, remedy) in _FORMS.items():
+        if start.startswith(mark):
+            raise unreadable(path, what, f"{remedy}, and name the new file.")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Yield the lines of a text with their numbers, never holding more than one of them."""
     with path.open(encoding="utf-8-sig", newline="\n") as file:
-        for number, line in enumerate(file, start=1):
-            if line.strip():
-                yield _record(path, f"line {number}", _parse(path, line.rstrip("\n"), first_line=number), number)
+        number = 1
+        while line := file.readline(_LONGEST_LINE):
+            if len(line) == _LONGEST_LINE:
+                what = f"has more than {_LONGEST_LINE} characters in line {number}, more than an example can have"
+                raise unreadable(path, what, "Write one record a line, and cut long documents into several.", number)
+            yield number, line
+            number += 1
+
+
+def _read_jsonl(path: Path) -> Iterator[Record]:
+    for number, line in _lines(path):
+        if line.strip():
+            yield _record(path, f"line {number}", _parse(path, line.rstrip("\n"), first_line=number), number)
 
 
 def _read_json(path: Path) -> Iterator[Record]:
@@ -104,7 +140,8 @@ def _read_json(path: Path) -> Iterator[Record]:
 
 
 def _read_csv(path: Path) -> Iterator[Record]:
-    csv.field_size_limit(_FIELD_LIMIT)
+    # The module's own limit of 128 KiB is shorter than a long document.
+    csv.field_size_limit(LONGEST_EXAMPLE)
     start = 2
     # newline="" keeps line breaks inside quoted fields as they are.
     with path.open(encoding="utf-8-sig", newline="") as file:
@@ -137,8 +174,8 @@ def _read_parquet(path: Path) -> Iterator[Record]:
         raise WorkbenchError("extra-missing", f"{path.name} needs the pyarrow package to be read.", remedy) from None
     try:
         rows = parquet.read_table(path).to_pylist()
-    except arrow.ArrowInvalid as error:
-        raise unreadable(path, "is not a parquet file", "Write the file again.") from error
+    except (arrow.ArrowException, OSError) as error:
+        raise unreadable(path, "is not a parquet file that can be read", "Write the file again.") from error
     for number, row in enumerate(rows, start=1):
         yield _record(path, f"record {number}", row)
 
@@ -176,6 +213,10 @@ def _parse(path: Path, text: str, *, first_line: int) -> Any:
         line = first_line + error.lineno - 1
         what = f"is not valid JSON at line {line}, column {error.colno}: {error.msg}"
         raise unreadable(path, what, "Correct that line.", line) from error
+    except (ValueError, RecursionError) as error:
+        # A number of thousands of digits, or lists in lists in lists.
+        what = f"holds JSON that no program can read, from line {first_line} on"
+        raise unreadable(path, what, "Correct it, or write the file again.", first_line) from error
 
 
 def _record(path: Path, place: str, value: Any, line: int | None = None) -> Record:

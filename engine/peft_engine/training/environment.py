@@ -44,7 +44,7 @@ def record_environment(
         "datasets": [
             {
                 "path": str(dataset.path),
-                "sha256": sha256(dataset.path),
+                "sha256": dataset.sha256,
                 "format": dataset.format,
                 "examples": len(dataset.examples),
             }

@@ -68,6 +68,14 @@ def test_each_shape_is_recognised_and_brought_to_the_one_form(record, shape, exp
     assert normalise(record, shape) == expected
 
 
+@pytest.mark.parametrize("speaker", ["tool", "function", "observation", "ipython", "Tool"])
+def test_what_a_tool_answers_is_a_turn_of_its_own(speaker):
+    turns = [("human", "Warm?"), ("gpt", "I look."), (speaker, "4 degrees"), ("gpt", "No.")]
+    made = normalise({"conversations": [{"from": who, "value": text} for who, text in turns]}, "sharegpt")
+    assert isinstance(made, Conversation)
+    assert [turn.role for turn in made.messages] == ["user", "assistant", "tool", "assistant"]
+
+
 def test_the_one_form_written_as_messages_comes_back_unchanged():
     first = normalise({"instruction": "Add.", "input": "1 2", "output": "3"}, "alpaca")
     assert isinstance(first, Conversation)
@@ -97,6 +105,16 @@ def test_a_list_of_text_parts_is_one_text():
             "no text in turn 2",
         ),
         ({"messages": ["Hi"]}, "messages", "not a turn"),
+        (
+            {
+                "messages": [
+                    {"role": "user", "content": "Weather?"},
+                    {"role": "assistant", "content": None, "tool_calls": [{"function": {"name": "weather"}}]},
+                ]
+            },
+            "messages",
+            "tool calls in turn 2",
+        ),
         ({"prompt": "Hi", "completion": None}, "prompt-completion", "no text in `completion`"),
         ({"instruction": "Do it", "output": 3}, "alpaca", "no text in `output`"),
         ({"text": ""}, "text", "no text in `text`"),

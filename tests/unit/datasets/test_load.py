@@ -1,8 +1,11 @@
+import gzip
+import hashlib
 import json
 
 import pytest
 
 from peft_engine.datasets import Conversation, Message, Text, load_dataset
+from peft_engine.datasets import load as load_module
 from peft_schemas.config import DatasetConfig
 from peft_schemas.errors import WorkbenchError
 
@@ -169,3 +172,84 @@ def test_an_unreadable_file_says_its_line_to_programs_too(tmp_path, name, conten
     error = fault(tmp_path, name)
     assert (error.code, error.line) == ("dataset-unreadable", line)
     assert f"line {line}" in error.message
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "what", "remedy"),
+    [
+        ("d.jsonl", gzip.compress(b'{"text": "a"}\n'), "is compressed", "Unpack it"),
+        ("d.jsonl.gz", gzip.compress(b'{"text": "a"}\n'), "is compressed", "Unpack it"),
+        ("d.json", b"PK\x03\x04rest", "is an archive", "Unpack it"),
+        ("d.jsonl", '{"text": "a"}\n'.encode("utf-16"), "is UTF-16 text", "UTF-8"),
+        ("d.csv", b"\xfe\xff" + "text\na\n".encode("utf-16-be"), "is UTF-16 text", "UTF-8"),
+        ("d.jsonl", b'{"text": NaN}', "line 1 has no text in `text` but NaN", "format"),
+        ("d.jsonl", b'{"text": null}', "line 1 has no text in `text`", "format"),
+        ("d.csv", b"prompt,completion\na,\n", "line 2 has no text in `completion`", "format"),
+        ("d.jsonl", b'{"text": "a"}\n{"text": "half \\ud83d"}', "line 2 has half a character in `text`", "format"),
+        ("d.jsonl", b"[" * 100_000, "holds JSON that no program can read, from line 1 on", "Correct"),
+        ("d.jsonl", b'{"text": "a"}\n{"n": ' + b"1" * 5000 + b"}", "from line 2 on", "Correct"),
+        (
+            "d.jsonl",
+            b'{"messages": [{"role": "system", "content": "Be kind."}]}',
+            "line 1 has no turn of the assistant",
+            "format",
+        ),
+        (
+            "d.jsonl",
+            b'{"messages": [{"role": "assistant", "content": "Hello!"}]}',
+            "line 1 has nothing that the assistant answers",
+            "format",
+        ),
+    ],
+)
+def test_bad_content_is_told_with_what_it_is_and_what_to_do(tmp_path, name, content, what, remedy):
+    (tmp_path / name).write_bytes(content)
+    error = fault(tmp_path, name)
+    assert error.code == "dataset-unreadable"
+    assert what in error.message
+    assert remedy in error.remedy
+
+
+def test_a_folder_is_not_taken_for_a_missing_file(tmp_path):
+    (tmp_path / "data").mkdir()
+    error = fault(tmp_path, "data")
+    assert (error.code, "is a folder" in error.message) == ("dataset-unreadable", True)
+
+
+@pytest.mark.parametrize(
+    ("name", "before", "after", "where"),
+    [
+        ("d.jsonl", '{"text": "', '"}\n', "in line 1"),
+        ("d.json", '[{"text": "', '"}]', "record 1 has 104857600 characters"),
+        ("d.txt", "", "\n", "line 1 has 104857600 characters"),
+        ("d.csv", "text\n", "\n", "near line 2"),
+    ],
+)
+def test_a_record_of_a_hundred_megabytes_is_refused_by_its_place(tmp_path, name, before, after, where):
+    with (tmp_path / name).open("w") as file:
+        file.write(before)
+        for _ in range(100):
+            file.write("x" * 2**20)
+        file.write(after)
+    error = fault(tmp_path, name)
+    assert error.code == "dataset-unreadable"
+    assert where in error.message
+
+
+def test_a_file_that_changes_while_it_is_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "d.jsonl"
+    path.write_text('{"text": "a"}\n{"text": "b"}\n')
+    normal = load_module.normalise
+
+    def while_somebody_appends(*arguments):
+        with path.open("a") as file:
+            file.write('{"text": "c"}\n')
+        return normal(*arguments)
+
+    monkeypatch.setattr(load_module, "normalise", while_somebody_appends)
+    assert "changed while it was read" in fault(tmp_path, "d.jsonl").message
+
+
+def test_what_was_read_is_known_by_its_hash(tmp_path):
+    write_jsonl(tmp_path / "d.jsonl")
+    assert load(tmp_path, "d.jsonl").sha256 == hashlib.sha256((tmp_path / "d.jsonl").read_bytes()).hexdigest()
