@@ -18,9 +18,9 @@ from peft_schemas.records import SeriesParams
 from tests.property.strategies import examples
 from tests.unit.store.conftest import make_run_directory
 
-NUMBERS = st.one_of(
-    st.floats(allow_nan=False, allow_infinity=False, width=32), st.floats(-1e300, 1e300), st.just(math.nan)
-)
+SINGLE = st.floats(allow_nan=False, allow_infinity=False, width=32)
+NUMBERS = st.one_of(SINGLE, st.floats(-1e300, 1e300), st.just(math.nan))
+DRAWN = tuple[list[int], list[float]]
 
 
 @st.composite
