@@ -3,14 +3,18 @@
 import os
 import sys
 import traceback
+from contextlib import ExitStack, suppress
 from dataclasses import replace
 from pathlib import Path
 
+from peft_engine.backends.choose import backend_of
 from peft_engine.datasets import load_dataset
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.materialise import Cancelled, materialise
+from peft_engine.queue.schedule import Clock, Gate, Sensors, read_sensors, wall_clock
 from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.lock import speaking_for
+from peft_engine.training.backends import open_backend
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.endings import end_as_asked
 from peft_engine.training.failures import describe
@@ -18,11 +22,18 @@ from peft_engine.training.going_on import complete_if_finished, find_start
 from peft_engine.training.journal import Journal
 from peft_engine.training.request import Request, read_request
 from peft_engine.training.support import refuse_unsupported
+from peft_engine.training.waiting import its_turn
+from peft_engine.versions import claim_version
 from peft_schemas.errors import WorkbenchError
 
 
-def work(path: Path) -> int:
-    """Do the run that a launcher laid out in a directory.
+def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_sensors) -> int:
+    """Do the run that a launcher laid out in a directory, once it is its turn.
+
+    Args:
+        path: The run directory.
+        clock: Tells the time to the run's schedule.
+        sensors: Tell the machine's condition to the run's schedule.
 
     Returns:
         0 when the run completed or ended as somebody asked, 1 when it failed, `endings.REQUEUED` when this shall be
@@ -38,16 +49,25 @@ def work(path: Path) -> int:
             sys.stderr.write(f"Run {run.id} awaits no worker.\n")
             return 1
         journal.arrive()
-    try:
-        journal.prepare()
-        if not (journal.attempt > 1 and complete_if_finished(run, journal)):
-            _train(run, journal, control)
-    except (Interrupted, Cancelled):
-        return end_as_asked(run, journal, control)
-    except BaseException as error:
-        traceback.print_exc()
-        journal.fail(describe(error))
-        return 1
+    # Around the last word too: another run may begin at the moment in which this leaves its devices.
+    with ExitStack() as held:
+        try:
+            request = read_request(run)
+            refuse_unsupported(request.config)
+            gate = Gate(request.config.schedule, clock=clock, sensors=sensors)
+            held.enter_context(its_turn(run, request.config.compute, journal, control, gate))
+            journal.prepare()
+            if not (journal.attempt > 1 and complete_if_finished(run, journal)):
+                _train(run, request, journal, control)
+        except (Interrupted, Cancelled):
+            return end_as_asked(run, journal, control)
+        except BaseException as error:
+            traceback.print_exc()
+            journal.fail(describe(error))
+            return 1
+    # After the last word: only what completed has a version. On a full disk, whoever lists the runs next does it.
+    with suppress(OSError):
+        claim_version(run)
     return 0
 
 
@@ -60,9 +80,7 @@ def _share_the_processor() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _train(run: RunDirectory, journal: Journal, control: Control) -> None:
-    request = read_request(run)
-    refuse_unsupported(request.config)
+def _train(run: RunDirectory, request: Request, journal: Journal, control: Control) -> None:
     start = find_start(run, journal, request.config.checkpoint) if journal.attempt > 1 else None
     journal.enter("preparing", "reading the data")
     datasets = [load_dataset(dataset, request.folder) for dataset in request.config.datasets]
@@ -72,8 +90,11 @@ def _train(run: RunDirectory, journal: Journal, control: Control) -> None:
     # All that is needed is on this machine now: from here on no library may ask the network for anything.
     os.environ["HF_HUB_OFFLINE"] = "1"
     journal.enter("preparing", "loading the training libraries")
+    choice = backend_of(run, request.config, base.hf_dir)
     # Here and not above: torch takes seconds to import, and a wrong path should be told at once.
     try:
+        # First, because what it changes of transformers must be changed before anything of transformers is used.
+        backend = open_backend(choice)
         from peft_engine.training.session import Session
     except ImportError as error:
         raise WorkbenchError(
@@ -81,7 +102,7 @@ def _train(run: RunDirectory, journal: Journal, control: Control) -> None:
             f"This Python ({sys.executable}) cannot train: {error}.",
             "Install the training extra: `pip install 'peft-workbench[train]'`.",
         ) from error
-    Session(run, request, base, datasets, evaluation, journal, control, start).fit()
+    Session(run, request, base, datasets, evaluation, backend, journal, control, start).fit()
 
 
 def _base(request: Request, journal: Journal, control: Control) -> ResolvedBase:
