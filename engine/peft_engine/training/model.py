@@ -1,6 +1,7 @@
 """The model that is trained: on which device, how it is held, and what of it learns."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,10 @@ class TrainableModel:
 
     initial: Tensors | None
     """Of PiSSA, the adapter's matrices before the first step."""
+
+    summed_loss: Callable[[Any, dict[str, Any]], torch.Tensor] | None = None
+    """The loss of a backend that has its own: of the model and a batch of `batch.collate`, summed over the trained
+    tokens, in nats. None for ours."""
 
     @property
     def trainable_parameters(self) -> int:

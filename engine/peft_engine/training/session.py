@@ -16,12 +16,13 @@ from peft_engine.models import ResolvedBase
 from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.checkpoints import Checkpoint, CheckpointStore
 from peft_engine.training.artifact import save_artifact
+from peft_engine.training.backends import Backend
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.data import DataPreparation, TrainingData
 from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
 from peft_engine.training.methods import check_targets
-from peft_engine.training.model import TrainableModel, choose_device, load_model, load_skeleton
+from peft_engine.training.model import TrainableModel, choose_device, load_skeleton
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
 from peft_engine.training.support import refuse_on_device
@@ -44,6 +45,8 @@ class Session:
     datasets: list[LoadedDataset]
     evaluation: list[LoadedDataset]
     """What is measured on, instead of a share of `datasets`."""
+
+    backend: Backend
 
     journal: Journal
     control: Control
@@ -73,7 +76,7 @@ class Session:
         self.control.check()
         journal.enter("preparing", "loading the model")
         _make_repeatable(config.training.seed)
-        trainable = load_model(folder, config, device, max_length)
+        trainable = self.backend.load(folder, config, device, max_length)
         self.control.check()
         reporter = Reporter(journal, self.control, lambda steps: self._begin(steps, trainable, data))
         tuner = Tuner(
@@ -137,7 +140,7 @@ class Session:
             total_parameters=trainable.total_parameters,
             device=str(trainable.device),
             dtype=_held_as(self.request.config.model, trainable),
-            backend="transformers and peft, the only training backend installed",
+            backend=self.backend.description,
         )
         self.journal.enter("running")
 

@@ -61,6 +61,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             self._stateful["early_stopping"] = stopping
         self._resumed: int | None = None
         self._config = config
+        self._own_loss = trainable.summed_loss
         self._store = store
         self._reporter = reporter
         self._making: Path | None = None
@@ -158,6 +159,8 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
 
         The output layer is by far the widest, so it is applied only where something is learned.
         """
+        if self._own_loss is not None:
+            return self._own_loss(model, inputs)
         inputs = dict(inputs)
         predict, targets = inputs.pop("predict"), inputs.pop("targets")
         if self._selects:
