@@ -52,7 +52,9 @@ def test_a_file_of_pickled_weights_is_known_for_what_it_is(tmp_path):
 def test_files_of_any_content_are_answered(tmp_path):
     deep = tmp_path / "deep.json"
     deep.write_text("[" * 200_000)
-    assert answer(dataset(deep)).dataset is None
+    described = answer(dataset(deep)).dataset
+    assert described is not None
+    assert described.problem == "deep.json holds JSON that no program can read, from line 1 on."
     assert answer(dataset(tmp_path / "absent.jsonl")) == Answer(stamps={str(tmp_path / "absent.jsonl"): None})
     (tmp_path / "base").mkdir()
     (tmp_path / "base/config.json").write_bytes(b"\xff")
