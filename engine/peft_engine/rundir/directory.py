@@ -183,7 +183,8 @@ def list_runs() -> Iterator[RunDirectory]:
     if not root.is_dir():
         return
     for path in root.iterdir():
-        if (path / "state.json").is_file():
+        # A folder of another name is one that is being removed or brought in.
+        if _ID.match(path.name) and (path / "state.json").is_file():
             yield RunDirectory(path)
 
 
