@@ -12,12 +12,45 @@ from peft_schemas.errors import WorkbenchError
 DeviceKind = Literal["cpu", "cuda", "mps"]
 
 
+class RetentionRule(Word):
+    """What is kept of one kind of thing. What is left out sets no limit; what any limit excludes may go."""
+
+    days: Annotated[float, Field(gt=0)] | None = None
+    """How long it is kept after it was last written."""
+
+    count: Annotated[int, Field(ge=0)] | None = None
+    """How many of the newest are kept."""
+
+    size_gb: Annotated[float, Field(ge=0)] | None = None
+    """How much the newest that are kept may take together, in GB of 10^9 bytes."""
+
+
+class Retention(Word):
+    """What `peftw runs clean` names. Nothing is removed before you agree."""
+
+    runs: RetentionRule = RetentionRule()
+    """Whole runs that are at rest. A completed run that is the only copy of its version is never named."""
+
+    checkpoints: RetentionRule = RetentionRule()
+    """Checkpoints of runs that are at rest. The newest of a run that can be resumed is never named."""
+
+    logs: RetentionRule = RetentionRule()
+    """The raw output of workers that have ended."""
+
+    free_gb: Annotated[float, Field(ge=0)] = 5.0
+    """Free space, in GB, below which the editor asks whether to clean up. 5 is our own choice: two checkpoints of a
+    model of a billion parameters trained in full."""
+
+
 class Settings(Word):
     """The content of `settings.yaml`. Every key may be left out."""
 
     slots: dict[DeviceKind, Annotated[int, Field(ge=1, le=64)]] = {}
     """How many runs may train at once on a device of each kind; 1 where nothing is written. Each of several CUDA
     devices has that many."""
+
+    retention: Retention = Retention()
+    """What may go when space is wanted."""
 
 
 def read_settings() -> Settings:
