@@ -4,7 +4,21 @@ from typing import Annotated
 
 import typer
 
-from peft_daemon.cli import chat, check, doctor, estimate, explain, export, hardware, import_, run, runs, schema, serve
+from peft_daemon.cli import (
+    bench,
+    chat,
+    check,
+    doctor,
+    estimate,
+    explain,
+    export,
+    hardware,
+    import_,
+    run,
+    runs,
+    schema,
+    serve,
+)
 from peft_schemas import __version__
 
 app = typer.Typer(
@@ -45,6 +59,7 @@ app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)
 app.command("import")(import_.command)
 app.command("export")(export.command)
+app.command("bench")(bench.command)
 
 
 @app.command("lsp", help="Speak the Language Server Protocol over stdio; editors start this.")

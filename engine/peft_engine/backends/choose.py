@@ -95,7 +95,7 @@ def choose_backend(config: RunConfig, base: Path | None) -> BackendChoice:
         quantization=config.model.quantization,
         versions=installed,
     )
-    return choice(*_by_measurement(measured))
+    return choice(*verdict(measured))
 
 
 def training_device(compute: ComputeConfig) -> tuple[DeviceKind, str]:
@@ -119,8 +119,8 @@ def describe_architecture(base: Path | None) -> str:
     return f"{text.get('model_type', 'unknown')}, {layers} layers, width {width}"
 
 
-def _by_measurement(measured: BackendMeasurement | None) -> tuple[BackendName, str]:
-    """Return the backend that a measurement speaks for, and why."""
+def verdict(measured: BackendMeasurement | None) -> tuple[BackendName, str]:
+    """Return the backend that a measurement speaks for, and why, as part of a sentence; None is for no measurement."""
     if measured is None:
         return _PLAIN, "Unsloth was not measured here for such a run; `peftw bench --backends` does it"
     facts, day = backend_facts().choice, measured.time[:10]
