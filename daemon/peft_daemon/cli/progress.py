@@ -64,10 +64,23 @@ class RunProgress:
                 self._line(f"step {event.step}: evaluation loss {_number(loss)}")
             case "checkpoint":
                 self._line(f"step {event.step}: checkpoint {event.path}")
+            case "resumed":
+                self._line(f"goes on from step {event.step}: {event.checkpoint or 'no checkpoint, so from the start'}")
+            case "anomaly":
+                self._line(f"step {event.step}: {event.cause}")
+                for proposed in event.actions:
+                    self._line(f"  {proposed.title}: peftw runs recover {self._run_id} {proposed.action}")
+            case "recovery":
+                changes = "; ".join(f"{change.key}: {change.before:g} -> {change.after:g}" for change in event.changes)
+                self._line(f"step {event.step}: {event.action} was done. {changes}".rstrip())
             case "log":
                 self._line(event.message)
             case "completed":
                 self._line(f"completed: {event.directory}")
+            case "paused":
+                self._line(f"paused at step {event.step}; go on with `peftw runs resume {self._run_id}`")
+            case "cancelled":
+                self._line(f"cancelled at step {event.step}: {event.directory}")
             case "stopped":
                 self._line(f"stopped at step {event.step}: {event.directory}")
             case "failed":

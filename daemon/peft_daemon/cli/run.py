@@ -12,14 +12,14 @@ from peft_daemon.cli.check_formats import print_text
 from peft_daemon.cli.output import FAILURE, INTERRUPTED, OK, err, finish, out, print_json, show_error
 from peft_daemon.cli.progress import RunProgress
 from peft_daemon.language.pages import plan_page
+from peft_daemon.runs import commands
 from peft_daemon.runs.follow import RunFollower
 from peft_daemon.runs.launch import ConfigRefused, launch
 from peft_daemon.runs.plan import plan
-from peft_daemon.runs.stop import ask_to_stop, kill
 from peft_engine.rundir import RunDirectory
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport, WorkbenchError
-from peft_schemas.events import FINAL_STATES, AnyEvent, RunState
+from peft_schemas.events import RESTING_STATES, AnyEvent, RunState
 from peft_schemas.findings import FileFinding
 from peft_schemas.plan import RunPlan
 
@@ -55,7 +55,7 @@ def command(
         str, typer.Option(help="The interpreter that trains.", envvar="PEFTW_PYTHON", show_default=False)
     ] = sys.executable,
 ) -> None:
-    """Check a config, start its run, and watch it to its end. Ctrl-C stops the run after a checkpoint."""
+    """Check a config, queue its run, and watch it to its end. Ctrl-C stops the run after a checkpoint."""
     try:
         if dry_run:
             _show_plan(plan(config), json=json)
@@ -72,7 +72,7 @@ def command(
         final, interrupted = _follow(run, watch)
     if interrupted:
         finish(INTERRUPTED)
-    finish(OK if final == "completed" else FAILURE)
+    finish(OK if final in ("completed", "paused") else FAILURE)
 
 
 def _refuse(error: WorkbenchError, *, json: bool) -> None:
@@ -110,7 +110,7 @@ class _JsonWatch:
 
 
 def _follow(run: RunDirectory, watch: "_JsonWatch | RunProgress") -> tuple[RunState, bool]:
-    """Show every event to the last; return the final state and whether Ctrl-C asked for it.
+    """Show every event until the run rests; return its state and whether Ctrl-C asked for it.
 
     A second Ctrl-C does not wait for the step.
     """
@@ -121,13 +121,13 @@ def _follow(run: RunDirectory, watch: "_JsonWatch | RunProgress") -> tuple[RunSt
             for event in follower.read():
                 watch.show(event)
             state = follower.summary().state
-            if state in FINAL_STATES:
+            if state in RESTING_STATES:
                 return state, asked
             time.sleep(_INTERVAL)
         except KeyboardInterrupt:
             if asked:
-                kill(run)
+                commands.kill(run)
             else:
                 asked = True
                 watch.stopping()
-                ask_to_stop(run)
+                commands.stop(run)

@@ -9,7 +9,7 @@ from peft_schemas.protocol import RunSummary
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 RunId = Annotated[str, typer.Argument(help="The run's id, as `peftw runs list` shows it.", metavar="ID")]
 
-_COLOURS = {"completed": "green", "failed": "red", "running": "cyan", "stopped": "yellow"}
+_COLOURS = {"completed": "green", "failed": "red", "running": "cyan", "stopped": "yellow", "paused": "yellow"}
 _THOUSAND = 1000
 
 
@@ -26,6 +26,17 @@ def steps_of(run: RunSummary) -> str:
 def number(value: float | None) -> str:
     """Return a measurement in four digits."""
     return "–" if value is None else f"{value:,.4g}"
+
+
+def duration(seconds: float | None) -> str | None:
+    """Return a time span as `2 h 05 min`, `3 min 20 s` or `4 s`; None stays None."""
+    if seconds is None:
+        return None
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes:02d} min"
+    return f"{minutes} min {rest:02d} s" if minutes else f"{rest} s"
 
 
 def size(count: float) -> str:

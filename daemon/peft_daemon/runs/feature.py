@@ -1,25 +1,32 @@
 """The `peft/run/*` messages of the editor."""
 
 import asyncio
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from peft_daemon.rpc import bind, notify
+from peft_daemon.runs import commands
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.launch import ConfigRefused, launch
-from peft_daemon.runs.stop import ask_to_stop
+from peft_daemon.runs.resume import ResumeChanged
 from peft_daemon.runs.watch import RunWatch
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.hardware import detect
-from peft_engine.rundir import find_run
+from peft_engine.rundir import RunDirectory, find_run
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import AnyEvent
 from peft_schemas.hardware import HardwareReport
 from peft_schemas.protocol import (
     Empty,
+    RunCancelParams,
     RunEventsParams,
     RunIdParams,
     RunListResult,
+    RunRecoverParams,
     RunResult,
+    RunResumeParams,
+    RunResumeResult,
     RunStartParams,
     RunStartResult,
     RunSummary,
@@ -50,21 +57,38 @@ def register(server: WorkbenchServer) -> None:
             return RunStartResult(run=None, error=error.report())
         return RunStartResult(run=summarise(run))
 
+    @bind(server, "peft/run/pause")
+    async def pause(params: RunIdParams) -> RunResult:
+        return await _done(params.run_id, commands.pause)
+
     @bind(server, "peft/run/stop")
     async def stop(params: RunIdParams) -> RunResult:
+        return await _done(params.run_id, commands.stop)
+
+    @bind(server, "peft/run/cancel")
+    async def cancel(params: RunCancelParams) -> RunResult:
+        return await _done(params.run_id, partial(commands.cancel, remove=params.remove))
+
+    @bind(server, "peft/run/recover")
+    async def recover(params: RunRecoverParams) -> RunResult:
+        asked = partial(commands.recover, action=params.action, anomaly=params.anomaly, undoes=params.undoes)
+        return await _done(params.run_id, asked)
+
+    @bind(server, "peft/run/resume")
+    async def resume(params: RunResumeParams) -> RunResumeResult:
+        again = partial(commands.resume, python=server.python, accept_changes=params.accept_changes)
         try:
             run = find_run(params.run_id)
-            ask_to_stop(run)
-            return RunResult(run=summarise(run))
+            await asyncio.to_thread(again, run)
+        except ResumeChanged as changed:
+            return RunResumeResult(run=None, changes=changed.changes, error=changed.report())
         except WorkbenchError as error:
-            return RunResult(run=None, error=error.report())
+            return RunResumeResult(run=None, error=error.report())
+        return RunResumeResult(run=summarise(run))
 
     @bind(server, "peft/run/show")
     async def show(params: RunIdParams) -> RunResult:
-        try:
-            return RunResult(run=summarise(find_run(params.run_id)))
-        except WorkbenchError as error:
-            return RunResult(run=None, error=error.report())
+        return await _done(params.run_id, lambda _: None)
 
     @bind(server, "peft/runs/list")
     async def list_all(_: Empty) -> RunListResult:
@@ -86,3 +110,14 @@ def register(server: WorkbenchServer) -> None:
     @bind(server, "peft/hardware")
     async def hardware(_: Empty) -> HardwareReport:
         return await asyncio.to_thread(detect)
+
+
+async def _done(run_id: str, command: Callable[[RunDirectory], object]) -> RunResult:
+    """Do something with a run and return it as it is then, or why that cannot be."""
+    try:
+        run = find_run(run_id)
+        # Some commands wait: for the lock of a run, or for its worker to end.
+        await asyncio.to_thread(command, run)
+        return RunResult(run=summarise(run))
+    except WorkbenchError as error:
+        return RunResult(run=None, error=error.report())

@@ -1,4 +1,4 @@
-"""Starting a run: check the file, make its directory, start a worker that outlives us."""
+"""Starting a run: check the file, make its directory, put it into the queue with a worker that outlives us."""
 
 import errno
 import fcntl
@@ -16,6 +16,7 @@ from peft_engine.config.resolve import ResolvedConfig
 from peft_engine.files import write_atomic
 from peft_engine.home import runs_dir
 from peft_engine.models import resolve_base
+from peft_engine.queue.line import enqueue
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError
@@ -36,7 +37,7 @@ class ConfigRefused(WorkbenchError):
 
 
 def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
-    """Start the run that a config file describes.
+    """Put the run that a config file describes into the queue, where it starts at once if its device is free.
 
     Args:
         path: The `.peft.yaml`; its content on disk is what runs.
@@ -47,8 +48,8 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
 
     Raises:
         ConfigRefused: The file has errors.
-        WorkbenchError: The file or its base model is missing, a run of that name is active, or the disk is full. No
-            directory is left.
+        WorkbenchError: The file or its base model is missing, a run of this very config is active, or the disk is
+            full. No directory is left.
     """
     checked = check_file(path, python=python)
     if checked.resolved is None:
@@ -59,7 +60,7 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
         resolve_base(model.base, model.revision, folder=path.absolute().parent)
     name = str(checked.resolved.config.name)
     with _only_launcher_of(name):
-        _refuse_second(name)
+        _refuse_twin(name, checked.resolved)
         run = create_run_directory(name)
         try:
             _fill(run, checked.text, checked.resolved, path)
@@ -85,32 +86,54 @@ def _fill(run: RunDirectory, text: str, resolved: ResolvedConfig, path: Path) ->
     write_atomic(run.resolved, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
     run.write_control(ControlFile())
     time = now()
-    # Last, because a directory counts as a run once it has a state.
-    run.write_state(
-        StateFile(
-            run_id=run.id,
-            name=str(config.name),
-            state="queued",
-            pid=None,
-            started=None,
-            created=time,
-            updated=time,
-            base=config.model.base,
-            config_path=str(path.absolute()),
-            step=0,
-            total_steps=None,
-        )
+    state = StateFile(
+        run_id=run.id,
+        name=str(config.name),
+        state="queued",
+        pid=None,
+        started=None,
+        created=time,
+        updated=time,
+        base=config.model.base,
+        config_path=str(path.absolute()),
+        step=0,
+        total_steps=None,
+        priority=config.schedule.priority,
     )
+    # Last, because a directory counts as a run once it has a state.
+    enqueue(run, state)
 
 
-def _refuse_second(name: str) -> None:
+def _refuse_twin(name: str, resolved: ResolvedConfig) -> None:
+    """Refuse a config of which a run waits, computes or is paused: a second would come to the very same result.
+
+    Runs of one name whose configs differ in anything may wait behind each other.
+    """
+    config = resolved.config.model_dump(mode="json")
     for other in list_runs():
-        if other.id.rpartition("-")[0] == name and settle(other).state not in FINAL_STATES:
+        if other.id.rpartition("-")[0] != name or _config_of(other) != config:
+            continue
+        state = settle(other).state
+        if state == "paused":
             raise WorkbenchError(
                 "run-active",
-                f"A run named {name} is already active: {other.id}.",
-                f"Stop it with `peftw runs stop {other.id}`, or give this config another `name`.",
+                f"Run {other.id} of this very config is paused.",
+                f"Go on with it by `peftw runs resume {other.id}`, or give it up by `peftw runs cancel {other.id}`.",
             )
+        if state not in FINAL_STATES:
+            raise WorkbenchError(
+                "run-active",
+                f"Run {other.id} of this very config is {state} already.",
+                f"Stop it with `peftw runs stop {other.id}`, or change the config first.",
+            )
+
+
+def _config_of(run: RunDirectory) -> object:
+    """Return the effective config of a run, None when it cannot be read."""
+    try:
+        return json.loads(run.resolved.read_bytes())["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 @contextmanager

@@ -1,16 +1,18 @@
+import contextlib
 import json
 import signal
 import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+from peft_daemon.runs.commands import kill
 from peft_daemon.runs.judge import settle
-from peft_daemon.runs.stop import kill
 from peft_engine.files import sha256
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
-from peft_schemas.events import CheckpointEvent, CompletedEvent, FailedEvent, MetricEvent
+from peft_engine.rundir.presence import appear
+from peft_schemas.events import CheckpointEvent, CompletedEvent, FailedEvent, MetricEvent, PausedEvent, StoppedEvent
 
 MakeRun = Callable[..., RunDirectory]
 Sleeper = subprocess.Popen[bytes]
@@ -72,6 +74,49 @@ def test_a_final_event_without_its_state_is_completed_not_contradicted(make_run:
     assert len(EventTail(run.events).read()) == 1
 
 
+def test_a_pause_without_its_state_is_completed_too(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=killed(sleeper))
+    with EventLog(run.events) as log:
+        log.append(PausedEvent, step=4, checkpoint=None, elapsed_seconds=1.0, eta_seconds=None, values={})
+    assert (settle(run).state, settle(run).step) == ("paused", 4)
+    assert len(EventTail(run.events).read()) == 1
+
+
+def test_the_last_word_of_an_earlier_worker_is_not_this_ones(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=killed(sleeper))
+    with EventLog(run.events) as log:
+        log.append(StoppedEvent, run_id=run.id, directory=str(run.path), step=9, checkpoint=None)
+    run.write_state(run.read_state().model_copy(update={"attempt": 2, "since": 1}))
+    assert settle(run).state == "failed"
+
+
+def test_a_run_that_rests_is_not_judged(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=killed(sleeper))
+    run.write_state(run.read_state().model_copy(update={"state": "paused"}))
+    assert settle(run).state == "paused"
+    assert EventTail(run.events).read() == []
+
+
+def test_a_worker_lives_although_the_clock_was_set_while_it_trained(make_run: MakeRun, sleeper: Sleeper) -> None:
+    """Start times are reckoned from the wall clock, so the same process has another one after it was set."""
+    worker = ProcessIdentity.of(sleeper.pid)
+    run = make_run(worker=ProcessIdentity(worker.pid, worker.started - 3600))
+    with contextlib.ExitStack() as held:
+        place = appear(run)
+        assert place is not None
+        held.enter_context(place)
+        assert appear(run) is None
+        assert settle(run).state == "running"
+    assert settle(run).state == "failed"
+
+
+def test_a_failure_says_how_to_go_on(make_run: MakeRun, sleeper: Sleeper) -> None:
+    error = settle(make_run(worker=killed(sleeper))).error
+    assert error is not None
+    assert "peftw runs resume" in error.remedy
+    assert "begins anew" in error.remedy
+
+
 def test_many_judges_at_once_write_one_verdict(make_run: MakeRun, sleeper: Sleeper) -> None:
     run = make_run(worker=killed(sleeper))
     with ThreadPoolExecutor(8) as pool:
@@ -99,4 +144,4 @@ def test_kill_ends_a_worker_that_ignores_the_polite_signal(make_run: MakeRun) ->
     run = make_run(worker=ProcessIdentity.of(stubborn.pid))
     kill(run, patience=0.3)
     assert stubborn.wait(10) == -signal.SIGKILL
-    assert settle(run).state == "failed"
+    assert settle(run).state == "stopped"
