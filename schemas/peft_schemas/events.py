@@ -303,6 +303,9 @@ class StateFile(Word):
     attempt: int = 1
     """Which worker of this run it is: one more with each resume."""
 
+    since: int = 0
+    """The `seq` of the newest event before this worker's first: a last word up to there is of an earlier worker."""
+
     queued: str | None = None
     """RFC 3339, when it was last put into the queue; None for `created`."""
 

@@ -9,60 +9,76 @@ from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.directory import now
 from peft_engine.rundir.lock import speaking_for
+from peft_engine.rundir.presence import is_present
 from peft_schemas.errors import ErrorReport
-from peft_schemas.events import FINAL_STATES, LAST_WORDS, FailedEvent, MetricEvent, StateFile
+from peft_schemas.events import (
+    LAST_WORDS,
+    RESTING_STATES,
+    FailedEvent,
+    MetricEvent,
+    PausedEvent,
+    ResumedEvent,
+    RunState,
+    StateFile,
+)
 
 
 def settle(run: RunDirectory) -> StateFile:
     """Return the run's state, and if its worker is gone without a last word, write that word first.
 
-    Any number of daemons and commands may call this at once: one of them writes, under a lock that only judges take.
+    Any number of daemons and commands may call this at once: one of them writes, under a lock that whoever speaks for a
+    run takes.
     """
     state = run.read_state()
-    if state.state in FINAL_STATES or _worker_may_live(state):
+    if state.state in RESTING_STATES or _worker_may_live(run, state):
         return state
     with speaking_for(run):
         state = run.read_state()
-        if state.state in FINAL_STATES:
+        if state.state in RESTING_STATES or _worker_may_live(run, state):
             return state
         return _pronounce(run, state)
 
 
-def _worker_may_live(state: StateFile) -> bool:
+def _worker_may_live(run: RunDirectory, state: StateFile) -> bool:
+    if is_present(run):
+        return True
     if state.pid is None or state.started is None:
         age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
         return age.total_seconds() < BIRTH_SECONDS
+    # While it starts anew to wait for its next turn, it has let go of its place and not yet taken it again.
     return ProcessIdentity(state.pid, state.started).alive()
 
 
 def _pronounce(run: RunDirectory, state: StateFile) -> StateFile:
-    """Write the end of a run whose worker cannot: copy a final event that is there, else record the failure."""
-    events = EventTail(run.events).read()
-    final = next((event for event in reversed(events) if isinstance(event, LAST_WORDS)), None)
-    if final is not None:
-        error = final.error if isinstance(final, FailedEvent) else None
-        settled = state.model_copy(update={"state": final.type, "error": error, "updated": now()})
-        return _written(run, settled)
-    step = max((event.step for event in events if isinstance(event, MetricEvent)), default=state.step)
+    """Write the end of a run whose worker cannot: copy a last word that is there, else record the failure."""
+    events = [event for event in EventTail(run.events).read() if event.seq > state.since]
+    for event in reversed(events):
+        if isinstance(event, LAST_WORDS):
+            error = event.error if isinstance(event, FailedEvent) else None
+            return _written(run, _settled(state, event.type, event.step, error))
+        if isinstance(event, PausedEvent):
+            return _written(run, _settled(state, "paused", event.step))
+    step = next((event.step for event in reversed(events) if isinstance(event, MetricEvent | ResumedEvent)), state.step)
+    checkpoint = last_verified_checkpoint(run)
+    where = "while it waited for its turn" if state.state == "queued" else f"at step {step}"
+    onward = "which goes on from its newest checkpoint" if checkpoint else "which begins anew: there is no checkpoint"
     report = ErrorReport(
         code="worker-killed",
-        message=f"The worker of run {run.id} ended at step {step} without a word: it was killed or crashed.",
-        remedy="Look at worker.log in the run's directory, then run the config again.",
+        message=f"The worker of run {run.id} ended {where} without a word: it was killed or crashed.",
+        remedy=f"Resume it with `peftw runs resume {run.id}`, {onward}; worker.log in its directory may say more.",
     )
-    settled = state.model_copy(update={"state": "failed", "error": report, "step": step, "updated": now()})
     try:
         with EventLog(run.events) as log:
             log.append(
-                FailedEvent,
-                run_id=run.id,
-                directory=str(run.path),
-                step=step,
-                error=report,
-                checkpoint=last_verified_checkpoint(run),
+                FailedEvent, run_id=run.id, directory=str(run.path), step=step, error=report, checkpoint=checkpoint
             )
     except OSError:
-        return settled
-    return _written(run, settled)
+        return _settled(state, "failed", step, report)
+    return _written(run, _settled(state, "failed", step, report))
+
+
+def _settled(state: StateFile, to: RunState, step: int, error: ErrorReport | None = None) -> StateFile:
+    return state.model_copy(update={"state": to, "step": step, "error": error, "detail": None, "updated": now()})
 
 
 def _written(run: RunDirectory, settled: StateFile) -> StateFile:

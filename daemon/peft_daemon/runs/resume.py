@@ -10,6 +10,7 @@ from peft_daemon.runs.judge import settle
 from peft_daemon.runs.worker import start_worker
 from peft_engine.queue.line import enqueue
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.events import last_seq
 from peft_engine.rundir.lock import speaking_for
 from peft_engine.rundir.moves import move
 from peft_schemas.errors import WorkbenchError
@@ -54,7 +55,10 @@ def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: b
         before = run.read_state()
         try:
             run.write_control(ControlFile())
-            enqueue(run, before.model_copy(update={"attempt": before.attempt + 1, "error": None}))
+            enqueue(
+                run,
+                before.model_copy(update={"attempt": before.attempt + 1, "since": last_seq(run.events), "error": None}),
+            )
             start_worker(run, python)
         except OSError as error:
             with suppress(OSError):

@@ -1,13 +1,17 @@
 """Writing and following `events.jsonl`."""
 
 import os
+import threading
 from pathlib import Path
-from typing import Any, Self, TypeVar
+from typing import IO, Any, Self, TypeVar
 
 from pydantic import ValidationError
 
 from peft_engine.rundir.directory import now
 from peft_schemas.events import EVENT, AnyEvent, Event
+
+_CHUNK = 64 * 1024
+"""Bytes that a look from the end of a log takes at a time; a line is far shorter."""
 
 SomeEvent = TypeVar("SomeEvent", bound=Event)
 
@@ -15,10 +19,12 @@ SomeEvent = TypeVar("SomeEvent", bound=Event)
 class EventLog:
     """The single writer of a run's events. An event whose `append` has returned survives a crash of the process.
 
+    Threads may share it: the heartbeat tells of a loop that stands still.
     A line that a crash cut short is removed when the log is opened again, so that the file always holds whole events.
     """
 
     def __init__(self, path: Path) -> None:
+        self._lock = threading.Lock()
         self._last_seq = _repair(path)
         self._file = path.open("ab", buffering=0)
 
@@ -33,18 +39,19 @@ class EventLog:
         Raises:
             OSError: The disk is full; the partial line is removed and the log stays usable.
         """
-        event = make(seq=self._last_seq + 1, time=now(), **fields)
-        line = event.model_dump_json().encode() + b"\n"
-        start = os.fstat(self._file.fileno()).st_size
-        try:
-            written = 0
-            while written < len(line):
-                written += self._file.write(line[written:]) or 0
-        except OSError:
-            os.ftruncate(self._file.fileno(), start)
-            raise
-        self._last_seq = event.seq
-        return event
+        with self._lock:
+            event = make(seq=self._last_seq + 1, time=now(), **fields)
+            line = event.model_dump_json().encode() + b"\n"
+            start = os.fstat(self._file.fileno()).st_size
+            try:
+                written = 0
+                while written < len(line):
+                    written += self._file.write(line[written:]) or 0
+            except OSError:
+                os.ftruncate(self._file.fileno(), start)
+                raise
+            self._last_seq = event.seq
+            return event
 
     def sync(self) -> None:
         """Make everything written durable against a power cut."""
@@ -96,19 +103,39 @@ def _parse(line: bytes) -> AnyEvent | None:
         return None
 
 
-def _repair(path: Path) -> int:
-    """Cut what follows the last whole event and return that event's number."""
+def last_seq(path: Path) -> int:
+    """Return the number of a log's newest whole event, 0 when there is none; reads no more than it must."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            return _last(file)[0]
     except FileNotFoundError:
         return 0
-    end = data.rfind(b"\n") + 1
-    last = 0
-    for line in data[:end].splitlines():
-        event = _parse(line)
-        if event is not None:
-            last = event.seq
-    if end < len(data):
+
+
+def _repair(path: Path) -> int:
+    """Cut what follows the last whole line, and return the number of the last whole event."""
+    try:
         with path.open("r+b") as file:
-            file.truncate(end)
-    return last
+            seq, end = _last(file)
+            if end < file.seek(0, os.SEEK_END):
+                file.truncate(end)
+            return seq
+    except FileNotFoundError:
+        return 0
+
+
+def _last(file: IO[bytes]) -> tuple[int, int]:
+    """Return the number of the last whole event, and where the last whole line ends; looks from the end."""
+    start = size = file.seek(0, os.SEEK_END)
+    tail, end = b"", 0
+    while start > 0:
+        start = max(0, start - _CHUNK)
+        file.seek(start)
+        tail = file.read(size - start)
+        end = end or start + tail.rfind(b"\n") + 1 if b"\n" in tail else 0
+        # The first line of what was read may have begun before it.
+        lines = tail[: end - start].splitlines()[0 if start == 0 else 1 :] if end else []
+        event = next((event for line in reversed(lines) if (event := _parse(line)) is not None), None)
+        if event is not None:
+            return event.seq, end
+    return 0, end

@@ -67,11 +67,6 @@ class Journal:
         """Which worker of the run this is, from 1."""
         return self._state.attempt
 
-    @property
-    def awaited(self) -> bool:
-        """Whether the run waits for a worker; one that comes too late finds it ended."""
-        return self._state.state == "queued"
-
     def arrive(self) -> None:
         """Say which process this is; the run still waits."""
         me = ProcessIdentity.current()
@@ -183,9 +178,10 @@ class Journal:
 
         The process stays the run's worker, and starts anew as its next attempt.
         """
-        queued = move(self._state, "queued", step=step, detail=detail, attempt=self.attempt + 1, queued=now())
-        self._log.append(StateEvent, state="queued", detail=detail)
-        self._close(queued)
+        attempt = self.attempt + 1
+        queued = move(self._state, "queued", step=step, detail=detail, attempt=attempt, queued=now())
+        event = self._log.append(StateEvent, state="queued", detail=detail)
+        self._close(queued.model_copy(update={"since": event.seq}))
 
     def _end(self, state: RunState, step: int, make: type[Event], fields: dict[str, object], **changes: object) -> None:
         ended = move(self._state, state, step=step, detail=None, **changes)

@@ -3,19 +3,25 @@
 import os
 import sys
 import traceback
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from peft_engine.backends.choose import backend_of
-from peft_engine.datasets import load_dataset
+from peft_engine.datasets import LoadedDataset, load_dataset
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.materialise import Cancelled, materialise
 from peft_engine.queue.schedule import Clock, Gate, Sensors, read_sensors, wall_clock
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.checkpoints import Checkpoint
 from peft_engine.rundir.lock import speaking_for
+from peft_engine.rundir.presence import appear
 from peft_engine.training.backends import open_backend
 from peft_engine.training.control import Control, Interrupted
+from peft_engine.training.distributed import Place, this_place
+from peft_engine.training.distributed_follow import follow
+from peft_engine.training.distributed_start import together
 from peft_engine.training.endings import end_as_asked
 from peft_engine.training.failures import describe
 from peft_engine.training.going_on import complete_if_finished, find_start
@@ -24,7 +30,7 @@ from peft_engine.training.request import Request, read_request
 from peft_engine.training.support import refuse_unsupported
 from peft_engine.training.waiting import its_turn
 from peft_engine.versions import claim_version
-from peft_schemas.errors import WorkbenchError
+from peft_schemas.errors import ErrorReport, WorkbenchError
 
 
 def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_sensors) -> int:
@@ -40,17 +46,21 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
         called anew, in a fresh process; all are in the run's journal.
     """
     _share_the_processor()
-    run = RunDirectory(path)
+    run, own = RunDirectory(path), this_place()
+    if not own.leads:
+        return follow(run, own, lambda journal, control: _train(run, read_request(run), journal, control, own))
     control = Control(run)
     control.listen()
-    with speaking_for(run):
-        journal = Journal(run)
-        if not journal.awaited:
-            sys.stderr.write(f"Run {run.id} awaits no worker.\n")
-            return 1
-        journal.arrive()
     # Around the last word too: another run may begin at the moment in which this leaves its devices.
     with ExitStack() as held:
+        with speaking_for(run):
+            presence = appear(run)
+            if presence is None or run.read_state().state != "queued":
+                sys.stderr.write(f"Run {run.id} awaits no worker.\n")
+                return 1
+            held.enter_context(presence)
+            journal = Journal(run)
+            journal.arrive()
         try:
             request = read_request(run)
             refuse_unsupported(request.config)
@@ -58,7 +68,7 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
             held.enter_context(its_turn(run, request.config.compute, journal, control, gate))
             journal.prepare()
             if not (journal.attempt > 1 and complete_if_finished(run, journal)):
-                _train(run, request, journal, control)
+                _train(run, request, journal, control, own)
         except (Interrupted, Cancelled):
             return end_as_asked(run, journal, control)
         except BaseException as error:
@@ -80,8 +90,8 @@ def _share_the_processor() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _train(run: RunDirectory, request: Request, journal: Journal, control: Control) -> None:
-    start = find_start(run, journal, request.config.checkpoint) if journal.attempt > 1 else None
+def _train(run: RunDirectory, request: Request, journal: Journal, control: Control, place: Place) -> None:
+    start = find_start(run, journal, request.config.checkpoint) if place.leads and journal.attempt > 1 else None
     journal.enter("preparing", "reading the data")
     datasets = [load_dataset(dataset, request.folder) for dataset in request.config.datasets]
     evaluation = [load_dataset(dataset, request.folder) for dataset in request.config.evaluation.datasets]
@@ -90,6 +100,23 @@ def _train(run: RunDirectory, request: Request, journal: Journal, control: Contr
     # All that is needed is on this machine now: from here on no library may ask the network for anything.
     os.environ["HF_HUB_OFFLINE"] = "1"
     journal.enter("preparing", "loading the training libraries")
+    processes = request.config.compute.processes
+    starts_others = place.processes == 1 < processes
+    with together(run, processes, partial(_give_up, journal)) if starts_others else nullcontext(place) as place:
+        _compute(run, request, base, datasets, evaluation, journal, control, place, start)
+
+
+def _compute(
+    run: RunDirectory,
+    request: Request,
+    base: ResolvedBase,
+    datasets: list[LoadedDataset],
+    evaluation: list[LoadedDataset],
+    journal: Journal,
+    control: Control,
+    place: Place,
+    start: Checkpoint | None,
+) -> None:
     choice = backend_of(run, request.config, base.hf_dir)
     # Here and not above: torch takes seconds to import, and a wrong path should be told at once.
     try:
@@ -102,7 +129,12 @@ def _train(run: RunDirectory, request: Request, journal: Journal, control: Contr
             f"This Python ({sys.executable}) cannot train: {error}.",
             "Install the training extra: `pip install 'peft-workbench[train]'`.",
         ) from error
-    Session(run, request, base, datasets, evaluation, backend, journal, control, start).fit()
+    Session(run, request, base, datasets, evaluation, backend, journal, control, place, start).fit()
+
+
+def _give_up(journal: Journal, report: ErrorReport) -> None:
+    journal.fail(report)
+    os._exit(1)
 
 
 def _base(request: Request, journal: Journal, control: Control) -> ResolvedBase:

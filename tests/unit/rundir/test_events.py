@@ -1,9 +1,13 @@
 import os
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from peft_engine.rundir import EventLog, EventTail
+from peft_engine.rundir.events import last_seq
 from peft_schemas.events import LogEvent, StateEvent
+from tests.property.strategies import examples
 
 
 def fill(path, count):
@@ -47,3 +51,28 @@ def test_a_reader_gets_each_event_once_and_only_whole(tmp_path):
         file.write(line[20:])
     assert [event.seq for event in tail.read()] == [3]
     assert tail.read() == []
+
+
+def test_the_newest_number_is_found_from_the_end(tmp_path):
+    path = tmp_path / "e.jsonl"
+    assert last_seq(path) == 0
+    with EventLog(path) as log:
+        log.append(LogEvent, level="info", message="short")
+        log.append(LogEvent, level="info", message="l" * 200_000)
+        assert last_seq(path) == 2
+        log.append(LogEvent, level="info", message="short")
+    assert last_seq(path) == 3
+
+
+@given(tail=st.binary(max_size=40), cut=st.integers(0, 90))
+@examples(100)
+def test_F9_whatever_is_at_the_end_of_a_log_only_whole_events_count(tmp_path_factory, tail, cut):
+    path = tmp_path_factory.mktemp("log") / "e.jsonl"
+    fill(path, 3)
+    os.truncate(path, path.stat().st_size - cut)
+    with path.open("ab") as file:
+        file.write(tail)
+    whole = EventTail(path).read()
+    assert last_seq(path) == (whole[-1].seq if whole else 0)
+    fill(path, 1)
+    assert [event.seq for event in EventTail(path).read()] == list(range(1, len(whole) + 2))

@@ -23,12 +23,6 @@ def test_the_worker_says_who_it_is_first(run):
     assert run.worker().alive()
 
 
-def test_a_worker_that_comes_too_late_is_not_awaited(run):
-    assert Journal(run).awaited
-    run.write_state(run.read_state().model_copy(update={"state": "failed"}))
-    assert not Journal(run).awaited
-
-
 def test_a_measurement_that_is_no_number_is_written_as_none(run):
     journal = Journal(run)
     journal.prepare()

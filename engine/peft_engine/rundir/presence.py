@@ -1,0 +1,38 @@
+"""Whether a run's worker lives, told by a lock that the kernel releases when it dies, however it dies.
+
+A process id and a start time tell it too, but the start time is reckoned from the wall clock: when that is set while
+the worker trains, the worker looks like another process. The lock knows no clock, and no machine that restarted.
+"""
+
+import fcntl
+from typing import IO
+
+from peft_engine.rundir.directory import RunDirectory
+
+
+def appear(run: RunDirectory) -> IO[str] | None:
+    """Take the place of the run's worker, for as long as the returned file is open and the process lives.
+
+    Returns:
+        None where another worker has it.
+    """
+    file = (run.path / ".worker.lock").open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def is_present(run: RunDirectory) -> bool:
+    """Tell whether a worker has the run's place."""
+    try:
+        with (run.path / ".worker.lock").open() as file:
+            # Shared, so that two who ask at once do not take each other for the worker.
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
