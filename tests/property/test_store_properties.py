@@ -2,16 +2,19 @@
 
 import math
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from itertools import count, pairwise
 from typing import Any
 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from peft_daemon.runs.retention import DiskWatch, Item, Kind, plan
 from peft_daemon.runs.store import read_series
 from peft_daemon.runs.store.decimate import Outline, Point, decimate, join, outline
 from peft_daemon.runs.store.series import CHUNK, pack_outline, unpack_outline
 from peft_engine.rundir import EventLog
+from peft_engine.settings import Retention, RetentionRule
 from peft_engine.versions import claim_version, list_versions, number
 from peft_schemas.events import MetricEvent, ResumedEvent
 from peft_schemas.records import SeriesParams
@@ -159,3 +162,60 @@ def expected_change(before: dict[str, Any] | None, after: dict[str, Any]) -> str
     if (before["rate"], before["data"]) != (after["rate"], after["data"]):
         return "minor"
     return "patch"
+
+
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
+PARTS: list[Kind] = ["checkpoint", "log"]
+GUARDS = st.sampled_from([None, None, "the only copy of its version"])
+
+
+@st.composite
+def inventories(draw: st.DrawFn) -> list[Item]:
+    """Runs with parts, each of any size and age, some of them guarded."""
+    found = []
+    for run in range(draw(st.integers(0, 6))):
+        kinds: list[Kind] = ["run", *draw(st.lists(st.sampled_from(PARTS), max_size=4))]
+        for at, kind in enumerate(kinds):
+            name = f"r-{run}" if kind == "run" else f"r-{run}/{at}"
+            size, written = draw(st.integers(0, 10**10)), float(draw(st.integers(0, 2 * 10**9)))
+            found.append(Item(name, f"r-{run}", kind, size, written, draw(GUARDS) if kind == "run" else None))
+    return found
+
+
+RULES = st.builds(
+    RetentionRule,
+    days=st.none() | st.floats(0.001, 20_000),
+    count=st.none() | st.integers(0, 8),
+    size_gb=st.none() | st.floats(0, 40),
+)
+RETENTIONS = st.builds(Retention, runs=RULES, checkpoints=RULES, logs=RULES, free_gb=st.floats(0, 50))
+
+
+@given(inventories(), RETENTIONS, st.integers(0, 10**11))
+@examples(300)
+def test_001_P31_H22_a_plan_names_nothing_guarded_and_counts_every_byte_once(
+    items: list[Item], rules: Retention, free: int
+) -> None:
+    found = plan(items, rules, NOW, free)
+    preselected = [item for item in found.items if item.preselected]
+    guarded = {item.id for item in items if item.guard is not None}
+    assert not guarded & {item.id for item in preselected}
+    assert found.bytes == sum(item.bytes for item in preselected)
+    going = {item.run_id for item in preselected if item.kind == "run"}
+    assert not [item for item in found.items if item.kind != "run" and item.run_id in going]
+    assert found.low == (free < rules.free_gb * 10**9)
+    assert plan(items, Retention(free_gb=0), NOW, free).bytes == 0, "without a rule nothing is named"
+
+
+@given(st.lists(st.integers(0, 20), max_size=30), st.integers(0, 20))
+@examples(200)
+def test_001_P31_H22_the_prompt_comes_if_and_only_if_space_has_become_low(free: list[int], threshold: int) -> None:
+    prompts: list[None] = []
+    watch = DiskWatch(lambda: prompts.append(None))
+    rules = Retention(free_gb=threshold / 10**9)
+    was_low = False
+    for space in free:
+        before = len(prompts)
+        watch.look(space, rules)
+        assert len(prompts) - before == (space < threshold and not was_low)
+        was_low = space < threshold

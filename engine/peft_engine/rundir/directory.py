@@ -165,6 +165,11 @@ def create_run_directory(name: str) -> RunDirectory:
         return RunDirectory(path)
 
 
+def is_run_id(name: str) -> bool:
+    """Tell whether a run can be called so; such a name is also safe as that of a folder."""
+    return _ID.match(name) is not None
+
+
 def find_run(run_id: str) -> RunDirectory:
     """Return the directory of a run.
 
@@ -172,7 +177,7 @@ def find_run(run_id: str) -> RunDirectory:
         WorkbenchError: No run has that id (`run-missing`).
     """
     path = runs_dir() / run_id
-    if not _ID.match(run_id) or not (path / "state.json").is_file():
+    if not is_run_id(run_id) or not (path / "state.json").is_file():
         raise WorkbenchError("run-missing", f"There is no run {run_id}.", "List the runs with `peftw runs list`.")
     return RunDirectory(path)
 
@@ -184,7 +189,7 @@ def list_runs() -> Iterator[RunDirectory]:
         return
     for path in root.iterdir():
         # A folder of another name is one that is being removed or brought in.
-        if _ID.match(path.name) and (path / "state.json").is_file():
+        if is_run_id(path.name) and (path / "state.json").is_file():
             yield RunDirectory(path)
 
 

@@ -9,6 +9,7 @@ from peft_daemon.runs.store.ingest import ingest
 from peft_daemon.runs.store.stamp import stamp_of
 from peft_engine.home import runs_dir
 from peft_engine.rundir import RunDirectory, find_run
+from peft_engine.rundir.directory import is_run_id
 from peft_engine.versions import claim_version
 from peft_schemas.errors import WorkbenchError
 
@@ -60,7 +61,7 @@ def _directories() -> Iterator[tuple[str, str]]:
     try:
         with os.scandir(runs_dir()) as entries:
             for entry in entries:
-                if not entry.name.startswith(".") and (stamp := stamp_of(entry.path)):
+                if is_run_id(entry.name) and (stamp := stamp_of(entry.path)):
                     yield entry.name, stamp
     except FileNotFoundError:
         return
