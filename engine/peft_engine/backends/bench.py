@@ -158,11 +158,12 @@ def _error(events: list[AnyEvent]) -> ErrorReport | None:
     last = events[-1] if events else None
     if isinstance(last, CompletedEvent):
         return None
-    if isinstance(last, FailedEvent):
+    # A fault of ours points at the worker's log, which is not kept.
+    if isinstance(last, FailedEvent) and last.error.code != "internal":
         return last.error
     return ErrorReport(
         code="worker-killed",
-        message="The worker of a measured run ended without a word.",
+        message="The worker of a measured run broke off.",
         remedy="Run the config with `peftw run` and look at its worker.log.",
     )
 
