@@ -45,6 +45,11 @@ def sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
+def sha256_of(content: bytes) -> str:
+    """Return the SHA-256 of some bytes, in hex."""
+    return hashlib.sha256(content).hexdigest()
+
+
 def stamp(path: str | Path) -> Stamp | None:
     """Return the stamp of a file or folder, None when it is not there or cannot be looked at."""
     try:

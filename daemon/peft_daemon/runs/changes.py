@@ -27,8 +27,11 @@ def changed_inputs(run: RunDirectory, python: str) -> list[ChangedInput]:
     changes = list(_config(run))
     try:
         record: dict[str, Any] = json.loads(run.environment.read_bytes())
-    except (OSError, ValueError):
+    except FileNotFoundError:
         return changes
+    except (OSError, ValueError):
+        # Whether anything else changed cannot be known.
+        return [*changes, ChangedInput(what="environment", name=run.environment.name, before=None, after="damaged")]
     changes += _files("dataset", {entry["path"]: entry["sha256"] for entry in record.get("datasets", [])})
     changes += _base(record.get("base", {}))
     changes += _packages(record.get("packages", {}), python)
@@ -40,7 +43,7 @@ def _config(run: RunDirectory) -> Iterator[ChangedInput]:
     try:
         if path.read_bytes() == run.source.read_bytes():
             return
-        began: dict[str, Any] = json.loads(run.resolved.read_bytes())["config"]
+        began: dict[str, Any] = run.read_resolved()["config"]
         checked = check_file(path)
     except (OSError, ValueError, KeyError, WorkbenchError):
         # The file was moved or removed since; what the run began with is in its directory.

@@ -13,7 +13,6 @@ from peft_daemon.language.check import CheckedFile, check_file
 from peft_daemon.runs.judge import settle
 from peft_daemon.runs.worker import start_worker
 from peft_engine.config.resolve import ResolvedConfig
-from peft_engine.files import write_atomic
 from peft_engine.home import runs_dir
 from peft_engine.models import resolve_base
 from peft_engine.queue.line import enqueue
@@ -83,7 +82,7 @@ def _fill(run: RunDirectory, text: str, resolved: ResolvedConfig, path: Path) ->
         "explained": resolved.report().model_dump(mode="json")["values"],
         "source": str(path.absolute()),
     }
-    write_atomic(run.resolved, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    run.write_resolved(record)
     run.write_control(ControlFile())
     time = now()
     state = StateFile(

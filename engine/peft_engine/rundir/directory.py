@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
-from peft_engine.files import sha256, write_atomic
+from peft_engine.files import sha256, sha256_of, write_atomic
 from peft_engine.home import runs_dir
 from peft_engine.process import ProcessIdentity
 from peft_schemas.errors import WorkbenchError
@@ -124,6 +125,23 @@ class RunDirectory:
         """Ask something of the worker, which looks at each step edge."""
         write_atomic(self.path / "control.json", control.model_dump_json() + "\n")
 
+    def write_resolved(self, record: dict[str, Any]) -> None:
+        """Write what the run does: `config`, `explained` and `source`, with a hash that tells damage to a value."""
+        text = json.dumps({**record, "sha256": _digest(record)}, indent=2, ensure_ascii=False)
+        write_atomic(self.resolved, text + "\n")
+
+    def read_resolved(self) -> dict[str, Any]:
+        """Return what the run does.
+
+        Raises:
+            OSError: The file cannot be read.
+            ValueError: It is damaged.
+        """
+        record = json.loads(self.resolved.read_bytes())
+        if not isinstance(record, dict) or record.pop("sha256", None) not in (None, _digest(record)):
+            raise ValueError("not what was written")
+        return record
+
     def worker(self) -> ProcessIdentity | None:
         """Return the identity of the worker that `state.json` names."""
         state = self.read_state()
@@ -191,6 +209,10 @@ def list_runs() -> Iterator[RunDirectory]:
         # A folder of another name is one that is being removed or brought in.
         if is_run_id(path.name) and (path / "state.json").is_file():
             yield RunDirectory(path)
+
+
+def _digest(record: dict[str, Any]) -> str:
+    return sha256_of(json.dumps(record, sort_keys=True).encode())
 
 
 def _is_number_of(name: str, path: Path) -> bool:

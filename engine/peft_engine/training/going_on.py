@@ -45,9 +45,11 @@ def complete_if_finished(run: RunDirectory, journal: Journal) -> bool:
     if not hashes or not all(_is(run, name, digest) for name, digest in hashes.items()):
         return False
     journal.enter("running", "finding the finished result")
+    # The last step is always saved, and always reported, but `state.json` may have missed it.
+    last = next(intact_checkpoints(run), None)
     there = {name.partition("/")[0] for name in hashes}
     journal.complete(
-        step=journal.step,
+        step=journal.step if last is None else max(journal.step, last.step),
         adapter=run.adapter.name if run.adapter.name in there else None,
         gguf=run.gguf.name if run.gguf.name in there else None,
         merged=run.merged.name if run.merged.name in there else None,

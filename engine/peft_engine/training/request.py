@@ -27,7 +27,7 @@ def read_request(run: RunDirectory) -> Request:
         WorkbenchError: It is missing or damaged (`config-missing`, `config-invalid`).
     """
     try:
-        data = json.loads(run.resolved.read_bytes())
+        data = run.read_resolved()
         config = RunConfig.model_validate_json(json.dumps(data["config"]))
         return Request(config, Path(data["source"]).parent)
     except OSError as error:

@@ -51,7 +51,7 @@ class Workshop:
         run = create_run_directory("demo")
         source = self.folder / "demo.peft.yaml"
         resolved = {"config": config.model_dump(mode="json"), "explained": [], "source": str(source)}
-        run.resolved.write_text(json.dumps(resolved))
+        run.write_resolved(resolved)
         run.write_control(ControlFile())
         run.write_state(
             StateFile(
