@@ -15,6 +15,7 @@ NEEDED: dict[Extra, dict[str, str]] = {
         "accelerate": "accelerate",
         "safetensors": "safetensors",
         "gguf": "gguf",
+        "nvidia-ml-py": "pynvml",
     },
     "serve": {"llama-cpp-python": "llama_cpp", "starlette": "starlette", "uvicorn": "uvicorn", "jinja2": "jinja2"},
 }

@@ -58,11 +58,11 @@ def non_finite_loss(series: Series) -> Anomaly | None:
 
 
 def _lowest_level(points: Sequence[tuple[int, float]], width: int) -> tuple[float, int]:
-    """Return the lowest median of `width` losses in a row, and the last step of those; windows overlap by half."""
+    """Return the lowest median of `width` losses in a row, and the last step of those; counted from the newest back."""
     width = min(width, len(points))
-    ends = range(len(points), width - 1, -max(width // 2, 1))
-    levels = ((median(loss for _, loss in points[end - width : end]), points[end - 1][0]) for end in ends)
-    return min(levels)
+    losses = [loss for _, loss in points]
+    ends = range(len(points), width - 1, -width)
+    return min((median(losses[end - width : end]), points[end - 1][0]) for end in ends)
 
 
 def _shown(value: float | None) -> float | None:

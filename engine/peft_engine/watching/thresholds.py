@@ -38,10 +38,11 @@ class ExplosionThresholds(Word):
 
 
 class NonFiniteThresholds(Word):
-    """How many gradients that are not finite it takes, without and with a scaled loss."""
+    """How many gradients that are not finite it takes, without and with a scaled loss; how many losses end a run."""
 
     gradients: Count
     gradients_scaled: Count
+    patience: Count
 
 
 class OverfittingThresholds(Word):

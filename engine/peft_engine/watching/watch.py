@@ -1,5 +1,6 @@
 """All detectors over one run, each anomaly said once."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from statistics import median
@@ -64,6 +65,8 @@ class Watch:
 
     def evaluated(self, step: int, loss: float) -> list[Anomaly]:
         """Take the loss on held-out examples and return what is newly wrong."""
+        if not math.isfinite(loss):
+            return []
         recent = [loss for _, loss in self.series.finite_losses()[-self._limits.divergence.recent :]]
         self.series.evaluated(Evaluation(step, loss, median(recent) if recent else None))
         return self._news("overfitting", overfitting(self.series, self._limits.overfitting))
