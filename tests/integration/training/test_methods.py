@@ -14,6 +14,7 @@ from transformers import AutoTokenizer
 
 from peft_engine.rundir import RunDirectory
 from peft_engine.training import session
+from peft_engine.training.backends import transformers_backend
 from tests.integration.training.workshop import Workshop, finished, losses, of
 
 pytestmark = pytest.mark.model
@@ -62,7 +63,7 @@ def witness(request, tmp_path_factory, model_cache) -> Witness:
     seen: dict[str, Any] = {}
     home = tmp_path_factory.mktemp("home")
     (home / "models").symlink_to(model_cache)
-    load, save = session.load_model, session.save_artifact
+    load, save = transformers_backend.load_model, session.save_artifact
 
     def watch_load(*arguments):
         made = load(*arguments)
@@ -76,7 +77,7 @@ def witness(request, tmp_path_factory, model_cache) -> Witness:
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEFTW_HOME", str(home))
-        patch.setattr(session, "load_model", watch_load)
+        patch.setattr(transformers_backend, "load_model", watch_load)
         patch.setattr(session, "save_artifact", watch_save)
         shop = Workshop(tmp_path_factory.mktemp("workspace"), BASE)
         shutil.copyfile(EXAMPLE, shop.folder / "train.jsonl")
