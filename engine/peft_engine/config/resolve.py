@@ -8,6 +8,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import chain
 from pathlib import Path
 from typing import Any, get_args
@@ -193,8 +194,13 @@ def _explain(path: str, value: Any, layers: list[Layer], *, effective: bool = Tr
     return ExplainedValue(path=path, value=value, origin="default", reason="The default of the config language.")
 
 
+@cache
+def _steps(path: str) -> list[str]:
+    return re.findall(r"[^.\[\]]+", path)
+
+
 def _lookup(values: Any, path: str) -> Any:
-    for part in re.findall(r"[^.\[\]]+", path):
+    for part in _steps(path):
         if isinstance(values, Mapping) and part in values:
             values = values[part]
         elif isinstance(values, list) and part.isdigit() and int(part) < len(values):

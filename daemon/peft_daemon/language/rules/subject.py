@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 from peft_daemon.language.binding import Binding, BoundKey
@@ -14,7 +14,7 @@ from peft_daemon.language.rules.values import Fault, faults, written
 from peft_engine.config.document import Document, Path
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import ABSENT, DECISIVE, Layer, layers_of
-from peft_engine.config.schema import key_at
+from peft_engine.config.schema import Key, key_at
 from peft_schemas.explain import Origin
 from peft_schemas.findings import Fix, Range, Related, TextEdit
 
@@ -103,11 +103,8 @@ class Subject:
         return self._settings[path]
 
     def _find_setting(self, path: str) -> Setting | None:
-        parts = tuple(path.split("."))
-        key = key_at(parts)
-        if key is None:
-            raise KeyError(path)
-        if any(parts[:length] in self._unwritten for length in range(len(parts) + 1)):
+        parts, key = _key(path)
+        if self._unwritten and any(parts[:length] in self._unwritten for length in range(len(parts) + 1)):
             return None
         bound = self.binding.at(parts)
         if bound is not None:
@@ -121,7 +118,7 @@ class Subject:
             value = layer.get(path)
             if value is not ABSENT:
                 return Setting(path, value, layer.origin, None)
-        return Setting(path, key.default, "default", None)
+        return _default(path)
 
     def settings(self, *paths: str) -> tuple[Setting, ...] | None:
         """Return several effective values, None when one of them cannot be known."""
@@ -249,6 +246,21 @@ class Subject:
     def _plain_root(self, name: str) -> Any:
         bound = self.binding.at((name,))
         return None if bound is None else plain(bound.entry.value)
+
+
+@cache
+def _key(path: str) -> tuple[tuple[str, ...], Key]:
+    """Return a dotted path's parts, and the key of the language that is there."""
+    parts = tuple(path.split("."))
+    key = key_at(parts)
+    if key is None:
+        raise KeyError(path)
+    return parts, key
+
+
+@cache
+def _default(path: str) -> Setting:
+    return Setting(path, _key(path)[1].default, "default", None)
 
 
 def _is_empty(node: Node) -> bool:
