@@ -19,7 +19,7 @@ _OPTIMIZERS: dict[Optimizer, str] = {
 
 
 def training_arguments(
-    config: RunConfig, device: torch.device, precision: ComputeType, folder: Path, *, evaluates: bool
+    config: RunConfig, device: torch.device, precision: ComputeType, folder: Path, *, evaluates: bool, processes: int
 ) -> TrainingArguments:
     """Return the arguments of the loop.
 
@@ -29,6 +29,7 @@ def training_arguments(
         precision: What autocast computes in.
         folder: A folder that exists, which the Trainer wants to have.
         evaluates: Whether there is something to evaluate on.
+        processes: How many train together.
     """
     training = config.training
     optional: dict[str, Any] = {}
@@ -40,6 +41,9 @@ def training_arguments(
         optional["lr_scheduler_kwargs"] = {"lr_end": 0.0}
     if evaluates:
         optional |= {"metric_for_best_model": "loss", "greater_is_better": False}
+    if processes > 1 and config.compute.strategy == "fsdp":
+        # Layer by layer, as the model's own class names its layers.
+        optional |= {"fsdp": True, "fsdp_config": {"version": 2}}
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=training.num_epochs,
@@ -69,6 +73,8 @@ def training_arguments(
         fp16=precision == "float16",
         dataloader_pin_memory=device.type == "cuda",
         remove_unused_columns=False,
+        # Every weight that learns takes part in every step.
+        ddp_find_unused_parameters=False,
         disable_tqdm=True,
         report_to=[],
     )

@@ -16,7 +16,7 @@ from peft_engine.models import ResolvedBase
 from peft_engine.rundir import RunDirectory
 from peft_engine.training.journal import Journal
 from peft_engine.training.model import TrainableModel
-from peft_engine.training.pissa import to_plain_lora
+from peft_engine.training.pissa import Tensors, to_plain_lora
 from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 
@@ -37,6 +37,7 @@ def save_artifact(
     base: ResolvedBase,
     config: RunConfig,
     journal: Journal,
+    weights: Tensors | None = None,
 ) -> Artifact:
     """Write the adapter with what is made of it, or the whole model of full fine-tuning, and then the manifest.
 
@@ -47,6 +48,7 @@ def save_artifact(
         base: What it was trained on.
         config: Says what is made of the adapter.
         journal: Told what could not be made.
+        weights: What was trained, where the model holds only slices of it.
 
     Raises:
         WorkbenchError: What was written is not what was trained (`no-artifact`).
@@ -55,20 +57,22 @@ def save_artifact(
     model = trainable.model
     if hasattr(model, "peft_config"):
         template = tokenizer.chat_template if config.model.chat_template is not None else None
-        _save_adapter(run.adapter, trainable, base, template)
+        _save_adapter(run.adapter, trainable, base, template, weights)
         gguf = _save_gguf(run, base, journal)
         merged = _save_merged(run, base, tokenizer, config) if config.export.merge else None
         roots = [run.adapter, *([run.gguf] if gguf else []), *([run.merged] if merged else [])]
         artifact = Artifact(run.adapter.name, gguf, merged)
     else:
-        _save_model(run.model, model, tokenizer)
+        _save_model(run.model, model, tokenizer, weights)
         roots = [run.model]
         artifact = Artifact(None, None, None)
     run.write_manifest(run.hash_artifacts(roots))
     return artifact
 
 
-def _save_adapter(target: Path, trainable: TrainableModel, base: ResolvedBase, template: str | None) -> None:
+def _save_adapter(
+    target: Path, trainable: TrainableModel, base: ResolvedBase, template: str | None, weights: Tensors | None
+) -> None:
     making, model = _aside(target), trainable.model
     if base.origin != "path":
         # The id, not this machine's cache folder: the adapter is to be opened anywhere.
@@ -78,7 +82,7 @@ def _save_adapter(target: Path, trainable: TrainableModel, base: ResolvedBase, t
         bare = model.get_base_model()
         bare.config._name_or_path = bare.name_or_path = base.base
     # False: whether embeddings were resized would else be asked of the hub.
-    model.save_pretrained(making, save_embedding_layers=False)
+    model.save_pretrained(making, save_embedding_layers=False, state_dict=weights)
     if trainable.initial is not None:
         to_plain_lora(making, trainable.initial)
     if template is not None:
@@ -88,10 +92,10 @@ def _save_adapter(target: Path, trainable: TrainableModel, base: ResolvedBase, t
     _name(making, target)
 
 
-def _save_model(target: Path, model: Any, tokenizer: Any) -> None:
+def _save_model(target: Path, model: Any, tokenizer: Any, weights: Tensors | None) -> None:
     making = _aside(target)
     model.config.use_cache = True
-    model.save_pretrained(making)
+    model.save_pretrained(making, state_dict=weights)
     tokenizer.save_pretrained(making)
     for file in making.glob("*.safetensors"):
         _check_weights(file)

@@ -8,6 +8,9 @@ from peft_schemas.errors import ErrorReport, WorkbenchError
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _FULL_TEXTS = ("No space left on device", "os error 28", "os error 27", "os error 122", "PytorchStreamWriter failed")
 """How torch and safetensors tell of a failed write, whose errno they do not keep."""
+LOST_PEER = 76
+"""The exit status of a process that could not go on because another one of the run had ended."""
+
 _MEMORY_TEXTS = ("can't allocate memory", "out of memory", "Cannot allocate memory")
 
 
@@ -29,10 +32,26 @@ def describe(error: BaseException) -> ErrorReport:
             message="The machine has not enough memory for this run.",
             remedy="Lower `training.batch_size` or `training.max_length`, or use `training.gradient_checkpointing`.",
         )
+    if is_lost_peer(error):
+        return ErrorReport(
+            code="worker-killed",
+            message="Another one of the processes that train this run together ended, or does not answer any more.",
+            remedy="Look at what the launcher says of it, on each machine.",
+        )
     return ErrorReport(
         code="internal",
         message=f"The worker stopped on an unexpected {type(error).__name__}.",
         remedy="Look at worker.log in the run's directory, and report it if it is not your doing.",
+    )
+
+
+def is_lost_peer(error: BaseException) -> bool:
+    """Tell whether an error says that another process of the run is gone, and so has its cause elsewhere."""
+    # Gloo's errors have no type of their own, and torch is not loaded here.
+    return any(
+        "DistError" in {kind.__name__ for kind in type(link).__mro__}
+        or (isinstance(link, RuntimeError) and "/gloo/" in str(link))
+        for link in _chain(error)
     )
 
 

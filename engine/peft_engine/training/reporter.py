@@ -11,6 +11,7 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 
 from peft_engine.rundir.checkpoints import Checkpoint
 from peft_engine.training.control import Control, Interrupted
+from peft_engine.training.distributed_group import Group
 from peft_engine.training.journal import Journal
 
 _RECENT = 20
@@ -20,16 +21,18 @@ _RECENT = 20
 class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
     """Writes the journal at each step edge, and leaves the loop when somebody asks for it."""
 
-    def __init__(self, journal: Journal, asked: Control, begin: Callable[[int], None]) -> None:
+    def __init__(self, journal: Journal, asked: Control, group: Group, begin: Callable[[int], None]) -> None:
         """Connect the loop with the run.
 
         Args:
             journal: Where everything is written.
-            asked: What a person asks for.
+            asked: What a person asks for, the same in all processes.
+            group: The processes that train together, of whose counts the first one's journal tells.
             begin: Called with the number of optimizer steps once it is known.
         """
         self._journal = journal
         self._asked = asked
+        self._group = group
         self._begin = begin
         self._process = psutil.Process()
         self._loss: torch.Tensor | None = None
@@ -53,7 +56,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         return self._elapsed_before + (0.0 if self._began is None else time.monotonic() - self._began)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what was counted since the last report and altogether."""
+        """Return what was counted since the last report and altogether, by all processes once `pool` was called."""
         return {
             "loss": None if self._loss is None else self._loss.item(),
             "trained": self._trained,
@@ -66,13 +69,25 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
         """Go on counting from there."""
+        self.owes_evaluation = state["owes_evaluation"]
+        if not self._group.leads:
+            return
         self._loss = None if state["loss"] is None else torch.tensor(state["loss"])
         self._trained = state["trained"]
         self._tokens = state["tokens"]
         self._tokens_before = state["tokens_before"]
         self._seconds = state["seconds"]
         self._elapsed_before = state["elapsed_seconds"]
-        self.owes_evaluation = state["owes_evaluation"]
+
+    def pool(self) -> None:
+        """Bring what the processes counted to the first one. To be called by all of them."""
+        if self._group.processes == 1:
+            return
+        own = 0.0 if self._loss is None else self._loss.item()
+        loss, trained, tokens = self._group.sum(own, self._trained, self._tokens)
+        leads = self._group.leads
+        self._loss = torch.tensor(loss) if leads and trained else None
+        self._trained, self._tokens = (int(trained), int(tokens)) if leads else (0, 0)
 
     def gives_up_evaluation(self, control: TrainerControl) -> bool:
         """Look, within an evaluation, whether the run shall not go on; it then saves and leaves the loop.
@@ -146,7 +161,11 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         self, args: Any, state: TrainerState, control: TrainerControl, logs: dict[str, Any] | None = None, **_: Any
     ) -> None:
         """Report the steps since the last report."""
-        if logs is None or "loss" not in logs or self._loss is None:
+        if logs is None or "loss" not in logs:
+            return
+        self.pool()
+        (memory,) = self._group.sum(self._memory())
+        if self._loss is None:
             return
         tokens = self._tokens - self._tokens_before
         self._journal.metric(
@@ -158,7 +177,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
                 "grad_norm": logs.get("grad_norm"),
                 "tokens_per_second": tokens / self._seconds if self._seconds > 0 else None,
                 "tokens": float(self._tokens),
-                "memory_bytes": float(self._memory()),
+                "memory_bytes": memory,
             },
             self._remaining(state.max_steps - state.global_step),
         )

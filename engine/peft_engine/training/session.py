@@ -19,6 +19,10 @@ from peft_engine.training.artifact import save_artifact
 from peft_engine.training.backends import Backend
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.data import DataPreparation, TrainingData
+from peft_engine.training.distributed import Place
+from peft_engine.training.distributed_batches import refuse_different_data
+from peft_engine.training.distributed_control import SharedControl
+from peft_engine.training.distributed_group import Group
 from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
 from peft_engine.training.methods import check_targets
@@ -50,6 +54,7 @@ class Session:
 
     journal: Journal
     control: Control
+    place: Place
     start: Checkpoint | None
     """Where to go on; None to begin."""
 
@@ -67,18 +72,24 @@ class Session:
         check_targets(skeleton, config.method)
         device = choose_device(config.compute)
         refuse_on_device(config, device.type)
-        self._record_environment()
+        group = Group(self.place, device)
+        if group.leads:
+            self._record_environment()
         self.control.check()
         journal.enter("preparing", "writing the examples in the model's own form")
         tokenizer = load_tokenizer(folder, config.model, self.request.folder)
         max_length = self._max_length()
-        data = self._data(tokenizer, max_length, skeleton.get_input_embeddings().num_embeddings)
+        with group.first_one_first():
+            data = self._data(tokenizer, max_length, skeleton.get_input_embeddings().num_embeddings)
+        refuse_different_data(group, data.train)
         self.control.check()
         journal.enter("preparing", "loading the model")
         _make_repeatable(config.training.seed)
-        trainable = self.backend.load(folder, config, device, max_length)
+        trainable = self.backend.load(folder, config, group.own(device), max_length)
         self.control.check()
-        reporter = Reporter(journal, self.control, lambda steps: self._begin(steps, trainable, data))
+        reporter = Reporter(
+            journal, SharedControl(self.control, group), group, lambda steps: self._begin(steps, trainable, data)
+        )
         tuner = Tuner(
             trainable,
             config,
@@ -87,14 +98,19 @@ class Session:
             store=CheckpointStore(self.run, config.checkpoint.keep),
             reporter=reporter,
             folder=self.run.checkpoints,
+            group=group,
         )
-        tuner.fit(None if self.start is None else self.start.path)
+        tuner.fit(group.share(None if self.start is None else self.start.path))
         step = tuner.state.global_step
         if reporter.ended_early:
             raise Interrupted
         self._tell_what_ends(tuner)
+        weights = tuner.gathered()
+        group.leave()
+        if not group.leads:
+            return
         journal.enter("running", "writing the result")
-        artifact = save_artifact(self.run, trainable, tokenizer, self.base, config, journal)
+        artifact = save_artifact(self.run, trainable, tokenizer, self.base, config, journal, weights)
         journal.complete(step=step, adapter=artifact.adapter, gguf=artifact.gguf, merged=artifact.merged)
 
     def _folder(self) -> Path:
@@ -138,7 +154,7 @@ class Session:
             examples=data.examples,
             trainable_parameters=trainable.trainable_parameters,
             total_parameters=trainable.total_parameters,
-            device=str(trainable.device),
+            device=_on(trainable.device, self.place.processes),
             dtype=_held_as(self.request.config.model, trainable),
             backend=self.backend.description,
         )
@@ -164,3 +180,7 @@ def _make_repeatable(seed: int) -> None:
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     # Filling fresh memory would only serve code that reads what it never wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property of a module
+
+
+def _on(device: torch.device, processes: int) -> str:
+    return str(device) if processes == 1 else f"{processes} × {device.type}"

@@ -2,6 +2,7 @@
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +11,15 @@ from peft import set_peft_model_state_dict
 from peft.optimizers import create_loraplus_optimizer
 from safetensors.torch import load_file
 from torch.nn.functional import cross_entropy
-from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl
+from transformers import PrinterCallback, TrainerCallback, TrainerControl
 from transformers.trainer import TRAINER_STATE_NAME
 
 from peft_engine.rundir.checkpoints import CheckpointStore
 from peft_engine.training.arguments import training_arguments
-from peft_engine.training.batch import Row, collate
+from peft_engine.training.batch import Row
+from peft_engine.training.distributed_batches import collate_share
+from peft_engine.training.distributed_group import Group
+from peft_engine.training.distributed_trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.reporter import Reporter
@@ -23,7 +27,7 @@ from peft_engine.training.stateful import Stateful, load_states, save_states
 from peft_schemas.config import RunConfig
 
 
-class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
+class Tuner(DistributedTrainer):
     """Trains a model on rows of examples. The loss is the mean over all trained tokens of an optimizer step."""
 
     # What compute_loss returns is divided by the step's trained tokens, accumulation included.
@@ -39,6 +43,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         store: CheckpointStore,
         reporter: Reporter,
         folder: Path,
+        group: Group,
         callbacks: Sequence[TrainerCallback] = (),
         stateful: Mapping[str, Stateful] | None = None,
     ) -> None:
@@ -52,6 +57,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             store: Writes the checkpoints.
             reporter: Told of every step.
             folder: A folder that exists, which the base class wants to have.
+            group: The processes that train together.
             callbacks: Told of every step after the reporter.
             stateful: Parts whose state is saved in each checkpoint and restored at a resume, by name.
         """
@@ -69,9 +75,17 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         bare = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._selects = "logits_to_keep" in inspect.signature(bare.forward).parameters
         super().__init__(
+            group,
             model=model,
-            args=training_arguments(config, trainable.device, trainable.precision, folder, evaluates=bool(held_out)),
-            data_collator=collate,
+            args=training_arguments(
+                config,
+                trainable.device,
+                trainable.precision,
+                folder,
+                evaluates=bool(held_out),
+                processes=group.processes,
+            ),
+            data_collator=partial(collate_share, place=group.place),
             train_dataset=train,
             eval_dataset=held_out or None,
             callbacks=[reporter, *([] if stopping is None else [stopping]), *callbacks],
@@ -113,10 +127,8 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
     ) -> tuple[list[Any], torch.Tensor]:
         """Take the batches of one optimizer step and count what they train, over all processes."""
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
-        count = torch.tensor(sum(batch["targets"].numel() for batch in batches), device=device)
-        if self.args.world_size > 1:
-            count = self.accelerator.gather(count).sum()
-        return batches, count
+        (count,) = self._group.sum(sum(batch["targets"].numel() for batch in batches))
+        return batches, torch.tensor(int(count), device=device)
 
     def compute_loss(
         self,
@@ -136,7 +148,7 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
 
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """Measure the loss on the held-out rows, given up when the run shall end."""
-        model, total, trained, examples = self.model, 0.0, 0, 0
+        model, total, trained, examples = self.model, 0.0, 0.0, 0.0
         model.eval()
         # A loader draws a number when it starts: training's generators must not notice whether one was measured with.
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
@@ -146,10 +158,12 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
                 batch = self._prepare_inputs(batch)
                 total += self._summed_loss(model, batch).item()
                 trained += batch["targets"].numel()
-                examples += batch["cu_seq_lens_q"].numel() - 1
+                # Without a target it stands in for a share that is empty.
+                examples += batch["cu_seq_lens_q"].numel() - 1 if batch["targets"].numel() else 0
         model.train()
+        total, trained, examples = self._group.sum(total, trained, examples)
         loss = total / trained
-        self._reporter.evaluated(self.state.global_step, loss, examples)
+        self._reporter.evaluated(self.state.global_step, loss, int(examples))
         metrics = {"eval_loss": loss}
         self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
@@ -207,7 +221,8 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             super()._run_epoch(**arguments)
 
     def _load_from_checkpoint(self, resume_from_checkpoint: str, model: Any = None) -> None:
-        self._take_weights(Path(resume_from_checkpoint))
+        if model is None:
+            self._take_weights(Path(resume_from_checkpoint))
 
     def _load_best_model(self) -> None:
         self._take_weights(Path(self.state.best_model_checkpoint))
@@ -218,9 +233,11 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
         The base class would have PEFT place the whole model anew, which packed weights on a CPU do not survive.
         """
         if hasattr(self.model, "peft_config"):
-            set_peft_model_state_dict(self.model, load_file(checkpoint / "adapter_model.safetensors"))
-        else:
-            super()._load_from_checkpoint(str(checkpoint))
+            weights = load_file(checkpoint / "adapter_model.safetensors")
+            set_peft_model_state_dict(self.model, self._as_held(weights))
+            return
+        for file in sorted(checkpoint.glob("*.safetensors")):
+            self.model.load_state_dict(self._as_held(load_file(file)), strict=False)
 
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._making or self.args.output_dir)
@@ -232,6 +249,11 @@ class Tuner(Trainer):  # type: ignore[misc]  # transformers is not typed
             return
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(self._store.path(self.state.global_step))
+        self._reporter.pool()
+        if not self._group.leads:
+            # What the first process needs of this one to write; nothing is written here.
+            super()._save_checkpoint(model, trial)
+            return
         checkpoint = self._store.write(
             self.state.global_step, self._filler(model, trial), elapsed_seconds=self._reporter.elapsed_seconds
         )
