@@ -2,7 +2,7 @@
 
 import typer
 
-from peft_daemon.cli import runs_control, runs_list
+from peft_daemon.cli import runs_control, runs_keep, runs_list
 from peft_daemon.cli.output import out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, duration, number, state_of, steps_of
 from peft_daemon.runs.follow import summarise
@@ -51,3 +51,9 @@ app.command("recover")(runs_control.recover)
 app.command("list")(runs_list.list_command)
 app.command("series")(runs_list.series_command)
 app.command("files")(runs_list.files_command)
+app.command("versions")(runs_keep.versions)
+app.command("pin")(runs_keep.pin)
+app.command("note")(runs_keep.note)
+app.command("clean")(runs_keep.clean)
+app.command("export")(runs_keep.export)
+app.command("import")(runs_keep.import_)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -51,3 +52,44 @@ def test_what_is_printed_for_people_names_the_run(make_run: MakeRun, arguments: 
     done = CliRunner().invoke(app, arguments, catch_exceptions=False)
     assert done.exit_code == 0
     assert {"list": "demo-1", "series": "1.25", "files": "adapter_model.safetensors"}[arguments[0]] in done.stdout
+
+
+def test_versions_lists_what_changed(make_run: MakeRun) -> None:
+    make_run(), make_run(data="b" * 64)
+    told("list")
+    found = told("versions", "demo")["versions"]
+    assert [(one["version"], one["changed"]) for one in found] == [("1.1.0", ["data"]), ("1.0.0", [])]
+    assert told("versions", "other")["versions"] == []
+
+
+def test_notes_and_pins_are_kept_and_found(make_run: MakeRun) -> None:
+    run = make_run()
+    told("note", run.id, "Better on names.", "--tag", "best", "--tag", "names")
+    told("pin", run.id)
+    assert told("note", run.id, "--untag", "names") == {"pinned": True, "tags": ["best"], "text": "Better on names."}
+    assert [one["id"] for one in told("list", "--where", "tag=best")["runs"]] == [run.id]
+    assert told("pin", run.id, "--off")["pinned"] is False
+
+
+def test_clean_removes_nothing_without_consent(make_run: MakeRun, home: Path) -> None:
+    run = make_run(state="failed")
+    (home / "settings.yaml").write_text("retention: {runs: {count: 0}}")
+    plan = told("clean", "--dry-run")
+    assert [(item["id"], item["preselected"]) for item in plan["items"]] == [(run.id, True)]
+    assert told("clean")["removed"] == []
+    assert run.path.is_dir()
+    assert told("clean", "--yes") == {"removed": [run.id], "bytes": plan["bytes"], "kept": []}
+    assert not run.path.exists()
+
+
+def test_clean_takes_names_that_no_rule_names(make_run: MakeRun) -> None:
+    run, other = make_run(state="failed"), make_run(state="failed")
+    assert told("clean", run.id, "--yes")["removed"] == [run.id]
+    assert other.path.is_dir()
+
+
+def test_an_experiment_goes_out_and_comes_in(make_run: MakeRun, tmp_path: Path) -> None:
+    run = make_run()
+    manifest = told("export", run.id, str(tmp_path / "demo.zip"))
+    assert "adapter/adapter_model.safetensors" in [file["path"] for file in manifest["files"]]
+    assert told("import", str(tmp_path / "demo.zip"))["id"] == "demo-2"
