@@ -15,7 +15,7 @@ requirements=tools/unsloth-requirements.txt
 [ -x "$python" ] || fail "there is no .venv. Call: make setup"
 
 cache=${PEFTW_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/peft-workbench}
-key=$({ cat "$requirements" constraints.txt tools/unsloth-env.sh; "$python" -VV; echo "$PWD"; } | sha256sum | cut -c1-12)
+key=$({ cat "$requirements" tools/unsloth-env.sh; "$python" -VV; echo "$PWD"; } | sha256sum | cut -c1-12)
 folder=$cache/unsloth-$key
 if [ -x "$folder/bin/python" ]; then
   printf '%s\n' "$folder/bin/python"
