@@ -33,6 +33,7 @@ LATER = (
     "peft_daemon.language.features.workspace_diagnostics",
     "peft_daemon.language.service",
     "peft_daemon.runs.feature",
+    "peft_daemon.runs.library",
     "peft_daemon.serving.feature",
 )
 """What can wait until it is asked for, in the order in which editors ask."""

@@ -13,6 +13,22 @@ from peft_schemas.events import AnomalyEvent, AnyEvent, RecoveryAction, RunState
 from peft_schemas.findings import FileFinding
 from peft_schemas.hardware import HardwareReport
 from peft_schemas.interchange import TranslationReport
+from peft_schemas.records import (
+    ArtifactList,
+    BundleManifest,
+    CleanupParams,
+    CleanupPlan,
+    CleanupResult,
+    ExportParams,
+    ImportBundleParams,
+    NoteParams,
+    RunNotes,
+    RunQuery,
+    SeriesParams,
+    SeriesResult,
+    VersionList,
+    VersionsParams,
+)
 
 
 class Empty(Word):
@@ -302,6 +318,15 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/run/recover", RunRecoverParams, RunResult, "Do something about an anomaly, or take it back."),
     Request("peft/run/show", RunIdParams, RunResult, "Describe one run."),
     Request("peft/runs/list", Empty, RunListResult, "List all runs."),
+    Request("peft/runs/find", RunQuery, RunPage, "Find runs by conditions, sorted, a page at a time."),
+    Request("peft/runs/cleanup", Empty, CleanupPlan, "List what could be removed; removes nothing."),
+    Request("peft/runs/clean", CleanupParams, CleanupResult, "Remove what a person chose from that list."),
+    Request("peft/runs/versions", VersionsParams, VersionList, "List the versions that completed runs made."),
+    Request("peft/runs/import", ImportBundleParams, RunResult, "Bring in an exported experiment."),
+    Request("peft/run/export", ExportParams, BundleManifest, "Write a whole experiment to a file."),
+    Request("peft/run/series", SeriesParams, SeriesResult, "Return a run's measurements, decimated."),
+    Request("peft/run/artifacts", RunIdParams, ArtifactList, "List what a run made, and what of it is gone."),
+    Request("peft/run/note", NoteParams, RunNotes, "Pin, tag or annotate a run; return its notes."),
     Request("peft/run/subscribe", SubscribeParams, SubscribeResult, "Follow a run's events."),
     Request("peft/run/unsubscribe", RunIdParams, Empty, "Stop following a run."),
     Request("peft/config/estimate", ConfigParams, PageResult, "Say in Markdown what a config comes to."),
@@ -317,6 +342,7 @@ REQUESTS: tuple[Request, ...] = (
 NOTIFICATIONS: tuple[Notification, ...] = (
     Notification("peft/run/events", RunEventsParams, "New events of a followed run."),
     Notification("peft/runs/changed", RunListResult, "The runs that are new, or whose state or step changed."),
+    Notification("peft/disk/low", CleanupPlan, "Space has become low, and what could be removed."),
     Notification("peft/chat/delta", ChatDeltaParams, "A piece of an answer."),
     Notification("peft/serve/changed", ServeStatus, "The inference process changed."),
 )

@@ -5,7 +5,6 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 
 from peft_schemas.base import Word
-from peft_schemas.errors import ErrorReport
 
 VERSION_PATTERN = r"^\d+\.\d+\.\d+$"
 
@@ -18,6 +17,15 @@ class RunNotes(Word):
 
     tags: list[Annotated[str, Field(min_length=1, max_length=64)]] = []
     text: str = ""
+
+
+class NoteParams(Word):
+    """Change what is noted of a run; what is left out stays."""
+
+    run_id: str
+    pinned: bool | None = None
+    tags: list[Annotated[str, Field(min_length=1, max_length=64)]] | None = None
+    text: str | None = None
 
 
 class VersionRecord(Word):
@@ -99,10 +107,9 @@ class Series(Word):
 
 
 class SeriesResult(Word):
-    """The series that were asked for, or why there are none."""
+    """The series that were asked for, by the names of their metrics."""
 
-    series: list[Series] = []
-    error: ErrorReport | None = None
+    series: list[Series]
 
 
 class Condition(Word):
@@ -211,3 +218,20 @@ class BundleManifest(Word):
     """RFC 3339."""
 
     files: list[BundleFile]
+
+
+class ExportParams(Word):
+    """Write an experiment to a file."""
+
+    run_id: str
+    path: str
+    """A new file whose name ends in `.tar.gz` or `.zip`."""
+
+    checkpoints: bool = False
+    """Take the checkpoints along."""
+
+
+class ImportBundleParams(Word):
+    """Bring an exported experiment in."""
+
+    path: str

@@ -94,6 +94,13 @@ class Client:
             if message.get("method") == method and "id" in message:
                 return message
 
+    def notified(self, method: str) -> dict[str, Any]:
+        """Wait for a notification and return its params."""
+        while True:
+            message = self._next()
+            if message.get("method") == method and "id" not in message:
+                return message["params"]
+
     def ask(self, method: str, uri: str, line: int | None = None, character: int = 0, **params: Any) -> Any:
         """Send a request about a document, at a position when a line is given, and return its result."""
         position = {} if line is None else {"position": {"line": line, "character": character}}

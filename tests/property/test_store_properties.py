@@ -210,12 +210,8 @@ def test_001_P31_H22_a_plan_names_nothing_guarded_and_counts_every_byte_once(
 @given(st.lists(st.integers(0, 20), max_size=30), st.integers(0, 20))
 @examples(200)
 def test_001_P31_H22_the_prompt_comes_if_and_only_if_space_has_become_low(free: list[int], threshold: int) -> None:
-    prompts: list[None] = []
-    watch = DiskWatch(lambda: prompts.append(None))
-    rules = Retention(free_gb=threshold / 10**9)
+    watch, rules = DiskWatch(), Retention(free_gb=threshold / 10**9)
     was_low = False
     for space in free:
-        before = len(prompts)
-        watch.look(space, rules)
-        assert len(prompts) - before == (space < threshold and not was_low)
+        assert watch.became_low(space, rules) == (space < threshold and not was_low)
         was_low = space < threshold

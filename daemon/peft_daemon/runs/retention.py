@@ -5,7 +5,7 @@ rest and unpinned at that moment.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,19 +137,16 @@ def remove(ids: Iterable[str]) -> CleanupResult:
 
 
 class DiskWatch:
-    """Says once, each time that space has become low, that it has."""
+    """Notices, once each time, that space has become low."""
 
-    def __init__(self, tell: Callable[[], None]) -> None:
-        """Remember whom to tell."""
-        self._tell = tell
+    def __init__(self) -> None:
         self._was_low = False
 
-    def look(self, free: int, rules: Retention) -> None:
-        """Take in the free space, in bytes."""
+    def became_low(self, free: int, rules: Retention) -> bool:
+        """Take in the free space, in bytes, and tell whether it is low and was not the last time."""
         low = is_low(free, rules)
-        if low and not self._was_low:
-            self._tell()
-        self._was_low = low
+        became, self._was_low = low and not self._was_low, low
+        return became
 
 
 def _items_of(run: RunDirectory, state: RunState, updated: float) -> Iterator[Item]:
