@@ -6,12 +6,14 @@ from typing import Any
 from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
+from peft_engine.export.by_tensor import by_tensor
+
 
 def write_merged(adapter: Path, base: Path, tokenizer: Any, target: Path, *, trust_remote_code: bool) -> None:
     """Merge an adapter into its base and write the model with its tokenizer.
 
-    The base is loaded anew as it is stored: the one that was trained on may be packed, and merging into that would lose
-    what packing lost.
+    The base is taken as it is stored: the one that was trained on may be packed, and merging into that would lose what
+    packing lost. It is merged tensor by tensor where that is possible, else as a whole in memory.
 
     Args:
         adapter: A PEFT adapter folder.
@@ -23,7 +25,10 @@ def write_merged(adapter: Path, base: Path, tokenizer: Any, target: Path, *, tru
     Raises:
         OSError: The disk is full.
     """
-    model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=trust_remote_code)
-    merged = PeftModel.from_pretrained(model, adapter).merge_and_unload()
-    merged.save_pretrained(target)
+    target.mkdir(parents=True, exist_ok=True)
+    if (merge := by_tensor(adapter, base)) is not None:
+        merge.write(target)
+    else:
+        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=trust_remote_code)
+        PeftModel.from_pretrained(model, adapter).merge_and_unload().save_pretrained(target)
     tokenizer.save_pretrained(target)
