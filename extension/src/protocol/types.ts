@@ -59,6 +59,51 @@ export interface Recovery {
   title: string;
 }
 /**
+ * A file or folder that a run made, and whether it is still there.
+ */
+export interface Artifact {
+  /**
+   * Relative to the run directory.
+   */
+  path: string;
+  sha256: string;
+  /**
+   * None when it is gone.
+   */
+  bytes: number | null;
+  present: boolean;
+}
+/**
+ * What a run made.
+ */
+export interface ArtifactList {
+  artifacts: Artifact[];
+}
+/**
+ * A file of a bundle.
+ */
+export interface BundleFile {
+  /**
+   * Relative to the run directory, with `/`.
+   */
+  path: string;
+  bytes: number;
+  sha256: string;
+}
+/**
+ * `bundle.json`, the first file of an exported experiment: what the others are.
+ */
+export interface BundleManifest {
+  format: 1;
+  run_id: string;
+  name: string;
+  /**
+   * RFC 3339.
+   */
+  exported: string;
+  files: BundleFile[];
+}
+/**
  * The run was given up by a person, at once.
  */
 export interface CancelledEvent {
@@ -225,6 +270,61 @@ export interface CheckpointEvent {
   sha256: string;
 }
 /**
+ * Remove what a person chose from a plan.
+ */
+export interface CleanupParams {
+  ids: string[];
+}
+/**
+ * What could be removed. Nothing is, before a person has chosen.
+ */
+export interface CleanupPlan {
+  /**
+   * The preselected first, then by size.
+   */
+  items: Removable[];
+  /**
+   * What the preselected ones come to.
+   */
+  bytes: number;
+  free_bytes: number;
+  /**
+   * Whether there is less free space than the settings want.
+   */
+  low: boolean;
+}
+/**
+ * Something that could be removed.
+ */
+export interface Removable {
+  /**
+   * What it is called when it is chosen: `demo-1`, `demo-1/checkpoints/step-000050`, `demo-1/worker.log`.
+   */
+  id: string;
+  run_id: string;
+  kind: "run" | "checkpoint" | "log";
+  bytes: number;
+  /**
+   * Why it is offered, in a few words.
+   */
+  reason: string;
+  /**
+   * Whether a rule of the settings names it. What is pinned and the only copy of a version are never preselected.
+   */
+  preselected: boolean;
+}
+/**
+ * What was removed.
+ */
+export interface CleanupResult {
+  removed: string[];
+  bytes: number;
+  /**
+   * What was chosen and is kept, because it is at work, pinned, or gone already.
+   */
+  kept: string[];
+}
+/**
  * The run reached its last step and its artifact is written and verified.
  */
 export interface CompletedEvent {
@@ -252,6 +352,17 @@ export interface CompletedEvent {
    * Path of the base with the adapter merged into it, relative to the run directory, when the config asks for it.
    */
   merged?: string | null;
+}
+/**
+ * One condition on a run: `state = failed`, `loss < 0.5`.
+ */
+export interface Condition {
+  /**
+   * `state`, `base`, `method`, `name`, `tag`, `version`, `created`, `updated`, or the name of a metric.
+   */
+  key: string;
+  op: "=" | "<" | "<=" | ">" | ">=";
+  value: string | number;
 }
 /**
  * Name a config: as it is in the editor when it is open there, else as it is on disk.
@@ -283,6 +394,20 @@ export interface EvaluationEvent {
   values: {
     [k: string]: number | null;
   };
+}
+/**
+ * Write an experiment to a file.
+ */
+export interface ExportParams {
+  run_id: string;
+  /**
+   * A new file whose name ends in `.tar.gz` or `.zip`.
+   */
+  path: string;
+  /**
+   * Take the checkpoints along.
+   */
+  checkpoints?: boolean;
 }
 /**
  * The run ended by a fault.
@@ -390,6 +515,12 @@ export interface HardwareReport {
   notes: string[];
 }
 /**
+ * Bring an exported experiment in.
+ */
+export interface ImportBundleParams {
+  path: string;
+}
+/**
  * Translate another tool's config. Nothing is written; the text goes to the editor.
  */
 export interface ImportParams {
@@ -449,6 +580,15 @@ export interface MetricEvent {
    * Expected seconds until the last step.
    */
   eta_seconds?: number | null;
+}
+/**
+ * Change what is noted of a run; what is left out stays.
+ */
+export interface NoteParams {
+  run_id: string;
+  pinned?: boolean | null;
+  tags?: string[] | null;
+  text?: string | null;
 }
 /**
  * A text to show, or the reasons why there is none.
@@ -707,6 +847,37 @@ export interface RunListResult {
   runs: RunSummary[];
 }
 /**
+ * `notes.json` of a run directory: what a person says about the run.
+ */
+export interface RunNotes {
+  /**
+   * Whether nothing that cleans up may take it.
+   */
+  pinned?: boolean;
+  tags?: string[];
+  text?: string;
+}
+/**
+ * Some of the runs that meet a query, and how many there are.
+ */
+export interface RunPage {
+  runs: RunSummary[];
+  total: number;
+}
+/**
+ * Ask for the runs that meet every condition.
+ */
+export interface RunQuery {
+  where?: Condition[];
+  /**
+   * `created`, `updated`, `name`, or the name of a metric.
+   */
+  sort?: string;
+  descending?: boolean;
+  limit?: number;
+  offset?: number;
+}
+/**
  * Do something about an anomaly, or take such a thing back.
  */
 export interface RunRecoverParams {
@@ -759,6 +930,43 @@ export interface RunStartResult {
   run: RunSummary | null;
   findings?: FileFinding[];
   error?: ErrorReport | null;
+}
+/**
+ * One metric of a run. With fewer points than there are, those are kept that a line is drawn through: extremes above all.
+ */
+export interface Series {
+  metric: string;
+  steps: number[];
+  /**
+   * As many; None where the measurement was no finite number.
+   */
+  values: (number | null)[];
+  /**
+   * How many points there are between the two steps.
+   */
+  total: number;
+}
+/**
+ * Ask for measurements of a run.
+ */
+export interface SeriesParams {
+  run_id: string;
+  /**
+   * None for all of them.
+   */
+  metrics?: string[];
+  /**
+   * The most points that a metric comes with.
+   */
+  points?: number;
+  first_step?: number;
+  last_step?: number | null;
+}
+/**
+ * The series that were asked for, by the names of their metrics.
+ */
+export interface SeriesResult {
+  series: Series[];
 }
 /**
  * The inference process of this user.
@@ -826,6 +1034,80 @@ export interface TranslationReport {
    */
   findings: FileFinding[];
 }
+/**
+ * Versions by name, newest first.
+ */
+export interface VersionList {
+  versions: VersionRecord[];
+}
+/**
+ * `version.json` of a run directory: the model version that a completed run made. Written once.
+ */
+export interface VersionRecord {
+  /**
+   * The model's name, which is the config's.
+   */
+  name: string;
+  /**
+   * `major.minor.patch`, unique for the name, and higher than every one before it.
+   */
+  version: string;
+  run_id: string;
+  /**
+   * The version before it, None for the first.
+   */
+  parent: string | null;
+  change: "first" | "major" | "minor" | "patch";
+  /**
+   * The config keys that are not as in the parent; `data` and `data format` for what the files hold.
+   */
+  changed: string[];
+  /**
+   * RFC 3339, when the run completed.
+   */
+  completed: string;
+  /**
+   * The effective config.
+   */
+  config: {
+    [k: string]: unknown;
+  };
+  /**
+   * Of the effective config as JSON with sorted keys and no spaces.
+   */
+  config_sha256: string;
+  /**
+   * The SHA-256 of each data file by its name in the config's order.
+   */
+  data: {
+    [k: string]: string;
+  };
+  /**
+   * The formats that the data was read in, sorted.
+   */
+  formats: string[];
+  /**
+   * The newest value of each metric; those of evaluations begin with `eval_`.
+   */
+  metrics: {
+    [k: string]: number | null;
+  };
+  /**
+   * The SHA-256 of each file of the result by its path in the run directory.
+   */
+  artifacts: {
+    [k: string]: string;
+  };
+}
+/**
+ * Ask for versions.
+ */
+export interface VersionsParams {
+  /**
+   * Of one model; None for all.
+   */
+  name?: string | null;
+}
 
 /** Version of the `peft/*` messages that these types describe. */
 export const PROTOCOL_VERSION = 1;
@@ -848,6 +1130,24 @@ export interface Requests {
   "peft/run/show": { params: RunIdParams; result: RunResult };
   /** List all runs. */
   "peft/runs/list": { params: Empty; result: RunListResult };
+  /** Find runs by conditions, sorted, a page at a time. */
+  "peft/runs/find": { params: RunQuery; result: RunPage };
+  /** List what could be removed; removes nothing. */
+  "peft/runs/cleanup": { params: Empty; result: CleanupPlan };
+  /** Remove what a person chose from that list. */
+  "peft/runs/clean": { params: CleanupParams; result: CleanupResult };
+  /** List the versions that completed runs made. */
+  "peft/runs/versions": { params: VersionsParams; result: VersionList };
+  /** Bring in an exported experiment. */
+  "peft/runs/import": { params: ImportBundleParams; result: RunResult };
+  /** Write a whole experiment to a file. */
+  "peft/run/export": { params: ExportParams; result: BundleManifest };
+  /** Return a run's measurements, decimated. */
+  "peft/run/series": { params: SeriesParams; result: SeriesResult };
+  /** List what a run made, and what of it is gone. */
+  "peft/run/artifacts": { params: RunIdParams; result: ArtifactList };
+  /** Pin, tag or annotate a run; return its notes. */
+  "peft/run/note": { params: NoteParams; result: RunNotes };
   /** Follow a run's events. */
   "peft/run/subscribe": { params: SubscribeParams; result: SubscribeResult };
   /** Stop following a run. */
@@ -878,6 +1178,8 @@ export interface Notifications {
   "peft/run/events": RunEventsParams;
   /** The runs that are new, or whose state or step changed. */
   "peft/runs/changed": RunListResult;
+  /** Space has become low, and what could be removed. */
+  "peft/disk/low": CleanupPlan;
   /** A piece of an answer. */
   "peft/chat/delta": ChatDeltaParams;
   /** The inference process changed. */
