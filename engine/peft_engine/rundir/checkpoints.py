@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -86,14 +86,14 @@ class CheckpointStore:
         """Return where the checkpoint of a step is, or will be."""
         return self._root / f"step-{step:06d}"
 
-    def prune(self, *, spare: int | None = None) -> None:
+    def prune(self, *, spare: Collection[int] = ()) -> None:
         """Remove all but the newest checkpoints. Call it once the newest is announced, so that one is always left.
 
         Args:
-            spare: A step whose checkpoint stays in any case.
+            spare: Steps whose checkpoints stay in any case.
         """
         for old in steps_of(self._root)[: -self._keep]:
-            if spare is None or old != self.path(spare):
+            if _step(old) not in spare:
                 self._remove(old)
 
     def _remove(self, path: Path) -> None:

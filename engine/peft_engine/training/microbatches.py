@@ -16,9 +16,9 @@ def split(batch: dict[str, Any], parts: int) -> list[dict[str, Any]]:
     Returns:
         The parts in the order of the examples, each as `batch.collate` would make it of these alone.
     """
-    borders: list[int] = batch["cu_seq_lens_q"].tolist()
     if parts == 1:
         return [batch]
+    borders: list[int] = batch["cu_seq_lens_q"].tolist()
     edges = _edges(borders, min(parts, len(borders) - 1))
     return [_part(batch, borders, first, last) for first, last in pairwise(edges)]
 

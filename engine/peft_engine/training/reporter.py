@@ -13,6 +13,7 @@ from peft_engine.rundir.checkpoints import Checkpoint
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.distributed_group import Group
 from peft_engine.training.journal import Journal
+from peft_engine.training.resources import Resources
 
 _RECENT = 20
 """Optimizer steps whose mean duration the remaining time is reckoned from."""
@@ -21,18 +22,22 @@ _RECENT = 20
 class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not typed
     """Writes the journal at each step edge, and leaves the loop when somebody asks for it."""
 
-    def __init__(self, journal: Journal, asked: Control, group: Group, begin: Callable[[int], None]) -> None:
+    def __init__(
+        self, journal: Journal, asked: Control, group: Group, resources: Resources, begin: Callable[[int], None]
+    ) -> None:
         """Connect the loop with the run.
 
         Args:
             journal: Where everything is written.
             asked: What a person asks for, the same in all processes.
             group: The processes that train together, of whose counts the first one's journal tells.
+            resources: What the run takes of the machine.
             begin: Called with the number of optimizer steps once it is known.
         """
         self._journal = journal
         self._asked = asked
         self._group = group
+        self._resources = resources
         self._begin = begin
         self._process = psutil.Process()
         self._loss: torch.Tensor | None = None
@@ -46,6 +51,9 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         self._began: float | None = None
         self.ended_early = False
         """Whether the loop was left before its last step because somebody asked."""
+
+        self.values: dict[str, float | None] = {}
+        """The newest measurements, in the first process; NaN or infinity where that was measured."""
 
         self.owes_evaluation = False
         """Whether the newest step's evaluation was put off, to be made before the next step."""
@@ -168,19 +176,17 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         if self._loss is None:
             return
         tokens = self._tokens - self._tokens_before
-        self._journal.metric(
-            state.global_step,
-            state.epoch or 0.0,
-            {
-                "loss": self._loss.item() / max(self._trained, 1),
-                "learning_rate": logs.get("learning_rate"),
-                "grad_norm": logs.get("grad_norm"),
-                "tokens_per_second": tokens / self._seconds if self._seconds > 0 else None,
-                "tokens": float(self._tokens),
-                "memory_bytes": memory,
-            },
-            self._remaining(state.max_steps - state.global_step),
-        )
+        self.values = {
+            "loss": self._loss.item() / max(self._trained, 1),
+            "learning_rate": logs.get("learning_rate"),
+            "grad_norm": logs.get("grad_norm"),
+            "tokens_per_second": tokens / self._seconds if self._seconds > 0 else None,
+            "tokens": float(self._tokens),
+            "memory_bytes": memory,
+            **self._resources.values(),
+        }
+        remaining = self._remaining(state.max_steps - state.global_step)
+        self._journal.metric(state.global_step, state.epoch or 0.0, self.values, remaining)
         if state.global_step % args.logging_steps == 0:
             # A report out of turn, at the edge where a run is left, must not change the one that is due.
             self._loss, self._trained, self._tokens_before, self._seconds = None, 0, self._tokens, 0.0

@@ -1,7 +1,7 @@
 """What a run takes of the machine, measured beside the loop."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from typing import Any
 
@@ -49,7 +49,7 @@ class Resources:
         return self._seen
 
 
-def memory_share(values: dict[str, float]) -> float | None:
+def memory_share(values: Mapping[str, float | None]) -> float | None:
     """Return how full the memory is that the run lives in: the GPU's where there is one, else the machine's."""
     return values.get("gpu_memory_share", values.get("machine_memory_share"))
 

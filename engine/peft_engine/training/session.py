@@ -29,11 +29,13 @@ from peft_engine.training.methods import check_targets
 from peft_engine.training.model import TrainableModel, choose_device, load_skeleton
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
+from peft_engine.training.resources import Resources
 from peft_engine.training.support import refuse_on_device
 from peft_engine.training.tokencache import TokenCache
 from peft_engine.training.tokenizer import load_tokenizer
 from peft_engine.training.tokens import ExampleTokeniser
 from peft_engine.training.tuner import Tuner
+from peft_engine.training.watching import Watching
 from peft_schemas.config import ModelConfig
 
 
@@ -87,8 +89,17 @@ class Session:
         _make_repeatable(config.training.seed)
         trainable = self.backend.load(folder, config, group.own(device), max_length)
         self.control.check()
-        reporter = Reporter(
-            journal, SharedControl(self.control, group), group, lambda steps: self._begin(steps, trainable, data)
+        control = SharedControl(self.control, group)
+        resources = Resources(trainable.device)
+        reporter = Reporter(journal, control, group, resources, lambda steps: self._begin(steps, trainable, data))
+        watching = Watching(
+            self.run,
+            config,
+            control=control,
+            group=group,
+            journal=journal,
+            reporter=reporter,
+            scaled=trainable.precision == "float16",
         )
         tuner = Tuner(
             trainable,
@@ -99,8 +110,11 @@ class Session:
             reporter=reporter,
             folder=self.run.checkpoints,
             group=group,
+            callbacks=watching.callbacks,
+            stateful=watching.stateful,
         )
-        tuner.fit(group.share(None if self.start is None else self.start.path))
+        with watching.over(tuner):
+            tuner.fit(group.share(None if self.start is None else self.start.path))
         step = tuner.state.global_step
         if reporter.ended_early:
             raise Interrupted

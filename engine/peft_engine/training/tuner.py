@@ -21,6 +21,8 @@ from peft_engine.training.distributed_batches import collate_share
 from peft_engine.training.distributed_group import Group
 from peft_engine.training.distributed_trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
+from peft_engine.training.finite import is_finite
+from peft_engine.training.microbatches import split
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.stateful import Stateful, load_states, save_states
@@ -71,6 +73,12 @@ class Tuner(DistributedTrainer):
         self._store = store
         self._reporter = reporter
         self._making: Path | None = None
+        self.micro_batches = 1
+        """In how many parts each batch is computed, one after the other."""
+
+        self.spared: set[int] = set()
+        """Steps whose checkpoints stay although newer ones are as many as are kept."""
+
         model = trainable.model
         bare = model.get_base_model() if hasattr(model, "get_base_model") else model
         self._selects = "logits_to_keep" in inspect.signature(bare.forward).parameters
@@ -129,6 +137,14 @@ class Tuner(DistributedTrainer):
         batches, _ = super().get_batch_samples(epoch_iterator, num_batches, device)
         (count,) = self._group.sum(sum(batch["targets"].numel() for batch in batches))
         return batches, torch.tensor(int(count), device=device)
+
+    def training_step(
+        self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None = None
+    ) -> torch.Tensor:
+        """Compute the loss and the gradients of a batch, in as many parts as are set: both are sums over its tokens."""
+        parts = split(inputs, self.micro_batches)
+        step = super().training_step
+        return torch.stack([step(model, part, num_items_in_batch) for part in parts]).sum()
 
     def compute_loss(
         self,
@@ -239,6 +255,26 @@ class Tuner(DistributedTrainer):
         for file in sorted(checkpoint.glob("*.safetensors")):
             self.model.load_state_dict(self._as_held(load_file(file)), strict=False)
 
+    def go_back(self, step: int) -> None:
+        """Take weights and optimizer of a step's checkpoint; the loop stays where it is in schedule and data."""
+        place = self.lr_scheduler.state_dict()
+        self._take_weights(self.checkpoint_path(step))
+        self._load_optimizer_and_scheduler(str(self.checkpoint_path(step)))
+        self.lr_scheduler.load_state_dict(place)
+
+    def checkpoint_path(self, step: int) -> Path:
+        """Return where the checkpoint of a step is, or will be."""
+        return self._store.path(step)
+
+    def weights_are_finite(self) -> bool:
+        """Tell whether what was learned is numbers in each process. To be called by all of them."""
+        (broken,) = self._group.sum(0.0 if is_finite(self.model) else 1.0)
+        return not broken
+
+    def save_now(self) -> None:
+        """Write a checkpoint of the loop as it is."""
+        self._save_checkpoint(self.model, None)
+
     def _get_output_dir(self, trial: Any) -> str:
         return str(self._making or self.args.output_dir)
 
@@ -246,6 +282,9 @@ class Tuner(DistributedTrainer):
         """Have the base class write into a folder that gets its name once it is whole, then announce it."""
         if self.state.global_step == self._resumed:
             # It is there: only the evaluation that was owed could have wanted it again.
+            return
+        if not self.weights_are_finite():
+            # Nobody could go on from it, and it would take the place of one that is good.
             return
         if self.state.best_global_step == self.state.global_step:
             self.state.best_model_checkpoint = str(self._store.path(self.state.global_step))
@@ -258,7 +297,8 @@ class Tuner(DistributedTrainer):
             self.state.global_step, self._filler(model, trial), elapsed_seconds=self._reporter.elapsed_seconds
         )
         self._reporter.saved(checkpoint)
-        self._store.prune(spare=self.state.best_global_step if self.args.load_best_model_at_end else None)
+        best = self.state.best_global_step if self.args.load_best_model_at_end else None
+        self._store.prune(spare={*self.spared, *([best] if best else [])})
 
     def _filler(self, model: Any, trial: Any) -> Callable[[Path], None]:
         save = super()._save_checkpoint
