@@ -9,7 +9,7 @@ import sys
 from typing import Literal
 
 from peft_daemon.runs.judge import settle
-from peft_daemon.runs.processes import end_processes
+from peft_daemon.runs.processes import end_processes, processes_of
 from peft_daemon.runs.resume import resume as resume_run
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
@@ -90,8 +90,8 @@ def cancel(run: RunDirectory, *, remove: bool = False, patience: float = 10.0) -
             _end(run, state, "cancelled", remove=remove)
             return
         _ask(run, state, "cancelled", remove=remove)
-    end_processes(run, patience=patience, politely=False)
-    _end_if_silent(run, "cancelled", remove=remove)
+    end_processes(run, state.attempt, patience=patience, politely=False)
+    _end_if_silent(run, state.attempt, "cancelled", remove=remove)
 
 
 def kill(run: RunDirectory, *, patience: float = 10.0) -> None:
@@ -101,8 +101,9 @@ def kill(run: RunDirectory, *, patience: float = 10.0) -> None:
         run: The run.
         patience: Seconds between the polite signal and the one that cannot be refused.
     """
-    end_processes(run, patience=patience, politely=True)
-    _end_if_silent(run, "stopped")
+    attempt = run.read_state().attempt
+    end_processes(run, attempt, patience=patience, politely=True)
+    _end_if_silent(run, attempt, "stopped")
 
 
 def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: bool = False) -> None:
@@ -162,14 +163,15 @@ def _ask(run: RunDirectory, state: StateFile, to: RunState, *, remove: bool = Fa
     run.write_control(ControlFile(command=command, remove=remove, recoveries=control.recoveries))
 
 
-def _end_if_silent(run: RunDirectory, ending: Ending, *, remove: bool = False) -> None:
+def _end_if_silent(run: RunDirectory, attempt: int, ending: Ending, *, remove: bool = False) -> None:
     """Say how a run ended whose processes were ended, if its worker did not say so itself."""
     with speaking_for(run):
         state = run.read_state()
-        events = EventTail(run.events).read()
-        spoke = bool(events) and isinstance(events[-1], (*LAST_WORDS, PausedEvent))
-        if state.state not in FINAL_STATES and (state.state == "paused" or not spoke):
-            _end(run, state, ending, remove=remove)
+        # Another may have resumed it since, or a process may have withstood: both will speak for themselves.
+        if state.attempt == attempt and state.state not in FINAL_STATES and not processes_of(run):
+            events = EventTail(run.events).read()
+            if state.state == "paused" or not (events and isinstance(events[-1], (*LAST_WORDS, PausedEvent))):
+                _end(run, state, ending, remove=remove)
     # A last word that did not get into the state any more is the judge's work.
     settle(run)
 

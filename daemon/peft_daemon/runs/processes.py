@@ -20,11 +20,12 @@ _KILL_SECONDS = 10.0
 """In which the kernel must have ended what was killed. A process in an uninterruptible read may take longer."""
 
 
-def end_processes(run: RunDirectory, *, patience: float, politely: bool) -> None:
+def end_processes(run: RunDirectory, attempt: int, *, patience: float, politely: bool) -> None:
     """End the worker and every process that it started, whatever they are doing.
 
     Args:
         run: The run.
+        attempt: Which worker of the run; one that somebody starts meanwhile is left alone.
         patience: Seconds that they get to end by themselves before they are killed.
         politely: Tell them to end, by SIGTERM, before the wait; else they were told already.
     """
@@ -36,7 +37,7 @@ def end_processes(run: RunDirectory, *, patience: float, politely: bool) -> None
         time.sleep(_LOOK)
     deadline = time.monotonic() + _KILL_SECONDS
     # Again and again, because one may start another before it is killed.
-    while (left := processes_of(run)) and time.monotonic() < deadline:
+    while run.read_state().attempt == attempt and (left := processes_of(run)) and time.monotonic() < deadline:
         for process in left:
             with suppress(psutil.Error):
                 process.kill()

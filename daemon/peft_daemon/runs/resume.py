@@ -2,6 +2,7 @@
 
 import errno
 import sys
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -9,13 +10,17 @@ from peft_daemon.runs.changes import changed_inputs
 from peft_daemon.runs.judge import settle
 from peft_daemon.runs.worker import start_worker
 from peft_engine.queue.line import enqueue
-from peft_engine.rundir import RunDirectory
+from peft_engine.rundir import EventLog, RunDirectory
 from peft_engine.rundir.events import last_seq
 from peft_engine.rundir.lock import speaking_for
-from peft_engine.rundir.moves import move
+from peft_engine.rundir.moves import illegal
+from peft_engine.rundir.presence import is_present
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.events import ControlFile
+from peft_schemas.events import LEGAL_MOVES, RESTING_STATES, ControlFile, StateEvent, StateFile
 from peft_schemas.protocol import ChangedInput
+
+_DEPARTURE_SECONDS = 30.0
+"""In which a worker that has had its last word must have let go of the run. It takes milliseconds."""
 
 
 class ResumeChanged(WorkbenchError):
@@ -47,12 +52,14 @@ def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: b
         WorkbenchError: The run is not one that rests and can go on (`move-illegal`), or the disk is full (`disk-full`).
     """
     # Told before anything that takes time, and decided below, where nobody else can resume it as well.
-    move(settle(run), "queued")
+    _refuse_unless_it_rests(settle(run))
     changes = changed_inputs(run, python)
     if changes and not accept_changes:
         raise ResumeChanged(run, changes)
     with speaking_for(run):
         before = run.read_state()
+        _refuse_unless_it_rests(before)
+        _await_departure(run)
         try:
             run.write_control(ControlFile())
             enqueue(
@@ -60,6 +67,9 @@ def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: b
                 before.model_copy(update={"attempt": before.attempt + 1, "since": last_seq(run.events), "error": None}),
             )
             start_worker(run, python)
+            # The worker, which speaks from here on, waits until this lock is free.
+            with EventLog(run.events) as log:
+                log.append(StateEvent, state="queued")
         except OSError as error:
             with suppress(OSError):
                 run.write_state(before)
@@ -69,3 +79,16 @@ def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: b
                 "Free some space if the disk is full, and resume it again.",
             ) from error
     return run
+
+
+def _refuse_unless_it_rests(state: StateFile) -> None:
+    """See that no worker of the run lives, nor is on its way, and that the run can go on."""
+    if state.state not in RESTING_STATES or "queued" not in LEGAL_MOVES[state.state]:
+        raise illegal(state, "queued")
+
+
+def _await_departure(run: RunDirectory) -> None:
+    """Wait until the last worker has let go of the run, or the next one would find its place taken and leave."""
+    deadline = time.monotonic() + _DEPARTURE_SECONDS
+    while is_present(run) and time.monotonic() < deadline:
+        time.sleep(0.01)

@@ -70,9 +70,6 @@ def _await(run: RunDirectory, compute: ComputeConfig, journal: Journal, control:
         else:
             leave(run)
         if isinstance(reason, Turn):
-            if journal.attempt > 1 and said is None:
-                # Whoever resumed the run could not say so: the log has one writer.
-                journal.enter("queued")
             return reason
         if reason != said:
             journal.enter("queued", reason)

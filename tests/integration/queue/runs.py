@@ -1,0 +1,101 @@
+"""Laying out runs and waiting for what becomes of them."""
+
+import json
+import time
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+from peft_daemon.runs.judge import settle
+from peft_daemon.runs.worker import start_worker
+from peft_engine.queue.line import enqueue
+from peft_engine.rundir import EventTail, RunDirectory, create_run_directory
+from peft_engine.rundir.directory import now
+from peft_schemas.config import RunConfig
+from peft_schemas.events import LAST_WORDS, LEGAL_MOVES, AnyEvent, ControlFile, RunState, StateFile
+
+PATIENCE = 120
+"""Seconds to wait for processes of our own; a loaded machine was ten times slower than an idle one."""
+
+
+def launch(nurse: Path, *, name: str = "demo", **schedule: object) -> RunDirectory:
+    """Do what a launcher does after it has checked a config."""
+    config = RunConfig.model_validate(
+        {
+            "version": 1,
+            "name": name,
+            "model": {"base": "org/base"},
+            "datasets": [{"path": "a.jsonl"}],
+            "compute": {"device": "cpu"},
+            "schedule": schedule,
+        }
+    )
+    run = create_run_directory(name)
+    source = run.path / "config.peft.yaml"
+    run.resolved.write_text(json.dumps({"config": config.model_dump(mode="json"), "source": str(source)}))
+    run.write_control(ControlFile())
+    time = now()
+    enqueue(
+        run,
+        StateFile(
+            run_id=run.id,
+            name=name,
+            state="queued",
+            pid=None,
+            started=None,
+            created=time,
+            updated=time,
+            base="org/base",
+            config_path=str(source),
+            step=0,
+            total_steps=None,
+            priority=config.schedule.priority,
+        ),
+    )
+    start_worker(run, nurse)
+    return run
+
+
+def wait_until(
+    condition: Callable[[], object], what: Callable[[], object] = lambda: "not within the time given"
+) -> None:
+    """Wait for something to be true."""
+    deadline = time.monotonic() + PATIENCE
+    while not condition():
+        assert time.monotonic() < deadline, what()
+        time.sleep(0.01)
+
+
+def wait_for(run: RunDirectory, *states: RunState) -> StateFile:
+    """Wait for a run to be in one of some states."""
+    wait_until(lambda: settle(run).state in states, lambda: f"{run.id} is {settle(run)} and not {states}")
+    return run.read_state()
+
+
+def finish(run: RunDirectory) -> None:
+    """Let a run that computes complete."""
+    (run.path / "finish").touch()
+
+
+def path_of(events: list[AnyEvent]) -> list[RunState]:
+    """Return the states that a run's events say it went through, each once as long as it lasted."""
+    states: list[RunState] = ["queued"]
+    for event in events:
+        entered: RunState | None = None
+        if event.type == "state":
+            entered = event.state
+        elif event.type == "paused" or isinstance(event, LAST_WORDS):
+            entered = event.type
+        if entered is not None and entered != states[-1]:
+            states.append(entered)
+    return states
+
+
+def assert_truthful(run: RunDirectory) -> None:
+    """Check that a run's log has no gap and no illegal move, and that its state is where the log ends."""
+    events = EventTail(run.events).read()
+    assert [event.seq for event in events] == list(range(1, len(events) + 1))
+    path = path_of(events)
+    for before, after in pairwise(path):
+        assert after in LEGAL_MOVES[before], (run.id, path)
+    assert run.read_state().state == path[-1], (run.id, path)
