@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import shutil
+import sqlite3
 from pathlib import Path
 
 from peft_daemon.rpc import bind, notify
@@ -37,6 +38,9 @@ from peft_schemas.records import (
 
 _DISK_INTERVAL = 60.0
 """Seconds between two looks at the free space."""
+
+_INDEX_INTERVAL = 15.0
+"""Seconds between two looks at the run directories for what the index lacks."""
 
 _log = logging.getLogger(__name__)
 
@@ -94,7 +98,21 @@ def register(server: WorkbenchServer) -> None:
                 notify(server, "peft/disk/low", plan)
             await asyncio.sleep(_DISK_INTERVAL)
 
+    async def keep_the_index() -> None:
+        while True:
+            # So that a long run is not read from its beginning when it is first asked for.
+            await asyncio.to_thread(_index)
+            await asyncio.sleep(_INDEX_INTERVAL)
+
     server.on_initialized(watch_the_disk)
+    server.on_initialized(keep_the_index)
+
+
+def _index() -> None:
+    try:
+        find_runs(RunQuery(limit=1))
+    except (WorkbenchError, OSError, sqlite3.Error) as error:
+        _log.warning("the runs could not be indexed now: %s", error)
 
 
 def _plan_if_low(watch: DiskWatch) -> CleanupPlan | None:

@@ -1,16 +1,17 @@
 """Series of measurements, packed: a million points take a few megabytes and are drawn from a thousand rows.
 
-A series is cut into chunks of neighbouring points. A chunk keeps all of its points, exactly, in two compressed arrays,
-and apart from them an outline of five points at most; a picture of a long series is drawn from the outlines alone.
-The arrays are in this machine's own byte order, since the index is never carried elsewhere.
+A series is cut into chunks of neighbouring points. A chunk keeps all of its points, exactly, in two arrays, and apart
+from them an outline of five points at most; a picture of a long series is drawn from the outlines alone. The arrays are
+in this machine's own byte order, since the index is never carried elsewhere.
 """
 
 import sqlite3
 import struct
 import zlib
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate, chain, pairwise
 from math import nan
 
 from peft_daemon.runs.store.decimate import (
@@ -28,7 +29,8 @@ CHUNK = 1024
 """Points of a full chunk: a million points have as many outlines as a chart has pixels across."""
 
 _FAST = 1
-"""zlib's quickest level: measured noise hardly compresses, and steps compress at any level."""
+"""zlib's quickest level, for the steps, which become a few bytes. Values are measured noise: compressing them took
+a fifth of the time of reading a run and saved a sixth of the space."""
 
 _POINT = struct.Struct("=qd")
 
@@ -152,7 +154,7 @@ def read_stretch(db: sqlite3.Connection, key: int, points: int, first: int, last
         if not is_whole
     }
     total = sum(len(ends[row[0]][0]) if row[0] in ends else row[3] for row in rows)
-    if total > points and len(rows) >= 2 * points // POINTS_OF_A_BUCKET:
+    if total > points and len(rows) >= points // POINTS_OF_A_BUCKET:
         outlines = [
             unpack_outline(row[4]) if row[0] not in ends else outline(*ends[row[0]])
             for row in rows
@@ -173,12 +175,8 @@ def read_chunk(db: sqlite3.Connection, key: int, number: int) -> "tuple[array[in
     row = db.execute(
         "SELECT steps, kind, numbers FROM points WHERE series = ? AND number = ?", (key, number)
     ).fetchone()
-    gaps = array("q", zlib.decompress(row[0]))
-    steps, step = array("q"), 0
-    for gap in gaps:
-        step += gap
-        steps.append(step)
-    values = array(row[1], zlib.decompress(row[2]))
+    steps = array("q", accumulate(array("q", zlib.decompress(row[0]))))
+    values = array(row[1], row[2])
     return steps, values if row[1] == "d" else array("d", values)
 
 
@@ -187,18 +185,13 @@ def _write_chunk(db: sqlite3.Connection, key: int, number: int, steps: "array[in
         "INSERT INTO chunks VALUES (?, ?, ?, ?, ?, ?)",
         (key, number, steps[0], steps[-1], len(steps), pack_outline(outline(steps, values))),
     )
-    gaps = array("q", (after - before for before, after in zip(_led(steps), steps, strict=False)))
+    gaps = array("q", (after - before for before, after in pairwise(chain([0], steps))))
     short = _as_single(values)
     kind, numbers = ("d", values) if short is None else ("f", short)
     db.execute(
         "INSERT INTO points VALUES (?, ?, ?, ?, ?)",
-        (key, number, zlib.compress(gaps.tobytes(), _FAST), kind, zlib.compress(numbers.tobytes(), _FAST)),
+        (key, number, zlib.compress(gaps.tobytes(), _FAST), kind, numbers.tobytes()),
     )
-
-
-def _led(steps: "array[int]") -> Iterator[int]:
-    yield 0
-    yield from steps
 
 
 def _as_single(values: "array[float]") -> "array[float] | None":
@@ -207,7 +200,8 @@ def _as_single(values: "array[float]") -> "array[float] | None":
         short = array("f", values)
     except OverflowError:
         return None
-    same = all(a == b or a != a for a, b in zip(short, values, strict=True))
+    # A NaN is equal to nothing, itself included, so the bytes are compared.
+    same = array("d", short).tobytes() == values.tobytes()
     return short if same else None
 
 
