@@ -1,15 +1,20 @@
 """Brings up workers that do all that a worker does but train: `python -m tests.integration.queue.nursery FIFO`.
 
 It reads from the FIFO the state folder and the run directory of each worker to bring up, and forks, so that a worker
-costs milliseconds. What each does in the place of training is `learn`: steps without work, heard like any others.
+costs milliseconds. What each does in the place of training is `learn`: steps without work, heard like any others. The
+clock and the sensors are files in the state folder.
 """
 
 import fcntl
+import json
 import os
 import sys
 import time
+from datetime import datetime
 from pathlib import Path
 
+from peft_engine.home import home
+from peft_engine.queue.schedule import Readings, wall_clock
 from peft_engine.rundir import RunDirectory
 from peft_engine.training import waiting, worker
 from peft_engine.training.control import Control, Interrupted
@@ -22,55 +27,61 @@ LOOK_SECONDS = 0.02
 
 def learn(run: RunDirectory, _request: object, journal: Journal, control: Control, *_: object) -> None:
     """Hold a place among those that compute, and make steps until the test says that it is enough."""
-    with (run.path.parent.parent / "computing").open("a") as log:
-        witness = _witness(run)
-        log.write(f"{run.id}\n")
-        log.flush()
-        try:
-            journal.enter("running")
-            step = journal.step
-            while not (run.path / "finish").exists():
-                step += 1
-                journal.metric(step, 0.0, {"loss": 1.0}, None)
-                if control.requested():
-                    journal.enter("stopping")
-                    raise Interrupted
-                time.sleep(STEP_SECONDS)
-            journal.complete(step=step, adapter=None, gguf=None)
-        finally:
-            os.close(witness)
+    witness = _witness(run)
+    try:
+        journal.enter("running")
+        step = journal.step
+        while not (run.path / "finish").exists():
+            step += 1
+            journal.metric(step, 0.0, {"loss": 1.0}, None)
+            if control.requested():
+                journal.enter("stopping")
+                raise Interrupted
+            time.sleep(STEP_SECONDS)
+        journal.complete(step=step, adapter=None, gguf=None)
+    finally:
+        os.close(witness)
 
 
 def _witness(run: RunDirectory) -> int:
     """Take one of as many locks as runs may compute at once; that none is free is what must never happen."""
-    home = run.path.parent.parent
-    for number in range(int((home / "limit").read_text())):
-        witness = os.open(home / f"witness-{number}", os.O_CREAT | os.O_RDWR)
+    for number in range(int((home() / "limit").read_text())):
+        witness = os.open(home() / f"witness-{number}", os.O_CREAT | os.O_RDWR)
         try:
             fcntl.flock(witness, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(witness)
         else:
             return witness
-    (home / "too-many").write_text(run.id)
+    (home() / "too-many").write_text(run.id)
     raise AssertionError("more runs compute than may")
 
 
-def _bring_up(home: str, path: str) -> None:
+def _clock() -> datetime:
+    file = home() / "clock"
+    return datetime.fromisoformat(file.read_text()) if file.exists() else wall_clock()
+
+
+def _sensors() -> Readings:
+    on_battery, temperature = json.loads((home() / "sensors").read_text())
+    return Readings(on_battery, temperature)
+
+
+def _bring_up(folder: str, path: str) -> None:
     if os.fork():
         os.wait()
         return
     if os.fork():
         os._exit(0)
     os.setsid()
-    os.environ["PEFTW_HOME"] = home
+    os.environ["PEFTW_HOME"] = folder
     log = os.open(Path(path) / "worker.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
     code = REQUEUED
     try:
         while code == REQUEUED:
-            code = worker.work(Path(path))
+            code = worker.work(Path(path), clock=_clock, sensors=_sensors)
     finally:
         sys.stderr.flush()
         os._exit(code)
@@ -79,7 +90,7 @@ def _bring_up(home: str, path: str) -> None:
 def main(fifo: str) -> None:
     """Serve until the file is removed."""
     worker._train = learn  # type: ignore[assignment]
-    waiting._LOOK = LOOK_SECONDS
+    waiting._LOOK = waiting._CLOSING_LOOK = LOOK_SECONDS
     while Path(fifo).exists():
         with Path(fifo).open() as requests:
             for line in requests:

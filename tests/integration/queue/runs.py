@@ -1,8 +1,9 @@
 """Laying out runs and waiting for what becomes of them."""
 
 import json
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from peft_engine.queue.line import enqueue
 from peft_engine.rundir import EventTail, RunDirectory, create_run_directory
 from peft_engine.rundir.directory import now
 from peft_schemas.config import RunConfig
-from peft_schemas.events import LAST_WORDS, LEGAL_MOVES, AnyEvent, ControlFile, RunState, StateFile
+from peft_schemas.events import LAST_WORDS, LEGAL_MOVES, RESTING_STATES, AnyEvent, ControlFile, RunState, StateFile
 
 PATIENCE = 120
 """Seconds to wait for processes of our own; a loaded machine was ten times slower than an idle one."""
@@ -70,6 +71,20 @@ def wait_for(run: RunDirectory, *states: RunState) -> StateFile:
     """Wait for a run to be in one of some states."""
     wait_until(lambda: settle(run).state in states, lambda: f"{run.id} is {settle(run)} and not {states}")
     return run.read_state()
+
+
+def end(runs: Sequence[RunDirectory]) -> None:
+    """Leave no worker behind, those included that have yet to come."""
+
+    def has_ended(run: RunDirectory) -> bool:
+        if settle(run).state in RESTING_STATES:
+            return True
+        worker = run.worker()
+        if worker is not None:
+            worker.signal(signal.SIGKILL)
+        return False
+
+    wait_until(lambda: all(has_ended(run) for run in runs))
 
 
 def finish(run: RunDirectory) -> None:

@@ -25,8 +25,8 @@ from peft_daemon.runs import commands
 from peft_daemon.runs.judge import settle
 from peft_engine.rundir import RunDirectory
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.events import FINAL_STATES, RESTING_STATES, RunState
-from tests.integration.queue.runs import assert_truthful, finish, launch, wait_until
+from peft_schemas.events import FINAL_STATES, RunState
+from tests.integration.queue.runs import assert_truthful, end, finish, launch, wait_until
 from tests.property.strategies import examples
 
 WHICH = st.integers(0, 100)
@@ -154,20 +154,6 @@ class Queue(RuleBasedStateMachine):
         end(self.runs)
         for run in self.runs:
             assert_truthful(run)
-
-
-def end(runs: list[RunDirectory]) -> None:
-    """Leave no worker behind, those included that have yet to come."""
-
-    def has_ended(run: RunDirectory) -> bool:
-        if settle(run).state in RESTING_STATES:
-            return True
-        worker = run.worker()
-        if worker is not None:
-            worker.signal(signal.SIGKILL)
-        return False
-
-    wait_until(lambda: all([has_ended(run) for run in runs]))
 
 
 def test_F8_F21_the_queue_does_what_its_model_does(nurse: Path, home: Path) -> None:
