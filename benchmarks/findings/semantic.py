@@ -56,6 +56,21 @@ COMBINATIONS = {
         without=f"{LAYERS} export model.double_quantization",
         also="PW904 PW334",
     ),
+    "several-processes-on-a-cpu": Combination(
+        "PW831",
+        {"compute.processes": "2|4", "compute.device": "cpu"},
+        at="compute.processes compute.device",
+        without=f"compute.strategy {LAYERS} model.dtype training.precision model.attention",
+    ),
+    "packed-weights-to-be-spread": Combination(
+        "PW832",
+        {"compute.strategy": "fsdp", "compute.processes": "2|8", "model.quantization": "nf4", "method.type": "qlora"},
+        at="compute.strategy model.quantization",
+        without=f"compute.device compute.backend {LAYERS} export",
+    ),
+    "spread-over-one": Combination(
+        "PW833", {"compute.strategy": "fsdp"}, at="compute.strategy", without="compute.processes"
+    ),
     "dora-that-cannot-be-chatted-with": Combination(
         "PW904",
         {"method.type": "dora", "model.quantization": "none"},

@@ -52,6 +52,12 @@ PLAIN_LORA = {"method.type": "lora", "model.quantization": "none", "training.opt
 TYPES = "model.dtype training.precision model.attention model.double_quantization export method.modules_to_save"
 
 COMBINATIONS = {
+    "more-processes-than-gpus": Combination(
+        "PW830",
+        {"compute.processes": "4|8"},
+        context=CheckContext(hardware=HardwareFact("cuda", "a GPU", (9, 0), 800 * GIB, 1000 * GIB, devices=2)),
+        without=f"compute.device compute.strategy {TYPES} {LAYERS} training.optimizer model.quantization method",
+    ),
     "preset-that-is-not-there": Combination(
         "PW113",
         {"preset": "carefull"},

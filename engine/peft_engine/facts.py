@@ -108,3 +108,6 @@ class HardwareFact:
     free_disk_bytes: int
     packages: frozenset[str] | None = None
     """Of `bitsandbytes` and `flash_attn`, those that the training interpreter has; None when it was not asked."""
+
+    devices: int | None = None
+    """How many of the kind the machine has; None for a CPU, and where it was not counted."""

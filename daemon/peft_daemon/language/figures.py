@@ -39,9 +39,13 @@ def thousands(value: float) -> str:
 
 
 def _effective_batch(subject: Subject) -> Figure:
-    batch, accumulation = _values(subject, "training.batch_size", "training.gradient_accumulation_steps")
-    formula = f"{thousands(batch)} × {thousands(accumulation)} (batch_size × gradient_accumulation_steps)"
-    return Figure(name="effective_batch", value=batch * accumulation, formula=formula)
+    batch, accumulation, processes = _values(
+        subject, "training.batch_size", "training.gradient_accumulation_steps", "compute.processes"
+    )
+    numbers, names = f"{thousands(batch)} × {thousands(accumulation)}", "batch_size × gradient_accumulation_steps"
+    if processes > 1:
+        numbers, names = f"{numbers} × {thousands(processes)}", f"{names} × processes"
+    return Figure(name="effective_batch", value=batch * accumulation * processes, formula=f"{numbers} ({names})")
 
 
 def _examples(subject: Subject) -> Figure:
@@ -88,11 +92,13 @@ def _held_out(distinct: int, share: float) -> int:
 
 def _steps(subject: Subject) -> Figure:
     epochs, max_steps, packing = _values(subject, "training.num_epochs", "training.max_steps", "training.packing")
-    batch, accumulation = _values(subject, "training.batch_size", "training.gradient_accumulation_steps")
+    batch, accumulation, processes = _values(
+        subject, "training.batch_size", "training.gradient_accumulation_steps", "compute.processes"
+    )
     if max_steps is not None:
         return Figure(name="steps", value=max_steps, formula="max_steps")
     examples = _examples(subject)
-    passes = math.ceil(examples.value / batch)
+    passes = math.ceil(examples.value / (batch * processes))
     an_epoch = max(math.ceil(passes / accumulation), 1)
     formula = f"{epochs:g} epochs × {thousands(an_epoch)} steps, from {thousands(examples.value)} examples an epoch"
     if packing:

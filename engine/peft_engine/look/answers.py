@@ -93,4 +93,5 @@ def _hardware(ask: AskHardware) -> HardwareFact:
         memory_bytes=(device.total_memory_bytes if device else None) or report.total_memory_bytes,
         free_disk_bytes=report.free_disk_bytes,
         packages=frozenset(name for name in _PACKAGES if find_spec(name) is not None) if own else None,
+        devices=len(report.accelerators) or None,
     )

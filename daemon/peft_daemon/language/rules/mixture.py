@@ -38,7 +38,8 @@ def less_than_a_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
         return
     accumulation, size = found
     message = f"One step takes {batch} examples, and there are {records} to train on."
-    fixes = subject.set(accumulation.path, max(1, records // size.value)) if records >= size.value else []
+    least = batch // accumulation.value
+    fixes = subject.set(accumulation.path, max(1, records // least)) if records >= least else []
     causes = (accumulation, size) if accumulation.value > 1 else (size, accumulation)
     yield this.about(subject, message, *causes, fixes=fixes)
 

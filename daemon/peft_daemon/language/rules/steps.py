@@ -24,9 +24,9 @@ def total_steps(subject: Subject) -> int | None:
 
 
 def effective_batch(subject: Subject) -> int | None:
-    """Return the examples of one optimizer step."""
-    found = subject.settings("training.batch_size", "training.gradient_accumulation_steps")
-    return None if found is None else int(found[0].value) * int(found[1].value)
+    """Return the examples of one optimizer step, of all processes together."""
+    found = subject.settings("training.batch_size", "training.gradient_accumulation_steps", "compute.processes")
+    return None if found is None else math.prod(int(setting.value) for setting in found)
 
 
 def training_records(subject: Subject) -> int | None:

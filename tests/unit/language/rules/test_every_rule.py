@@ -14,6 +14,7 @@ from tests.unit.language.rules import (
     test_room,
     test_scalars,
     test_schedule,
+    test_several,
 )
 from tests.unit.language.rules.marked import Case, findings
 
@@ -28,6 +29,7 @@ CASES: list[Case] = [
         test_room,
         test_scalars,
         test_schedule,
+        test_several,
     )
     for case in module.CASES
 ]
