@@ -56,7 +56,7 @@ def refuse_different_data(group: Group, rows: Iterable[Row]) -> None:
     digest = hashlib.sha256()
     for row in rows:
         for example in row:
-            digest.update(bytes(memoryview(example.ids)) + b"|" + bytes(memoryview(example.trained)) + b"|")
+            digest.update(example.ids.tobytes() + b"|" + example.trained.tobytes() + b"|")
     digests = group.collect(digest.hexdigest())
     different = [rank for rank, other in enumerate(digests) if other != digests[0]]
     if different:

@@ -114,11 +114,11 @@ def _await_end(started: Sequence["subprocess.Popen[bytes]"]) -> None:
 def _cause(run: RunDirectory, folder: Path, started: Sequence["subprocess.Popen[bytes]"]) -> ErrorReport:
     """Return why a process failed; that others lost it is no cause of its own."""
     processes = len(started) + 1
-    for rank in range(1, processes):
+    for number in range(1, processes):
         with suppress(OSError, ValidationError):
-            return ErrorReport.model_validate_json(_word(folder, rank).read_bytes())
-    ended = ((rank, process.poll()) for rank, process in enumerate(started, start=1))
-    rank, code = next(((rank, code) for rank, code in ended if code not in (None, 0, LOST_PEER)), (None, 0))
+            return ErrorReport.model_validate_json(_word(folder, number).read_bytes())
+    codes = {rank: process.poll() for rank, process in enumerate(started, start=1)}
+    rank, code = next(((n, code) for n, code in codes.items() if code not in (None, 0, LOST_PEER)), (None, None))
     who = "One" if rank is None else f"Number {rank + 1}"
     how = f"was killed by {signal.Signals(-code).name}" if code is not None and code < 0 else "ended without a word"
     return ErrorReport(

@@ -54,12 +54,12 @@ def spread_weights(model: Any, whole: Tensors) -> Tensors:
 
 def whole_optimizer(model: Any, optimizer: torch.optim.Optimizer) -> dict[str, Any]:
     """Return the optimizer's state with whole tensors, by the names of the weights. To be called by all processes."""
-    state = get_optimizer_state_dict(model, optimizer)
+    state: dict[str, Any] = dict(get_optimizer_state_dict(model, optimizer))
     state["state"] = {
         name: {key: _whole(value) if isinstance(value, torch.Tensor) else value for key, value in of_weight.items()}
         for name, of_weight in state["state"].items()
     }
-    return dict(state)
+    return state
 
 
 def spread_optimizer(model: Any, optimizer: torch.optim.Optimizer, whole: dict[str, Any]) -> None:
