@@ -105,6 +105,8 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         """
         if self._asked.requested():
             self._leave(control)
+            # The loop would try again where the epoch ends, and then save the same step twice.
+            control.should_evaluate = False
             self.owes_evaluation = True
         return self.ended_early
 

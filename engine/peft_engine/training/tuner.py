@@ -1,6 +1,5 @@
 """The optimisation loop: transformers' Trainer with our batches, our loss and our checkpoints."""
 
-import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
@@ -10,7 +9,6 @@ import torch
 from peft import set_peft_model_state_dict
 from peft.optimizers import create_loraplus_optimizer
 from safetensors.torch import load_file
-from torch.nn.functional import cross_entropy
 from transformers import PrinterCallback, TrainerCallback, TrainerControl
 from transformers.trainer import TRAINER_STATE_NAME
 
@@ -22,6 +20,7 @@ from peft_engine.training.distributed_group import Group
 from peft_engine.training.distributed_trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
 from peft_engine.training.finite import is_finite
+from peft_engine.training.loss import summed_loss
 from peft_engine.training.microbatches import split
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.reporter import Reporter
@@ -69,7 +68,7 @@ class Tuner(DistributedTrainer):
             self._stateful["early_stopping"] = stopping
         self._resumed: int | None = None
         self._config = config
-        self._own_loss = trainable.summed_loss
+        self._summed_loss = trainable.summed_loss or summed_loss
         self._store = store
         self._reporter = reporter
         self._making: Path | None = None
@@ -80,8 +79,6 @@ class Tuner(DistributedTrainer):
         """Steps whose checkpoints stay although newer ones are as many as are kept."""
 
         model = trainable.model
-        bare = model.get_base_model() if hasattr(model, "get_base_model") else model
-        self._selects = "logits_to_keep" in inspect.signature(bare.forward).parameters
         super().__init__(
             group,
             model=model,
@@ -184,21 +181,6 @@ class Tuner(DistributedTrainer):
         self.control: TrainerControl = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
         return metrics
 
-    def _summed_loss(self, model: Any, inputs: dict[str, Any]) -> torch.Tensor:
-        """Return the cross-entropy summed over the trained tokens, computed in float32.
-
-        The output layer is by far the widest, so it is applied only where something is learned.
-        """
-        if self._own_loss is not None:
-            return self._own_loss(model, inputs)
-        inputs = dict(inputs)
-        predict, targets = inputs.pop("predict"), inputs.pop("targets")
-        if self._selects:
-            logits = model(**inputs, use_cache=False, logits_to_keep=predict).logits[0]
-        else:
-            logits = model(**inputs, use_cache=False).logits[0, predict]
-        return cross_entropy(logits.float(), targets, reduction="sum")
-
     def _determine_best_metric(self, metrics: dict[str, float], trial: Any) -> bool:
         """Have the best weights so far saved, when the run is to end with them."""
         # An evaluation that was given up measured nothing.
@@ -215,7 +197,10 @@ class Tuner(DistributedTrainer):
             load_states(self._store.path(step), self._stateful)
             # The run directory may have moved since.
             best = self.state.best_global_step
-            self.state.best_model_checkpoint = str(self._store.path(best)) if best else None
+            is_there = bool(best) and self._store.path(best).is_dir()
+            self.state.best_model_checkpoint = str(self._store.path(best)) if is_there else None
+            if self.args.load_best_model_at_end and not is_there:
+                self.state.best_metric = self.state.best_global_step = None
         return position
 
     def _run_epoch(self, **arguments: Any) -> None:
@@ -280,14 +265,14 @@ class Tuner(DistributedTrainer):
 
     def _save_checkpoint(self, model: Any, trial: Any) -> None:
         """Have the base class write into a folder that gets its name once it is whole, then announce it."""
+        if self.state.best_global_step == self.state.global_step:
+            self.state.best_model_checkpoint = str(self._store.path(self.state.global_step))
         if self.state.global_step == self._resumed:
             # It is there: only the evaluation that was owed could have wanted it again.
             return
         if not self.weights_are_finite():
             # Nobody could go on from it, and it would take the place of one that is good.
             return
-        if self.state.best_global_step == self.state.global_step:
-            self.state.best_model_checkpoint = str(self._store.path(self.state.global_step))
         self._reporter.pool()
         if not self._group.leads:
             # What the first process needs of this one to write; nothing is written here.

@@ -43,6 +43,24 @@ def test_F11_each_method_goes_on_to_the_bit(workshop, kind):
     assert [event.step for event in of(run, "resumed")] == [2, 3]
 
 
+@pytest.mark.parametrize("edge", [3, 6])
+def test_F10_a_pause_within_an_evaluation_leaves_it_to_the_next_worker(workshop, edge):
+    """In the middle of a run, and after its last step, where the loop has no further step to hear it at."""
+    run = same_as_left_alone(
+        workshop,
+        {
+            "training": {"max_steps": 6, "batch_size": 4, "logging_steps": 2},
+            "evaluation": {"split": 0.2, "every_steps": 3},
+            "checkpoint": {"every_steps": 100, "load_best": True},
+        },
+        pauses={edge},
+    )
+    (pause,) = of(run, "paused")
+    assert (pause.step, pause.checkpoint) == (edge, f"checkpoints/step-{edge:06d}")
+    assert pause.elapsed_seconds > 0
+    assert [event.step for event in of(run, "evaluation")] == [3, 6]
+
+
 @given(
     kind=st.sampled_from(["lora", "dora", "pissa", "full"]),
     training=st.fixed_dictionaries(
@@ -67,7 +85,7 @@ def test_F11_each_method_goes_on_to_the_bit(workshop, kind):
     pauses=st.sets(st.integers(1, 8), max_size=2),
     crashes=st.sets(st.integers(1, 8), max_size=2),
 )
-@examples(6)
+@examples(4)
 def test_001_P28_a_pause_or_crash_anywhere_changes_nothing(
     workshop, kind, training, evaluation, load_best, patience, every, keep, pauses, crashes
 ):
