@@ -36,7 +36,8 @@ def test_the_events_tell_the_run_from_start_to_end(workshop):
     assert of(run, "evaluation")[0].values["examples"] == 6
     for event in metrics:
         assert set(event.values) == {
-            "loss", "learning_rate", "grad_norm", "tokens_per_second", "tokens", "memory_bytes",
+            "loss", "learning_rate", "grad_norm", "tokens_per_second", "tokens", "memory_bytes", "cpu_percent",
+            "machine_memory_share",
         }  # fmt: skip
         assert all(value is not None and value >= 0 for value in event.values.values())
     assert metrics[-1].eta_seconds == 0
