@@ -12,6 +12,7 @@ from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.quantizers.base import get_keys_to_not_convert
 
 from peft_engine.training.attention import choose_attention
+from peft_engine.training.fusing import fuse
 from peft_engine.training.methods import lora_config
 from peft_engine.training.pissa import Tensors, initial_matrices
 from peft_engine.training.precision import ComputeType, choose_dtype, choose_precision, compute_dtype
@@ -128,6 +129,9 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
         tied = bool(getattr(base.get_text_config(), "tie_word_embeddings", False))
         model = get_peft_model(model, lora_config(config.method, tied=tied))
     initial = initial_matrices(model) if config.method.type == "pissa" else None
+    if device.type == "cpu" and config.compute.strategy != "fsdp":
+        # Elsewhere the libraries' own kernels were not compared, and FSDP must see each layer's own forward.
+        fuse(model, compute_dtype(dtype, precision))
     return TrainableModel(model, device, dtype, precision, initial)
 
 

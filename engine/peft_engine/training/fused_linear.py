@@ -1,0 +1,137 @@
+"""A frozen linear layer with its low-rank update as one operation, forward and backward.
+
+PEFT composes it of four operations, whose results autograd keeps and whose gradients are added up one by one. Here the
+update is accumulated inside the matrix product, only the layer's input is kept, and the frozen weight is unpacked or
+read in place. For y = x Wᵀ + s (x Aᵀ) Bᵀ, with u = x Aᵀ and an incoming gradient g:
+
+    dB = s gᵀ u,    dA = s (g B)ᵀ x,    dx = g W + s (g B) A.
+
+DoRA (Liu et al., 2024, equation 5, with the norm held constant as in its section 4.3) multiplies y by m / ‖W + s B A‖,
+a number a row of the weight.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import silu
+
+
+class FrozenWeight:
+    """The weight of a layer that does not learn, as a dense matrix of the type that is computed in."""
+
+    def __init__(self, layer: Any) -> None:
+        """Remember where it is.
+
+        Args:
+            layer: A `torch.nn.Linear`, or one of bitsandbytes' packed to 4 bits.
+        """
+        self._layer = layer
+
+    def dense(self, dtype: torch.dtype) -> Tensor:
+        """Return it, [outputs, inputs]; a packed one is unpacked at each call, so that it never stays in memory."""
+        weight = self._layer.weight
+        state = getattr(weight, "quant_state", None)
+        if state is None:
+            return weight.detach().to(dtype)  # type: ignore[no-any-return]  # a layer is not typed
+        from bitsandbytes.functional import dequantize_4bit
+
+        unpacked: Tensor = dequantize_4bit(weight.data, state)
+        return unpacked.to(dtype)
+
+
+def row_norms(weight: Tensor, squares: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:
+    """Return the norm of each row of W + s B A, without making that matrix.
+
+    ‖w + s b A‖² = ‖w‖² + 2 s (w Aᵀ)·b + s² b (A Aᵀ)·b.
+
+    Args:
+        weight: W, [outputs, inputs].
+        squares: ‖w‖² of each row, [outputs].
+        a: [rank, inputs].
+        b: [outputs, rank].
+        scale: s.
+    """
+    cross = (weight @ a.t().to(weight.dtype)).to(b.dtype)
+    update = b @ (a @ a.t())
+    return (squares + scale * (b * (2 * cross + scale * update)).sum(dim=1)).clamp_min(0).sqrt()
+
+
+class LoraLinear(torch.autograd.Function):
+    """y = m ∘ (x Wᵀ + s (x Aᵀ) Bᵀ) + bias, where x may be given as the two halves of a gated activation."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        gate: Tensor | None,
+        a: Tensor,
+        b: Tensor,
+        magnitude: Tensor | None,
+        norm: Tensor | None,
+        weight: FrozenWeight,
+        bias: Tensor | None,
+        scale: float,
+        dtype: torch.dtype,
+    ) -> Tensor:
+        """Compute the layer.
+
+        Args:
+            ctx: Autograd's.
+            x: [..., inputs]; the input, or the factor that SiLU(gate) multiplies.
+            gate: As x; None where x is the input itself.
+            a: [rank, inputs].
+            b: [outputs, rank].
+            magnitude: DoRA's, [outputs]; None without DoRA.
+            norm: What the magnitude is divided by, [outputs].
+            weight: W, [outputs, inputs].
+            bias: Frozen, [outputs].
+            scale: s.
+            dtype: What is computed in; x, a and b are rounded to it.
+
+        Returns:
+            [..., outputs], of `dtype`.
+        """
+        flat = x.reshape(-1, x.shape[-1]).to(dtype)
+        flat_gate = None if gate is None else gate.reshape(-1, gate.shape[-1]).to(dtype)
+        entered = flat if flat_gate is None else silu(flat_gate).mul_(flat)
+        low_a, low_b, dense = a.to(dtype), b.to(dtype), weight.dense(dtype)
+        down = entered @ low_a.t()
+        out = entered @ dense.t()
+        out.addmm_(down, low_b.t(), alpha=scale)
+        plain = None
+        if magnitude is not None:
+            assert norm is not None  # noqa: S101  (a magnitude never comes without it)
+            plain = out
+            out = out * (magnitude / norm).to(dtype)
+        if bias is not None:
+            out += bias.to(dtype)
+        ctx.save_for_backward(flat, flat_gate, down, a, b, magnitude, norm, plain)
+        ctx.weight, ctx.scale, ctx.dtype = weight, scale, dtype
+        ctx.shape, ctx.types = x.shape, (x.dtype, None if gate is None else gate.dtype)
+        return out.view(*x.shape[:-1], -1)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of what learns; the weight and the bias are frozen."""
+        flat, gate, down, a, b, magnitude, norm, plain = ctx.saved_tensors
+        dtype, scale = ctx.dtype, ctx.scale
+        g = gradients[0].reshape(-1, gradients[0].shape[-1]).to(dtype)
+        d_magnitude = None
+        if magnitude is not None:
+            if ctx.needs_input_grad[4]:
+                d_magnitude = (g * plain).sum(dim=0, dtype=torch.float32).to(magnitude.dtype) / norm
+            g = g * (magnitude / norm).to(dtype)
+        entered = flat if gate is None else silu(gate).mul_(flat)
+        low = g @ (b.to(dtype) * scale)
+        d_a = (low.t() @ entered).to(a.dtype) if ctx.needs_input_grad[2] else None
+        d_b = (g.t() @ down).to(b.dtype).mul_(scale) if ctx.needs_input_grad[3] else None
+        d_x = d_gate = None
+        if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
+            d_x = g @ ctx.weight.dense(dtype)
+            d_x.addmm_(low, a.to(dtype))
+            if gate is not None:
+                d_gate = torch.ops.aten.silu_backward(d_x * flat, gate).view(ctx.shape).to(ctx.types[1])
+                d_x.mul_(silu(gate))
+            d_x = d_x.view(ctx.shape).to(ctx.types[0])
+        return d_x, d_gate, d_a, d_b, d_magnitude, None, None, None, None, None

@@ -1,0 +1,50 @@
+"""Root mean square normalisation that keeps only its input and one number a token for the backward pass."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class RmsNorm(torch.autograd.Function):
+    """y = w ∘ x / sqrt(mean(x²) + ε), computed in float32 (Zhang and Sennrich, 2019)."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+        """Normalise the last dimension.
+
+        Args:
+            ctx: Autograd's.
+            x: [..., width].
+            weight: w, [width].
+            epsilon: ε.
+
+        Returns:
+            As x, of its type.
+        """
+        wide = x.float()
+        inverse = (
+            torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
+        )
+        ctx.save_for_backward(x, weight, inverse)
+        normal: Tensor = (wide * inverse).to(x.dtype) * weight
+        return normal
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients of x and w.
+
+        With n = x / rms and g the gradient times w, dx = (g - n mean(g n)) / rms.
+        """
+        x, weight, inverse = ctx.saved_tensors
+        normal = x.float() * inverse
+        incoming = gradients[0].float()
+        d_weight = None
+        if ctx.needs_input_grad[1]:
+            d_weight = (incoming * normal).flatten(0, -2).sum(dim=0).to(weight.dtype)
+        d_x = None
+        if ctx.needs_input_grad[0]:
+            g = incoming * weight
+            shared = torch.linalg.vecdot(g, normal).div_(x.shape[-1]).unsqueeze(-1)
+            d_x = g.sub_(normal.mul_(shared)).mul_(inverse).to(x.dtype)
+        return d_x, d_weight, None

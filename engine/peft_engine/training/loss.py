@@ -1,0 +1,139 @@
+"""The loss of a batch: cross-entropy over a large vocabulary, without ever holding its logits.
+
+The output layer is by far the widest. It is applied only where something is learned, a few tokens at a time, and the
+gradient is made in the same pass, so that no logit outlives its chunk.
+"""
+
+import inspect
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
+from transformers.modeling_outputs import CausalLMOutput
+
+_CHUNK_NUMBERS = 2**23
+"""Logits that are held at a time: 32 MiB as float32, at which a matrix product is as fast as with all of them."""
+
+_PLAIN_HEADS = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
+"""Models whose logits are the output layer's product and nothing else: no cap, no scale."""
+
+
+def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
+    """Return the cross-entropy of a batch, summed over its trained tokens, in nats as float32.
+
+    Args:
+        model: What is trained, in whatever it is wrapped.
+        inputs: A batch as `collate` makes it.
+    """
+    bare = _bare(model)
+    if isinstance(bare.forward, LossForward):
+        total: Tensor = model(**inputs, use_cache=False).loss
+        return total
+    inputs = dict(inputs)
+    predict, targets = inputs.pop("predict"), inputs.pop("targets")
+    if "logits_to_keep" in inspect.signature(bare.forward).parameters:
+        logits = model(**inputs, use_cache=False, logits_to_keep=predict).logits[0]
+    else:
+        logits = model(**inputs, use_cache=False).logits[0, predict]
+    return cross_entropy(logits.float(), targets, reduction="sum")
+
+
+def fuse_loss(model: Any) -> None:
+    """Have a model compute its loss without its logits, where it is one that is known and its output layer is plain."""
+    bare = _bare(model)
+    head = getattr(bare, "lm_head", None)
+    if type(bare) in _PLAIN_HEADS and type(head) is torch.nn.Linear and head.bias is None:
+        bare.forward = LossForward(bare)
+
+
+class LossForward:
+    """Stands in for the forward method of a causal language model: given targets, it returns their loss."""
+
+    def __init__(self, bare: Any) -> None:
+        """Take over a model."""
+        self._bare = bare
+        self._plain = bare.forward
+
+    def __call__(self, *args: Any, predict: Tensor | None = None, targets: Tensor | None = None, **kwargs: Any) -> Any:
+        """Return the model's output, or only the summed loss of the targets.
+
+        Args:
+            *args: As the model's own forward takes them.
+            predict: [trained], the positions of the one row whose next token is learned.
+            targets: [trained], those tokens.
+            **kwargs: As the model's own forward takes them.
+        """
+        if targets is None:
+            return self._plain(*args, **kwargs)
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        hidden = self._bare.model(*args, **given).last_hidden_state[0, predict]
+        weight = self._bare.lm_head.weight
+        device = hidden.device.type
+        autocast = torch.is_autocast_enabled(device)
+        dtype = torch.get_autocast_dtype(device) if autocast else hidden.dtype
+        if not torch.is_grad_enabled():
+            hidden, weight = hidden.detach(), weight.detach()
+        with torch.autocast(device, enabled=False):
+            loss = ChunkedCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
+        return CausalLMOutput(loss=loss)
+
+
+def _bare(model: Any) -> Any:
+    """Return the causal language model inside its wrappers."""
+    model = getattr(model, "module", model)
+    return model.get_base_model() if hasattr(model, "get_base_model") else model
+
+
+class ChunkedCrossEntropy(torch.autograd.Function):
+    """The cross-entropy of softmax(h Wᵀ), summed over the tokens."""
+
+    @staticmethod
+    def forward(ctx: Any, hidden: Tensor, weight: Tensor, targets: Tensor, dtype: torch.dtype) -> Tensor:
+        """Compute the loss and, where one is asked for, the gradient.
+
+        Args:
+            ctx: Autograd's.
+            hidden: h, [tokens, width].
+            weight: W, [vocabulary, width].
+            targets: [tokens], the token that is right.
+            dtype: What the logits are multiplied in; all else is float32.
+
+        Returns:
+            The sum in nats, float32.
+        """
+        learns_hidden, learns_weight = ctx.needs_input_grad[:2]
+        low = weight.to(dtype)
+        total = torch.zeros((), dtype=torch.float32, device=hidden.device)
+        d_hidden = torch.empty_like(hidden) if learns_hidden else None
+        d_weight = torch.zeros_like(weight, dtype=torch.float32) if learns_weight else None
+        step = max(1, _CHUNK_NUMBERS // weight.shape[0])
+        for start in range(0, hidden.shape[0], step):
+            part, right = hidden[start : start + step].to(dtype), targets[start : start + step].unsqueeze(1)
+            logits = (part @ low.t()).float()
+            normaliser = logits.logsumexp(dim=1, keepdim=True)
+            total += (normaliser - logits.gather(1, right)).sum()
+            if not learns_hidden and not learns_weight:
+                continue
+            # The gradient of a token's loss to its logits: the probabilities, less one at the right token.
+            d_logits = logits.sub_(normaliser).exp_().scatter_add_(1, right, logits.new_full(right.shape, -1.0))
+            d_low = d_logits.to(dtype)
+            if d_hidden is not None:
+                d_hidden[start : start + step] = d_low @ low
+            if d_weight is not None:
+                d_weight += d_low.t() @ part
+        ctx.save_for_backward(d_hidden, d_weight)
+        ctx.types = hidden.dtype, weight.dtype
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        """Return the gradients that the forward pass made, scaled by that of the loss."""
+        d_hidden, d_weight = ctx.saved_tensors
+        (factor,) = gradients
+        if d_hidden is not None:
+            d_hidden = d_hidden * factor.to(d_hidden.dtype)
+        if d_weight is not None:
+            d_weight = d_weight.mul_(factor).to(ctx.types[1])
+        return d_hidden, d_weight, None, None
