@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from peft_daemon.cli import (
+    api,
     bench,
     chat,
     check,
@@ -54,6 +55,7 @@ app.command("run")(run.command)
 app.add_typer(runs.app, name="runs")
 app.command("chat")(chat.command)
 app.command("serve")(serve.command)
+app.command("api")(api.command)
 app.command("hardware")(hardware.command)
 app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)

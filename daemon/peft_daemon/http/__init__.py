@@ -1,0 +1,1 @@
+"""Runs over HTTP, for programs of this user: the same commands, checks and words as everywhere else."""
