@@ -6,7 +6,7 @@ Each method is to be called by all of them, in the same order; alone, each costs
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 import torch
 from torch import distributed
@@ -92,6 +92,12 @@ class Group:
         yield
         if self.leads:
             self.share(None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.leave()
 
     def leave(self) -> None:
         """Part, once nothing more is to be said."""

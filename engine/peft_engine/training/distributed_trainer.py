@@ -33,6 +33,9 @@ class DistributedTrainer(Trainer):  # type: ignore[misc]  # transformers is not 
         """
         self._group = group
         super().__init__(**arguments)
+        if not group.leads:
+            # Or dropout would fall on the same places of each process's share. Alone, nothing is different.
+            torch.manual_seed(self.args.seed + group.place.rank)
 
     def create_accelerator_and_postprocess(self) -> None:
         """Have accelerate shard on a CPU too: it knows how, but passes over the wish, and would train with DDP."""
