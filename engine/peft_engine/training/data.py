@@ -60,6 +60,10 @@ class DataPreparation:
                 not know (`model-unreadable`).
         """
         config, seed = self.config, self.config.training.seed
+        if self.tokenise.tokenizer.eos_token_id is None:
+            self.journal.warning(
+                "The tokenizer has no end token, so the model will not learn from texts where to stop."
+            )
         table, places = self._table([*datasets, *evaluation])
         self._check_vocabulary(table)
         share = 0.0 if evaluation else config.evaluation.split
