@@ -10,6 +10,7 @@ from peft_daemon.runs import commands
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.launch import ConfigRefused, launch
 from peft_daemon.runs.resume import ResumeChanged
+from peft_daemon.runs.store import all_runs
 from peft_daemon.runs.watch import RunWatch
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.hardware import detect
@@ -92,7 +93,7 @@ def register(server: WorkbenchServer) -> None:
 
     @bind(server, "peft/runs/list")
     async def list_all(_: Empty) -> RunListResult:
-        return RunListResult(runs=watch.summaries())
+        return RunListResult(runs=await asyncio.to_thread(all_runs))
 
     @bind(server, "peft/run/subscribe")
     async def subscribe(params: SubscribeParams) -> SubscribeResult:

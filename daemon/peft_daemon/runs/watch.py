@@ -5,17 +5,26 @@ of a run, or after a crash, sees what any other sees.
 """
 
 import asyncio
+import itertools
 import logging
+import os
 from collections.abc import Callable
 
 from peft_daemon.runs.follow import RunFollower
-from peft_engine.rundir import find_run, list_runs
+from peft_daemon.runs.store import resting_runs
+from peft_daemon.runs.store.stamp import stamp_of
+from peft_engine.home import runs_dir
+from peft_engine.rundir import RunDirectory, find_run
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.events import FINAL_STATES, AnyEvent
+from peft_schemas.events import RESTING_STATES, AnyEvent
 from peft_schemas.protocol import RunSummary
 
 _INTERVAL = 0.25
-"""Seconds between two looks. A look at a run that has ended costs nothing; at an active one, two small reads."""
+"""Seconds between two looks at the runs that are at work: at each, two small reads."""
+
+_EVERY_REST = 8
+"""Looks between two at the runs that rest, which change when they are resumed: at each, three questions to the disk, or
+a thirtieth of a second for ten thousand runs."""
 
 _log = logging.getLogger(__name__)
 
@@ -37,13 +46,10 @@ class RunWatch:
         self._on_change = on_change
         self._on_events = on_events
         self._followers: dict[str, RunFollower] = {}
-        self._subscribed: set[str] = set()
+        self._resting: dict[str, tuple[str, RunSummary]] = {}
+        """The runs without a worker: what their directories looked like, and what they came to."""
 
-    def summaries(self) -> list[RunSummary]:
-        """Return all runs as they are now, newest first."""
-        self.look()
-        summaries = [follower.summary() for follower in self._followers.values()]
-        return sorted(summaries, key=lambda run: (run.created, run.id), reverse=True)
+        self._subscribed: set[str] = set()
 
     def subscribe(self, run_id: str, after_seq: int) -> tuple[RunSummary, list[AnyEvent]]:
         """Return a run and its events after `after_seq`; all later ones go to `on_events`, with no gap and no repeat.
@@ -52,10 +58,14 @@ class RunWatch:
             WorkbenchError: There is no such run (`run-missing`).
         """
         run = find_run(run_id)
-        self.look()
+        follower = self._followers.get(run_id)
+        if follower is None:
+            follower = self._followers[run_id] = RunFollower(run)
+            follower.read()
+        else:
+            self._tell([self._look_at(run)])
         # A second reader takes the past while the shared follower stands still at the same place: between the two
         # reads the file may grow, so what is beyond the follower's place is left for the next look.
-        follower = self._followers[run_id]
         reader = RunFollower(run)
         past = [event for event in reader.read() if after_seq < event.seq <= follower.last_seq]
         self._subscribed.add(run_id)
@@ -66,40 +76,78 @@ class RunWatch:
         self._subscribed.discard(run_id)
 
     async def forever(self) -> None:
-        """Look again and again until cancelled."""
-        while True:
+        """Look again and again until cancelled, having learnt of the runs that rest from the index."""
+        try:
+            self._resting = await asyncio.to_thread(resting_runs)
+        except Exception:
+            _log.exception("the index cannot be read, so every run is")
+        for count in itertools.count():
             try:
-                self.look()
+                self.look(at_resting=count % _EVERY_REST == 0)
             except Exception:
                 _log.exception("could not read the run directories")
             await asyncio.sleep(_INTERVAL)
 
-    def look(self) -> None:
-        """Read what was written since the last look, and tell."""
-        present = {run.id: run for run in list_runs()}
-        for gone in self._followers.keys() - present.keys():
-            del self._followers[gone]
+    def look(self, *, at_resting: bool = True) -> None:
+        """Read what was written since the last look, and tell.
+
+        Args:
+            at_resting: Look also whether a run that had no worker has one again.
+        """
+        present = _ids()
+        known = self._followers.keys() | self._resting.keys()
+        for gone in known - present:
+            self._followers.pop(gone, None)
+            self._resting.pop(gone, None)
             self._subscribed.discard(gone)
-        changed: list[RunSummary] = []
-        for run_id, run in present.items():
-            follower = self._followers.get(run_id)
-            before = follower.summary() if follower else None
-            if before and before.state in FINAL_STATES:
-                continue
-            try:
-                if follower is None:
-                    follower = self._followers[run_id] = RunFollower(run)
-                events = follower.read()
-            except (WorkbenchError, OSError):
-                # A directory that is being made or removed at this moment: the next look decides.
-                continue
-            summary = follower.summary()
-            if events and run_id in self._subscribed:
-                self._on_events(summary, events)
-            if before is None or _differs(before, summary):
-                changed.append(summary)
+        looked_at = {
+            run_id for run_id in present if run_id not in self._resting or (at_resting and self._moved(run_id))
+        }
+        self._tell([self._look_at(run) for run_id in sorted(looked_at) if (run := _run(run_id)) is not None])
+
+    def _moved(self, run_id: str) -> bool:
+        return stamp_of(runs_dir() / run_id) != self._resting[run_id][0]
+
+    def _look_at(self, run: RunDirectory) -> RunSummary | None:
+        """Read what a run wrote, send it to who follows the run, and return the run when it changed."""
+        stamp = stamp_of(run.path)
+        follower = self._followers.get(run.id)
+        before = self._resting[run.id][1] if run.id in self._resting else follower.summary() if follower else None
+        try:
+            if follower is None:
+                follower = self._followers[run.id] = RunFollower(run)
+            events = follower.read()
+        except (WorkbenchError, OSError):
+            # A directory that is being made or removed at this moment: the next look decides.
+            return None
+        summary = follower.summary()
+        if summary.state in RESTING_STATES:
+            self._resting[run.id] = (stamp, summary)
+        else:
+            self._resting.pop(run.id, None)
+        if events and run.id in self._subscribed:
+            self._on_events(summary, events)
+        return summary if before is None or _differs(before, summary) else None
+
+    def _tell(self, looked_at: list[RunSummary | None]) -> None:
+        changed = [summary for summary in looked_at if summary is not None]
         if changed:
             self._on_change(changed)
+
+
+def _ids() -> set[str]:
+    """Return the names of all that lies where the runs do; which of them are runs is asked only of the new ones."""
+    try:
+        return set(os.listdir(runs_dir()))  # noqa: PTH208  (names are all that is wanted of ten thousand)
+    except FileNotFoundError:
+        return set()
+
+
+def _run(run_id: str) -> RunDirectory | None:
+    try:
+        return find_run(run_id)
+    except WorkbenchError:
+        return None
 
 
 def _differs(before: RunSummary, after: RunSummary) -> bool:

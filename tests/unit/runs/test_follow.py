@@ -1,9 +1,11 @@
+import asyncio
 import subprocess
 from collections.abc import Callable
 
 import pytest
 
 from peft_daemon.runs.follow import RunFollower, summarise
+from peft_daemon.runs.store import all_runs
 from peft_daemon.runs.watch import RunWatch
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, RunDirectory
@@ -120,6 +122,42 @@ def test_each_change_is_told_once(make_run: MakeRun, sleeper: Sleeper) -> None:
     editor.watch.look()
     editor.watch.look()
     assert editor.changes == [(run.id, "running"), (run.id, "failed")]
+
+
+def test_a_run_that_ended_and_is_resumed_is_followed_again_with_no_gap(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(state="stopped")
+    with EventLog(run.events) as log:
+        metric(log, 1)
+    editor = Editor()
+    _, past = editor.watch.subscribe(run.id, after_seq=0)
+    editor.watch.look()
+    worker = ProcessIdentity.of(sleeper.pid)
+    resumed = {"state": "running", "pid": worker.pid, "started": worker.started, "attempt": 2}
+    run.write_state(run.read_state().model_copy(update=resumed))
+    with EventLog(run.events) as log:
+        metric(log, 2)
+        editor.watch.look()
+        metric(log, 3)
+        editor.watch.look()
+    assert [event.seq for event in [*past, *editor.events]] == [1, 2, 3]
+    assert editor.changes[-1] == (run.id, "running")
+
+
+async def test_U21_a_daemon_learns_of_resting_runs_from_the_index_and_reads_none_of_them(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = [make_run(state="stopped") for _ in range(3)]
+    all_runs()
+    read: list[str] = []
+    monkeypatch.setattr(RunFollower, "read", lambda follower: read.append(follower.run.id))
+    looked = asyncio.Event()
+    look = RunWatch.look
+    monkeypatch.setattr(RunWatch, "look", lambda watch, **how: (look(watch, **how), looked.set()))
+    watching = asyncio.create_task(Editor().watch.forever())
+    await asyncio.wait_for(looked.wait(), 60)
+    watching.cancel()
+    assert read == []
+    assert {run.id for run in all_runs()} == {run.id for run in runs}
 
 
 def test_an_unknown_run_is_refused_in_a_sentence(home: object) -> None:

@@ -37,6 +37,28 @@ def find_runs(query: RunQuery) -> RunPage:
     return _with_index(work)
 
 
+def all_runs() -> list[RunSummary]:
+    """Return every run as it is now, newest first."""
+
+    def work(db: sqlite3.Connection) -> list[RunSummary]:
+        sync(db)
+        rows = db.execute("SELECT summary FROM runs WHERE summary <> '' ORDER BY created DESC, id DESC")
+        return [RunSummary.model_validate_json(summary) for (summary,) in rows]
+
+    return _with_index(work)
+
+
+def resting_runs() -> dict[str, tuple[str, RunSummary]]:
+    """Return the runs that have no worker by id, each with the stamp of its directory as it was when it was read."""
+
+    def work(db: sqlite3.Connection) -> dict[str, tuple[str, RunSummary]]:
+        sync(db)
+        rows = db.execute("SELECT id, stamp, summary FROM runs WHERE stamp <> ''")
+        return {run: (stamp, RunSummary.model_validate_json(summary)) for run, stamp, summary in rows}
+
+    return _with_index(work)
+
+
 def read_series(params: SeriesParams) -> list[Series]:
     """Return measurements of a run, decimated, as they are now.
 
