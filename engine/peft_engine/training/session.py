@@ -1,6 +1,7 @@
 """One training session, from examples and a base model to an artifact. Heavy: torch begins here."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,14 +68,18 @@ class Session:
             Interrupted: The run shall not go on. Unless it is cancelled, there is a checkpoint if there was a step.
             WorkbenchError: The run cannot be done as asked.
         """
-        config, journal = self.request.config, self.journal
+        config = self.request.config
         disable_progress_bar()
-        folder = self._folder()
-        skeleton = load_skeleton(folder, config.model)
+        skeleton = load_skeleton(self._folder(), config.model)
         check_targets(skeleton, config.method)
         device = choose_device(config.compute)
         refuse_on_device(config, device.type)
-        group = Group(self.place, device)
+        with Group(self.place, device) as group:
+            self._fit(group, device, skeleton.get_input_embeddings().num_embeddings)
+
+    def _fit(self, group: Group, device: torch.device, vocabulary: int) -> None:
+        config, journal, folder = self.request.config, self.journal, self._folder()
+        self._compute_as_before()
         if group.leads:
             self._record_environment()
         self.control.check()
@@ -82,7 +87,7 @@ class Session:
         tokenizer = load_tokenizer(folder, config.model, self.request.folder)
         max_length = self._max_length()
         with group.first_one_first():
-            data = self._data(tokenizer, max_length, skeleton.get_input_embeddings().num_embeddings)
+            data = self._data(tokenizer, max_length, vocabulary)
         refuse_different_data(group, data.train)
         self.control.check()
         journal.enter("preparing", "loading the model")
@@ -131,6 +136,12 @@ class Session:
         if self.base.hf_dir is None:
             raise ValueError("a session needs a materialised base")
         return self.base.hf_dir
+
+    def _compute_as_before(self) -> None:
+        """Take as many threads as the worker before did: another number changes the last bits of a sum."""
+        if self.start is not None:
+            with suppress(OSError, ValueError, KeyError, TypeError, RuntimeError):
+                torch.set_num_threads(json.loads(self.run.environment.read_bytes())["threads"])
 
     def _record_environment(self) -> None:
         record = record_environment(
