@@ -1,5 +1,6 @@
 """What is measured while training, and when a person is heard."""
 
+import shutil
 import time
 from collections import deque
 from collections.abc import Callable
@@ -9,6 +10,7 @@ import psutil
 import torch
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
+from peft_engine.files import folder_bytes
 from peft_engine.rundir.checkpoints import Checkpoint
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.distributed_group import Group
@@ -49,6 +51,7 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         self._step_ends: deque[float] = deque(maxlen=_RECENT + 1)
         self._elapsed_before = 0.0
         self._began: float | None = None
+        self._told_of_disk = False
         self.ended_early = False
         """Whether the loop was left before its last step because somebody asked."""
 
@@ -128,8 +131,15 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         self._journal.evaluation(step, {"loss": loss, "examples": float(examples)})
 
     def saved(self, checkpoint: Checkpoint) -> None:
-        """Announce a checkpoint."""
+        """Announce a checkpoint, and warn once where the disk has no room for another like it."""
         self._journal.checkpoint(checkpoint)
+        needed, free = folder_bytes(checkpoint.path), shutil.disk_usage(checkpoint.path).free
+        if free < needed and not self._told_of_disk:
+            self._journal.warning(
+                f"The disk has {free / 1e6:.1f} MB left, less than the {needed / 1e6:.1f} MB of the next checkpoint: "
+                "free some space before it is due, or the run will fail there."
+            )
+        self._told_of_disk = free < needed
 
     def on_train_begin(self, args: Any, state: TrainerState, control: TrainerControl, **_: Any) -> None:
         """Say what is going to be done."""
