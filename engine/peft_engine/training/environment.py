@@ -16,7 +16,7 @@ from peft_schemas.config import RunConfig
 
 _PACKAGES = (
     "peft-workbench", "torch", "transformers", "peft", "accelerate", "safetensors", "tokenizers", "gguf", "numpy",
-    "bitsandbytes",
+    "bitsandbytes", "unsloth", "unsloth_zoo", "liger-kernel",
 )  # fmt: skip
 _GIT_TIMEOUT = 10.0
 
