@@ -125,7 +125,7 @@ def test_F9_F14_F15_a_run_whose_processes_are_killed_comes_to_the_same_end(works
         assert settle(run).state == "completed"
         assert weights(run) == expected
         shutil.rmtree(run.path)
-    print(f"{deaths} deaths in {len(trials(3))} runs")
+        print(f"{deaths} deaths in {trial + 1} runs", flush=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
@@ -151,6 +151,7 @@ def test_F9_a_run_whose_disk_fills_at_random_goes_on_when_there_is_room(workshop
                 assert of(run, "resumed")[-1].step >= acknowledged
             assert settle(run).state == "completed", run.log.read_text()
             assert weights(run) == expected
+            print(f"{size} kB: {state.state}, then completed", flush=True)
         finally:
             subprocess.run(["umount", "-l", str(runs)], check=False)
 
@@ -200,7 +201,7 @@ def test_F9_a_damaged_file_is_never_trained_on(workshop, mortals, chance, left_a
             outcomes["told"] += 1
         else:
             raise AssertionError(f"{where}: {state}")
-    print(outcomes)
+        print(where, outcomes, flush=True)
 
 
 def test_F14_a_run_lives_through_a_clock_that_jumps(workshop, mortals, left_alone):
