@@ -134,6 +134,14 @@ COMBINATIONS = {
         {"export.merge": "true", "model.quantization": "nf4|fp4", "method.type": "qlora"},
         at="export.merge model.quantization",
     ),
+    "unsloth-beside-another-method": Combination(
+        "PW905",
+        {"compute.backend": "unsloth", "method.type": "dora|pissa"},
+        at="compute.backend method.type",
+        without=f"{LAYERS} model compute.processes compute.strategy compute.device method.modules_to_save "
+        "training.optimizer export",
+        also="PW904",
+    ),
     "flash-attention-in-float32": Combination(
         "PW335",
         {"model.attention": "flash_attention_2", "model.dtype": "float32", "method.type": "lora"},

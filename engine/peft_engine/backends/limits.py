@@ -33,7 +33,7 @@ class Conflict(NamedTuple):
         return f"Set `compute.backend: transformers`, or `{self.path}` to {allowed}."
 
 
-def conflicts(setting: Callable[[str], Any], device: DeviceKind | None) -> Iterator[Conflict]:
+def conflicts(setting: Callable[[str], Any], device: str | None) -> Iterator[Conflict]:
     """Find what Unsloth does not train.
 
     Args:

@@ -1,6 +1,7 @@
 """The rules, one module a family or a part of one. Importing this package registers them all."""
 
 from peft_daemon.language.rules import (
+    backend,
     cadence,
     cost,
     data,
@@ -21,9 +22,11 @@ from peft_daemon.language.rules import (
     support,
     syntax,
     targets,
+    timetable,
 )
 
 __all__ = [
+    "backend",
     "cadence",
     "cost",
     "data",
@@ -44,4 +47,5 @@ __all__ = [
     "support",
     "syntax",
     "targets",
+    "timetable",
 ]

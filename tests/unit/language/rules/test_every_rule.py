@@ -6,6 +6,7 @@ from peft_daemon.language.rules.pages import page_of
 from peft_daemon.language.rules.registry import FAMILIES, Rule, rules
 from tests.property.faults import apply
 from tests.unit.language.rules import (
+    test_backend,
     test_cost,
     test_data,
     test_method,
@@ -21,6 +22,7 @@ from tests.unit.language.rules.marked import Case, findings
 CASES: list[Case] = [
     case
     for module in (
+        test_backend,
         test_cost,
         test_data,
         test_method,
