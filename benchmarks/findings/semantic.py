@@ -230,6 +230,18 @@ COMBINATIONS = {
         at="evaluation.batch_size training.batch_size",
         without=EVALUATING,
     ),
+    "window-without-length": Combination(
+        "PW420", {"schedule.window": "22:00-22:00|00:00-00:00"}, without="schedule.at_close"
+    ),
+    "start-that-is-no-moment": Combination(
+        "PW421", {"schedule.not_before": "2026-02-30T22:00|2026-13-01T08:00|2026-12-24T24:30"}
+    ),
+    "close-of-no-window": Combination(
+        "PW423",
+        {"schedule.at_close": "finish|pause"},
+        at="schedule.at_close: schedule.at_close",
+        without="schedule.window",
+    ),
     "impossible-learning-rate": Combination("PW501", {"training.learning_rate": "0.5|0.02|1.0e-7"}, also="PW504"),
     "daring-learning-rate": Combination(
         "PW501", {"training.learning_rate": "5.0e-3|2.0e-3", "method.type": "lora"}, also="PW504"

@@ -1,6 +1,7 @@
 """Faults that only show when something is known of files, models, data or the machine."""
 
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 from benchmarks.findings.combinations import Combination
@@ -111,6 +112,11 @@ COMBINATIONS = {
         {"training.max_length": "8192|16384", **ONE_DATASET},
         without=f"datasets training.packing {EVALUATING}",
         context=about_data(tokens_p50=100, tokens_p99=300),
+    ),
+    "start-in-the-past": Combination(
+        "PW422",
+        {"schedule.not_before": "2025-12-24T22:00|1999-01-01T00:00"},
+        context=CheckContext(today=date(2026, 11, 22)),
     ),
     "missing-data": Combination("PW601", {"datasets.0.path": DATA}, context=about_file("missing", "data/plante.jsonl")),
     "missing-data-and-nothing-near": Combination(

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -67,6 +68,8 @@ class CheckContext:
     """Of the file that `model.chat_template` names."""
 
     hardware: HardwareFact | None = None
+    today: date | None = None
+    """The day on this machine's calendar."""
 
 
 NOTHING_KNOWN = CheckContext()

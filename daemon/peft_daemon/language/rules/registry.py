@@ -19,7 +19,7 @@ FAMILIES = {
     "scalars": "Another program would read the value as something else.",
     "method": "The method does not fit its own settings or those of the base.",
     "precision": "Quantization, number types and attention do not fit each other.",
-    "schedule": "Steps, epochs, evaluations and checkpoints do not fit each other.",
+    "schedule": "Steps, epochs, evaluations, checkpoints or the hours of the run do not fit each other.",
     "data": "The training data is not what the config says.",
     "model": "The base model is not what the config says.",
     "hardware": "The machine cannot do what the config asks for.",

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -55,6 +56,7 @@ def look_at_files(folder: Path, named: Named, before: CheckContext | None = None
         presets=presets,
         preset_fault=preset_fault,
         preset_names=preset_names(folder) if before is None else before.preset_names,
+        today=datetime.now().astimezone().date(),
     )
 
 

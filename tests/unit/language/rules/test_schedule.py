@@ -1,5 +1,7 @@
 """Steps, epochs, warm-up, evaluations and checkpoints, against each other and against the data."""
 
+from datetime import date
+
 import pytest
 
 from peft_daemon.language.context import CheckContext
@@ -8,6 +10,7 @@ from tests.unit.language.rules.marked import BASE, Case, findings
 
 EVALUATED = f"{BASE}evaluation:\n  split: 0.1\n  every_steps: 10\n"
 BEST = "checkpoint:\n  load_best: true\n"
+TODAY = CheckContext(today=date(2026, 11, 22))
 
 
 def records(count: int | None) -> CheckContext:
@@ -72,6 +75,18 @@ CASES = [
     Case("PW415", "steps beside a share", f"{EVALUATED}checkpoint: {{every_steps: 0.3, load_best: true}}\n"),
     Case("PW416", "larger", f"{EVALUATED}  batch_size: «8»\ntraining: {{batch_size: 4}}\n", related="4}"),
     Case("PW416", "equal", f"{EVALUATED}  batch_size: 4\ntraining: {{batch_size: 4}}\n"),
+    Case("PW420", "no length", f'{BASE}schedule:\n  window: «"22:00-22:00"»\n'),
+    Case("PW420", "a minute", f"{BASE}schedule:\n  window: 22:00-22:01\n"),
+    Case("PW420", "over midnight", f"{BASE}schedule:\n  window: 22:00-06:00\n  at_close: finish\n"),
+    Case("PW421", "thirtieth of February", f"{BASE}schedule:\n  not_before: «2026-02-30T22:00»\n"),
+    Case("PW421", "twenty-fifth hour", f"{BASE}schedule:\n  not_before: «2026-02-28T25:00»\n"),
+    Case("PW421", "a leap day", f"{BASE}schedule:\n  not_before: 2028-02-29T22:00\n"),
+    Case("PW422", "yesterday", f"{BASE}schedule:\n  not_before: «2026-11-21T23:59»\n", TODAY),
+    Case("PW422", "today", f"{BASE}schedule:\n  not_before: 2026-11-22T00:00\n", TODAY),
+    Case("PW422", "on an unknown day", f"{BASE}schedule:\n  not_before: 1999-01-01T00:00\n"),
+    Case("PW422", "no moment", f"{BASE}schedule:\n  not_before: 1999-02-30T00:00\n", TODAY),
+    Case("PW423", "no window", f"{BASE}schedule:\n  «at_close»: pause\n"),
+    Case("PW423", "a window", f"{BASE}schedule:\n  at_close: pause\n  window: 22:00-06:00\n"),
 ]
 
 
