@@ -25,6 +25,7 @@ def test_what_unsloth_trains_conflicts_with_nothing(config, method):
         ),
         ({"method": {"modules_to_save": ["lm_head"]}}, "cuda", "method.modules_to_save"),
         ({"training": {"optimizer": "adamw_8bit"}}, "cpu", "training.optimizer"),
+        ({"model": {"base": "gpt2", "dtype": "float16"}}, "cpu", "model.dtype"),
         ({"model": {"base": "gpt2", "attention": "sdpa"}}, "cuda", "model.attention"),
         ({"compute": {"processes": 2}}, "cuda", "compute.processes"),
         ({}, "mps", "compute.device"),

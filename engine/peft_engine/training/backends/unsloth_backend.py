@@ -61,12 +61,9 @@ class UnslothBackend:
             )
         except (OSError, ValueError, KeyError) as error:
             raise unreadable(folder, "weights", config.model) from error
-        if four_bit and not _is_packed(model):
-            raise WorkbenchError(
-                "not-supported",
-                "Unsloth could not hold this model in 4 bits on this machine.",
-                "Set `compute.backend: transformers`, or `model.quantization: none`.",
-            )
+        _see_that_it_is_as_asked(model, None if four_bit else dtype)
+        if precision == "bfloat16" and not unsloth.is_bfloat16_supported():
+            raise _replaced("to compute in bfloat16", "float32")
         if config.method.type != "full":
             model = _with_adapter(model, config, max_length)
         model.config.use_cache = False
@@ -93,8 +90,30 @@ def _with_adapter(model: Any, config: RunConfig, max_length: int) -> Any:
     )
 
 
-def _is_packed(model: Any) -> bool:
-    return any(type(module).__name__ == "Linear4bit" for module in model.modules())
+def _see_that_it_is_as_asked(model: Any, dtype: torch.dtype | None) -> None:
+    """Compare what was loaded with what was asked for, because Unsloth replaces what it finds unfit.
+
+    Args:
+        model: What was loaded.
+        dtype: Of the weights; None for 4 bits.
+
+    Raises:
+        WorkbenchError: It is something else (`not-supported`).
+    """
+    held = str(model.dtype).removeprefix("torch.")
+    if dtype is None:
+        if not any(type(module).__name__ == "Linear4bit" for module in model.modules()):
+            raise _replaced("to hold this model in 4 bits", held)
+    elif model.dtype != dtype:
+        raise _replaced(f"to hold this model in {str(dtype).removeprefix('torch.')}", held)
+
+
+def _replaced(asked: str, taken: str) -> WorkbenchError:
+    return WorkbenchError(
+        "not-supported",
+        f"Unsloth was asked {asked} and takes {taken} on this machine.",
+        "Set `compute.backend: transformers`.",
+    )
 
 
 def _on_cpu(model: Any, inputs: dict[str, Any]) -> torch.Tensor:
