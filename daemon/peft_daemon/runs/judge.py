@@ -9,8 +9,9 @@ from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.directory import now
 from peft_engine.rundir.lock import speaking_for
+from peft_engine.rundir.mend import mended_state
 from peft_engine.rundir.presence import is_present
-from peft_schemas.errors import ErrorReport
+from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.events import (
     LAST_WORDS,
     RESTING_STATES,
@@ -29,14 +30,28 @@ def settle(run: RunDirectory) -> StateFile:
     Any number of daemons and commands may call this at once: one of them writes, under a lock that whoever speaks for a
     run takes.
     """
-    state = run.read_state()
+    state = _read(run)
     if state.state in RESTING_STATES or _worker_may_live(run, state):
         return state
     with speaking_for(run):
-        state = run.read_state()
+        state = _read(run)
         if state.state in RESTING_STATES or _worker_may_live(run, state):
             return state
         return _pronounce(run, state)
+
+
+def _read(run: RunDirectory) -> StateFile:
+    """Return the run's state, mended if its file is damaged. A worker that lives will write its own again."""
+    try:
+        return run.read_state()
+    except WorkbenchError:
+        if not (run.path / "state.json").is_file():
+            # Not a run, or not yet.
+            raise
+        state = mended_state(run)
+        if not is_present(run):
+            run.write_state(state)
+        return state
 
 
 def _worker_may_live(run: RunDirectory, state: StateFile) -> bool:

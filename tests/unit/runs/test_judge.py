@@ -5,6 +5,8 @@ import subprocess
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
+import pytest
+
 from peft_daemon.runs.commands import kill
 from peft_daemon.runs.judge import settle
 from peft_engine.files import sha256
@@ -12,7 +14,17 @@ from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.presence import appear
-from peft_schemas.events import CheckpointEvent, CompletedEvent, FailedEvent, MetricEvent, PausedEvent, StoppedEvent
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.events import (
+    CheckpointEvent,
+    CompletedEvent,
+    FailedEvent,
+    MetricEvent,
+    PausedEvent,
+    ResumedEvent,
+    StateEvent,
+    StoppedEvent,
+)
 
 MakeRun = Callable[..., RunDirectory]
 Sleeper = subprocess.Popen[bytes]
@@ -108,6 +120,30 @@ def test_a_worker_lives_although_the_clock_was_set_while_it_trained(make_run: Ma
         assert appear(run) is None
         assert settle(run).state == "running"
     assert settle(run).state == "failed"
+
+
+@pytest.mark.parametrize("content", [b"", b'{"run_id": "demo', b"\x00" * 40])
+def test_a_damaged_state_is_worked_out_of_the_events(make_run: MakeRun, sleeper: Sleeper, content: bytes) -> None:
+    run = make_run(worker=killed(sleeper))
+    run.write_resolved({"config": {"model": {"base": "org/base"}}, "source": "/somewhere/demo.peft.yaml"})
+    with EventLog(run.events) as log:
+        log.append(StateEvent, state="running")
+        log.append(ResumedEvent, step=2, attempt=2, checkpoint=None)
+        log.append(MetricEvent, step=3, epoch=0.5, values={"loss": 1.0})
+        log.append(PausedEvent, step=4, checkpoint=None, elapsed_seconds=1.0, eta_seconds=None, values={})
+    (run.path / "state.json").write_bytes(content)
+    state = settle(run)
+    assert (state.state, state.attempt, state.step) == ("paused", 2, 4)
+    assert (state.name, state.base, state.config_path) == ("demo", "org/base", "/somewhere/demo.peft.yaml")
+    assert run.read_state() == state
+
+
+def test_a_run_of_which_nothing_can_be_read_says_so(make_run: MakeRun) -> None:
+    run = make_run()
+    (run.path / "state.json").write_bytes(b"{")
+    with pytest.raises(WorkbenchError) as error:
+        settle(run)
+    assert error.value.code == "run-missing"
 
 
 def test_a_failure_says_how_to_go_on(make_run: MakeRun, sleeper: Sleeper) -> None:
