@@ -133,7 +133,7 @@ def test_F9_a_run_whose_disk_fills_at_random_goes_on_when_there_is_room(workshop
     expected, _ = left_alone("full")
     runs = home / "runs"
     for _ in trials(1):
-        size = chance.randrange(96, 1400)
+        size = chance.randrange(96, 600)
         if subprocess.run(
             ["mount", "-t", "tmpfs", "-o", f"size={size}k", "tmpfs", str(runs)], capture_output=True, check=False
         ).returncode:

@@ -1,13 +1,21 @@
 """A run that was interrupted and went on is, to the bit, the run that was left alone."""
 
+import json
+
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from peft.tuners.lora import layer
+from safetensors.torch import load_file
 
 from peft_engine.capabilities import TRAINABLE_METHODS
+from peft_engine.training.reporter import Reporter
 from peft_engine.training.worker import work
-from tests.integration.training.interruption import interrupted, series, weights
-from tests.integration.training.workshop import of
+from peft_schemas.events import ControlFile
+from tests.integration.training.interruption import go_on, interrupted, series, weights
+from tests.integration.training.witness import workshop_of_the_real_model
+from tests.integration.training.workshop import events, of
 from tests.property.strategies import examples
 
 STEPS = 7
@@ -99,4 +107,130 @@ def test_001_P28_a_pause_or_crash_anywhere_changes_nothing(
         },
         pauses=pauses,
         crashes=crashes,
+    )
+
+
+def test_F11_pissa_goes_on_where_the_beginning_comes_out_differently(workshop, monkeypatch):
+    """As on another machine, whose singular vectors differ in their last bits: the result still fits the base."""
+    sections = {"method": {"type": "pissa", "r": 4, "alpha": 8}, "training": {"max_steps": 5}}
+    alone, broken = workshop.make(**sections), workshop.make(**sections)
+    assert work(alone.path) == 0
+    decompose = layer.svd_lowrank
+
+    def elsewhere(weight, rank, niter):
+        u, s, v = decompose(weight, rank, niter=niter)
+        return u * 1.01, s, v
+
+    def first(_):
+        monkeypatch.setattr(layer, "svd_lowrank", elsewhere)
+
+    interrupted(broken, pauses={3}, between=first)
+    here, there = (load_file(run.adapter / "adapter_model.safetensors") for run in (alone, broken))
+    assert all(torch.allclose(there[name], here[name], atol=1e-5) for name in here)
+    here, there = ([at["loss"] for _, at in sorted(series(run)["metric"].items())] for run in (alone, broken))
+    assert there == pytest.approx(here, rel=1e-4)
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_a_word(workshop):
+    sections = {"training": {"max_steps": 6}, "checkpoint": {"every_steps": 2}}
+    alone, broken = workshop.make(**sections), workshop.make(**sections)
+    assert work(alone.path) == 0
+
+    def damage(run):
+        file = run.checkpoints / "step-000004/optimizer.pt"
+        file.write_bytes(file.read_bytes()[:-1])
+
+    interrupted(broken, crashes={6}, between=damage)
+    assert of(broken, "resumed")[0].step == 2
+    assert any("step-000004 is damaged" in event.message for event in of(broken, "log"))
+    assert weights(broken) == weights(alone)
+
+
+def test_F22_a_worker_killed_before_its_last_word_is_completed_and_not_repeated(workshop):
+    run = workshop.make()
+    assert work(run.path) == 0
+    finished, hashes = of(run, "completed")[0], weights(run)
+    lines = run.events.read_bytes().splitlines(keepends=True)
+    run.events.write_bytes(b"".join(lines[:-1]))
+    run.write_state(run.read_state().model_copy(update={"state": "failed"}))
+    go_on(run)
+    again = of(run, "completed")[0]
+    assert (again.step, again.adapter, again.gguf) == (finished.step, finished.adapter, finished.gguf)
+    assert weights(run) == hashes
+    assert len(of(run, "metric")) == finished.step
+
+
+def test_F22_a_result_that_is_not_whole_is_made_again(workshop):
+    run = workshop.make()
+    assert work(run.path) == 0
+    hashes = weights(run)
+    (run.adapter / "adapter_model.safetensors").write_bytes(b"half")
+    run.write_state(run.read_state().model_copy(update={"state": "failed"}))
+    go_on(run)
+    assert run.read_state().state == "completed"
+    assert weights(run) == hashes
+
+
+def test_F10_a_pause_before_the_first_step_has_no_checkpoint(workshop):
+    run = workshop.make()
+    run.write_control(ControlFile(command="pause"))
+    assert work(run.path) == 0
+    (pause,) = of(run, "paused")
+    assert (pause.step, pause.checkpoint, pause.elapsed_seconds) == (0, None, 0.0)
+    go_on(run)
+    assert (run.read_state().state, of(run, "resumed")[0].checkpoint) == ("completed", None)
+
+
+@pytest.mark.parametrize("remove", [False, True])
+def test_F12_a_cancelled_run_ends_without_a_checkpoint_and_keeps_what_it_may(workshop, monkeypatch, remove):
+    run = workshop.make(training={"max_steps": 8}, checkpoint={"every_steps": 2})
+    at_end = Reporter.on_step_end
+
+    def cancel_at_three(self, args, state, control, **rest):
+        if state.global_step == 3:
+            run.write_control(ControlFile(command="cancel", remove=remove))
+        return at_end(self, args, state, control, **rest)
+
+    monkeypatch.setattr(Reporter, "on_step_end", cancel_at_three)
+    assert work(run.path) == 0
+    end = events(run)[-1]
+    assert (end.type, end.removed, run.read_state().state) == ("cancelled", remove, "cancelled")
+    assert [path.name for path in run.checkpoints.glob("step-*")] == ([] if remove else ["step-000002"])
+
+
+def test_F13_time_in_training_is_counted_on_over_pauses_and_crashes(workshop):
+    run = workshop.make(training={"max_steps": 6}, checkpoint={"every_steps": 1})
+    interrupted(run, pauses={2, 4}, crashes={6})
+    elapsed = [event.elapsed_seconds for event in of(run, "paused")]
+    manifests = [json.loads((path / "manifest.json").read_bytes()) for path in sorted(run.checkpoints.glob("step-*"))]
+    assert 0 < elapsed[0] < elapsed[1] < manifests[-1]["elapsed_seconds"]
+
+
+@pytest.mark.model
+def test_F11_the_real_model_goes_on_to_the_bit(home, tmp_path, model_cache):
+    same_as_left_alone(
+        workshop_of_the_real_model(home, tmp_path, model_cache),
+        {
+            "method": {"type": "lora", "r": 8, "dropout": 0.05},
+            "training": {"max_steps": 4, "batch_size": 2, "max_length": 128, "packing": True},
+            "checkpoint": {"every_steps": 2},
+        },
+        pauses={1},
+        crashes={4},
+    )
+
+
+def test_F11_what_is_trained_beside_an_adapter_goes_on_too(workshop):
+    """Whole modules, LoRA+'s second rate, recomputed activations, and several weighted datasets."""
+    workshop.dataset("more.jsonl", 9)
+    same_as_left_alone(
+        workshop,
+        {
+            "datasets": [{"path": "train.jsonl", "weight": 0.5}, {"path": "more.jsonl", "weight": 2.0}],
+            "method": {"type": "lora", "r": 4, "lora_plus_ratio": 4.0, "modules_to_save": ["lm_head"]},
+            "training": {"max_steps": 6, "batch_size": 3, "gradient_checkpointing": True},
+            "checkpoint": {"every_steps": 2},
+        },
+        pauses={3},
+        crashes={6},
     )
