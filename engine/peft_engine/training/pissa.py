@@ -14,10 +14,43 @@ from safetensors.torch import load_file, save_file
 
 Tensors = dict[str, torch.Tensor]
 
+_BEGINNING = "pissa_initial.safetensors"
+
 
 def initial_matrices(model: Any) -> Tensors:
     """Return copies of the adapter's matrices, under the names by which they are saved."""
     return {name: tensor.detach().cpu().clone() for name, tensor in get_peft_model_state_dict(model).items()}
+
+
+def keep_beginning(checkpoint: Path, initial: Tensors) -> None:
+    """Write the matrices before the first step into a checkpoint: what is trained fits only what they left."""
+    save_file(initial, checkpoint / _BEGINNING, {"format": "pt"})
+
+
+def go_on_from(model: Any, initial: Tensors, checkpoint: Path) -> Tensors:
+    """Have the base hold what the matrices of the run's first step left of it.
+
+    They are worked out anew with each load of the model, and come out the same to the bit on the same machine. On
+    another one the base is corrected by the difference of the products, which is exact but for its rounding.
+
+    Args:
+        model: A PEFT model whose base holds what `initial` left.
+        initial: The matrices as they came out now.
+        checkpoint: What the run goes on from.
+
+    Returns:
+        The matrices that the run began with.
+    """
+    begun = load_file(checkpoint / _BEGINNING)
+    for name, module in model.named_modules():
+        a, b = f"{name}.lora_A.weight", f"{name}.lora_B.weight"
+        if a not in begun or (torch.equal(begun[a], initial[a]) and torch.equal(begun[b], initial[b])):
+            continue
+        (scale,) = module.scaling.values()
+        difference = scale * (initial[b] @ initial[a] - begun[b] @ begun[a])
+        weight = module.get_base_layer().weight
+        weight.data += (difference.T if module.fan_in_fan_out else difference).to(weight)
+    return begun
 
 
 def to_plain_lora(adapter: Path, initial: Tensors) -> None:

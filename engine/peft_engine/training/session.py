@@ -2,7 +2,7 @@
 
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
 from peft_engine.training.methods import check_targets
 from peft_engine.training.model import TrainableModel, choose_device, load_skeleton
+from peft_engine.training.pissa import go_on_from
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
 from peft_engine.training.resources import Resources
@@ -73,13 +74,16 @@ class Session:
         skeleton = load_skeleton(self._folder(), config.model)
         check_targets(skeleton, config.method)
         device = choose_device(config.compute)
-        refuse_on_device(config, device.type)
+        devices = torch.cuda.device_count() if device.type == "cuda" else 1
+        refuse_on_device(config, device.type, processes=self.place.local_processes, devices=devices)
         with Group(self.place, device) as group:
             self._fit(group, device, skeleton.get_input_embeddings().num_embeddings)
 
     def _fit(self, group: Group, device: torch.device, vocabulary: int) -> None:
         config, journal, folder = self.request.config, self.journal, self._folder()
-        self._compute_as_before()
+        start = group.share(self.start)
+        if start is not None:
+            self._compute_as_before()
         if group.leads:
             self._record_environment()
         self.control.check()
@@ -93,6 +97,9 @@ class Session:
         journal.enter("preparing", "loading the model")
         _make_repeatable(config.training.seed)
         trainable = self.backend.load(folder, config, group.own(device), max_length)
+        if start is not None and trainable.initial is not None:
+            begun = go_on_from(trainable.model, trainable.initial, start.path)
+            trainable = replace(trainable, initial=begun)
         self.control.check()
         control = SharedControl(self.control, group)
         resources = Resources(trainable.device)
@@ -119,7 +126,7 @@ class Session:
             stateful=watching.stateful,
         )
         with watching.over(tuner):
-            tuner.fit(group.share(None if self.start is None else self.start.path))
+            tuner.fit(None if start is None else start.path)
         step = tuner.state.global_step
         if reporter.ended_early:
             raise Interrupted
@@ -139,9 +146,8 @@ class Session:
 
     def _compute_as_before(self) -> None:
         """Take as many threads as the worker before did: another number changes the last bits of a sum."""
-        if self.start is not None:
-            with suppress(OSError, ValueError, KeyError, TypeError, RuntimeError):
-                torch.set_num_threads(json.loads(self.run.environment.read_bytes())["threads"])
+        with suppress(OSError, ValueError, KeyError, TypeError, RuntimeError):
+            torch.set_num_threads(json.loads(self.run.environment.read_bytes())["threads"])
 
     def _record_environment(self) -> None:
         record = record_environment(

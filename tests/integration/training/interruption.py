@@ -1,6 +1,6 @@
 """Interrupting a run at chosen steps, going on with it, and laying the outcome beside that of a run left alone."""
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,21 @@ def go_on(run: RunDirectory) -> None:
     work(run.path)
 
 
-def interrupted(run: RunDirectory, *, pauses: Collection[int] = (), crashes: Collection[int] = ()) -> None:
-    """Do a run to its end, with a pause at the edge of some steps and a crash in others, each once."""
+def interrupted(
+    run: RunDirectory,
+    *,
+    pauses: Collection[int] = (),
+    crashes: Collection[int] = (),
+    between: Callable[[RunDirectory], object] = lambda _: None,
+) -> None:
+    """Do a run to its end, with a pause at the edge of some steps and a crash in others, each once.
+
+    Args:
+        run: A run that waits.
+        pauses: Steps at whose end it is paused.
+        crashes: Steps in which it dies.
+        between: What is done to the run before it goes on.
+    """
     pending_pauses, pending_crashes = set(pauses), set(crashes)
     at_end, at_begin = Reporter.on_step_end, Reporter.on_step_begin
 
@@ -51,6 +64,7 @@ def interrupted(run: RunDirectory, *, pauses: Collection[int] = (), crashes: Col
         while run.read_state().state in {"paused", "failed"}:
             error = run.read_state().error
             assert error is None or error.message.endswith("PowerCut."), error
+            between(run)
             go_on(run)
 
 
