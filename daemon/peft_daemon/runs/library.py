@@ -101,8 +101,8 @@ def register(server: WorkbenchServer) -> None:
     async def keep_the_index() -> None:
         while True:
             # So that a long run is not read from its beginning when it is first asked for.
-            await asyncio.to_thread(_index)
             await asyncio.sleep(_INDEX_INTERVAL)
+            await asyncio.to_thread(_index)
 
     server.on_initialized(watch_the_disk)
     server.on_initialized(keep_the_index)

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -250,6 +252,22 @@ def test_without_a_place_for_the_index_one_is_made_in_memory(make_run: MakeRun, 
     store_file().mkdir()
     assert ids() == [run.id]
     assert loss(run).total == 2
+
+
+ON_A_FULL_DISK = """
+import resource, signal
+from peft_daemon.runs.store import find_runs
+from peft_schemas.records import RunQuery
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (8192, 8192))
+print(*(run.id for run in find_runs(RunQuery()).runs))
+"""
+
+
+def test_on_a_full_disk_runs_are_still_listed(make_run: MakeRun) -> None:
+    run = make_run()
+    done = subprocess.run([sys.executable, "-c", ON_A_FULL_DISK], capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stdout.strip()) == (0, run.id), done.stderr
 
 
 def test_several_readers_at_once_count_each_event_once(make_run: MakeRun) -> None:

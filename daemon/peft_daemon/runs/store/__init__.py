@@ -4,13 +4,14 @@ The directories are the truth. The index is brought up to them each time it is a
 is made again where it is damaged. Everything here is synchronous; who has a loop to keep free calls it in a thread.
 """
 
+import logging
 import math
 import sqlite3
 from collections.abc import Callable
 from typing import TypeVar
 
 from peft_daemon.runs.store import query as statements
-from peft_daemon.runs.store.database import connect, discard
+from peft_daemon.runs.store.database import connect, connect_in_memory, discard
 from peft_daemon.runs.store.series import metrics_of, read_stretch
 from peft_daemon.runs.store.sync import require, sync
 from peft_engine.files import folder_bytes, stamp
@@ -20,6 +21,8 @@ from peft_schemas.records import Artifact, RunQuery, Series, SeriesParams
 
 _FOREVER = 2**62
 """A step that no run reaches."""
+
+_log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
@@ -108,13 +111,20 @@ def _artifact(place: str, path: str, sha256: str) -> Artifact:
 
 
 def _with_index(work: Callable[[sqlite3.Connection], Result]) -> Result:
-    """Do something with the index; one that turns out to be damaged on the way is made again, once."""
+    """Do something with the index, whatever becomes of it on the way.
+
+    A full disk is when one most wants to see what there is: then it is done in memory. An index that turns out to be
+    damaged is made again, once.
+    """
     try:
         with connect() as db:
             return work(db)
-    except sqlite3.OperationalError:
-        raise
-    except sqlite3.DatabaseError:
+    except sqlite3.OperationalError as error:
+        _log.warning("the index cannot be used now (%s); one is made in memory", error)
+        with connect_in_memory() as db:
+            return work(db)
+    except sqlite3.DatabaseError as error:
+        _log.warning("the index is damaged (%s) and is made again", error)
         discard()
         with connect() as db:
             return work(db)

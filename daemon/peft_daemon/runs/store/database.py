@@ -39,6 +39,16 @@ def connect() -> Iterator[sqlite3.Connection]:
         db.close()
 
 
+@contextmanager
+def connect_in_memory() -> Iterator[sqlite3.Connection]:
+    """Open an empty index that nobody else sees, where the one on disk cannot be written."""
+    db = _prepared(":memory:")
+    try:
+        yield db
+    finally:
+        db.close()
+
+
 def discard() -> None:
     """Remove the index, because it was found damaged; the next one to connect makes another."""
     _remove(store_file())

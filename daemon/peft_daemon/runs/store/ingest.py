@@ -11,7 +11,7 @@ from pydantic_core import from_json
 
 from peft_daemon.runs.fold import RunFold
 from peft_daemon.runs.judge import settle
-from peft_daemon.runs.store.reading import Block, Cursor, blocks, continues
+from peft_daemon.runs.store.reading import Block, Cursor, continues, next_block
 from peft_daemon.runs.store.series import SeriesWriter
 from peft_daemon.runs.store.stamp import stamp_of
 from peft_engine.files import folder_bytes
@@ -37,15 +37,16 @@ def ingest(db: sqlite3.Connection, run: RunDirectory) -> None:
     state = settle(run)
     # Taken before anything is read: what is written from now on is seen as a change the next time.
     stamp = stamp_of(run.path)
-    with _writing(db):
-        key, cursor, before = _row(db, run.id)
-        if not continues(run.events, cursor) or (before and _same_size_other_time(before, stamp)):
-            _forget(db, key)
+    compared = False
     while True:
         with _writing(db):
             # The place is asked for anew inside the transaction: another process may have gone on meanwhile.
-            key, cursor, _ = _row(db, run.id)
-            block = next(blocks(run.events, cursor))
+            key, cursor, before = _row(db, run.id)
+            if not compared and _is_another(run, cursor, before, stamp):
+                _forget(db, key)
+                cursor = Cursor()
+            compared = True
+            block = next_block(run.events, cursor)
             _take(db, key, block)
             if block.at_end:
                 _describe(db, key, run, state, stamp)
@@ -69,6 +70,11 @@ def _row(db: sqlite3.Connection, run_id: str) -> tuple[int, Cursor, str]:
         "SELECT key, inode, offset, mark, seq, stamp FROM runs WHERE id = ?", (run_id,)
     ).fetchone()
     return key, Cursor(inode, offset, mark, seq), stamp
+
+
+def _is_another(run: RunDirectory, cursor: Cursor, before: str, stamp: str) -> bool:
+    """Tell whether what the index has of a run's events is not what its log says now."""
+    return not continues(run.events, cursor) or (bool(before) and _same_size_other_time(before, stamp))
 
 
 def _same_size_other_time(before: str, after: str) -> bool:

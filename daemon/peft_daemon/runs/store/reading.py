@@ -2,7 +2,6 @@
 
 import os
 import zlib
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,20 +48,11 @@ def continues(path: Path, cursor: Cursor) -> bool:
         return cursor.offset == 0
 
 
-def blocks(path: Path, cursor: Cursor) -> Iterator[Block]:
-    """Yield the whole events behind a cursor, block by block; at least one block, which may be empty.
+def next_block(path: Path, cursor: Cursor) -> Block:
+    """Return whole events behind a cursor, some megabytes of them at most.
 
     A line that is still being written waits, and a line that is no event is passed over.
     """
-    while True:
-        block = _next(path, cursor)
-        yield block
-        if block.at_end:
-            return
-        cursor = block.cursor
-
-
-def _next(path: Path, cursor: Cursor) -> Block:
     try:
         with path.open("rb") as file:
             file.seek(cursor.offset)
