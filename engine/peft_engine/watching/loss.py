@@ -1,6 +1,5 @@
-"""The loss rises, or is no number any more."""
+"""The loss rises."""
 
-import math
 from collections.abc import Sequence
 from statistics import median
 
@@ -39,31 +38,9 @@ def divergence(series: Series, limits: DivergenceThresholds) -> Anomaly | None:
     )
 
 
-def non_finite_loss(series: Series) -> Anomaly | None:
-    """Look at whether the newest loss is NaN or infinite."""
-    newest = series.measurements[-1]
-    if newest.loss is None or math.isfinite(newest.loss):
-        return None
-    good_step = max((step for step, _ in series.finite_losses()), default=0)
-    return Anomaly(
-        "non-finite",
-        newest.step,
-        f"The loss of step {newest.step} is not a finite number: the numbers grew past what they are held in, "
-        "most likely because the learning rate is too high.",
-        "training.learning_rate",
-        {"loss": None, "grad_norm": _shown(newest.grad_norm)},
-        # The loss of a step is that of the weights before it.
-        max(good_step - 1, 0),
-    )
-
-
 def _lowest_level(points: Sequence[tuple[int, float]], width: int) -> tuple[float, int]:
     """Return the lowest median of `width` losses in a row, and the last step of those; counted from the newest back."""
     width = min(width, len(points))
     losses = [loss for _, loss in points]
     ends = range(len(points), width - 1, -width)
     return min((median(losses[end - width : end]), points[end - 1][0]) for end in ends)
-
-
-def _shown(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None

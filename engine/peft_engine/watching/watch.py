@@ -7,8 +7,9 @@ from statistics import median
 from typing import Any
 
 from peft_engine.watching.anomaly import Anomaly
-from peft_engine.watching.gradients import explosion, non_finite_gradients
-from peft_engine.watching.loss import divergence, non_finite_loss
+from peft_engine.watching.finite import non_finite
+from peft_engine.watching.gradients import explosion
+from peft_engine.watching.loss import divergence
 from peft_engine.watching.memory import memory_pressure
 from peft_engine.watching.overfitting import overfitting
 from peft_engine.watching.series import Evaluation, Measurement, Series
@@ -53,12 +54,9 @@ class Watch:
         """
         self.series.add(measurement)
         limits, series = self._limits, self.series
-        broken = non_finite_loss(series)
-        exploded = non_finite_gradients(series, self._gradients) or explosion(series, limits.explosion, clipped_to)
         return [
-            *self._news("non-finite", broken),
-            # A loss that is no number has gradients that are none: said once is enough.
-            *([] if broken else self._news("gradient-explosion", exploded)),
+            *self._news("non-finite", non_finite(series, self._gradients)),
+            *self._news("gradient-explosion", explosion(series, limits.explosion, clipped_to)),
             *self._news("loss-divergence", divergence(series, limits.divergence)),
             *self._news("memory-pressure", memory_pressure(series, self._memory_limit)),
         ]

@@ -3,8 +3,9 @@ import math
 import pytest
 
 from peft_engine.watching import Evaluation, Measurement, Series, thresholds
-from peft_engine.watching.gradients import explosion, non_finite_gradients
-from peft_engine.watching.loss import divergence, non_finite_loss
+from peft_engine.watching.finite import non_finite
+from peft_engine.watching.gradients import explosion
+from peft_engine.watching.loss import divergence
 from peft_engine.watching.memory import memory_pressure
 from peft_engine.watching.overfitting import overfitting
 from peft_engine.watching.stall import Standstill, patience, stall
@@ -62,12 +63,12 @@ def test_nothing_is_said_of_the_first_steps():
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_loss_that_is_no_number_is_seen_at_once(value):
-    anomaly = non_finite_loss(measured([1.0, 0.9, value]))
+    anomaly = non_finite(measured([1.0, 0.9, value]), 1)
     assert anomaly is not None
     assert anomaly.kind == "non-finite"
     # The loss of step 2 is that of the weights after step 1.
     assert anomaly.good_step == 1
-    assert non_finite_loss(measured([value, 1.0])) is None
+    assert non_finite(measured([value, 1.0]), 1) is None
 
 
 def test_gradients_above_ten_times_what_is_usual_explode_when_they_last():
@@ -88,9 +89,18 @@ def test_gradients_that_are_not_even_clipped_do_no_harm():
 
 def test_gradients_that_are_no_numbers_are_seen_at_once_and_later_where_the_loss_is_scaled():
     series = measured([1.0] * 5, [1.0, 1.0, 1.0, math.inf, math.nan])
-    assert non_finite_gradients(series, 1) is not None
-    assert non_finite_gradients(series, 2) is not None
-    assert non_finite_gradients(series, 3) is None
+    for in_a_row in (1, 2):
+        anomaly = non_finite(series, in_a_row)
+        assert anomaly is not None
+        # The last gradients that were numbers are those of step 3, and so of the weights after step 2.
+        assert (anomaly.step, anomaly.good_step) == (5, 2)
+    assert non_finite(series, 3) is None
+
+
+def test_weights_that_gave_no_gradients_are_not_gone_back_to_though_their_loss_was_a_number():
+    anomaly = non_finite(measured([1.0, 1.0, 1.0, 1.0, math.nan], [1.0, 1.0, math.inf, math.inf, math.nan]), 1)
+    assert anomaly is not None
+    assert anomaly.good_step == 1
 
 
 def test_a_held_out_loss_that_rises_while_the_training_loss_falls_is_overfitting():

@@ -53,8 +53,8 @@ def test_what_was_done_about_another_kind_changes_nothing():
     assert kinds(watching, *[short(step) for step in range(2, 60)]) == []
 
 
-def test_a_loss_that_is_no_number_is_said_without_its_gradients():
-    assert kinds(watch(), Measurement(1, math.nan, math.nan)) == ["non-finite"]
+def test_a_loss_and_gradients_that_are_no_numbers_are_one_anomaly():
+    assert kinds(watch(), Measurement(1, 1.0, math.inf), Measurement(2, math.nan, math.nan)) == ["non-finite"]
 
 
 def test_going_back_forgets_what_was_seen_after():
