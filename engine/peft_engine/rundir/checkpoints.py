@@ -84,7 +84,7 @@ class CheckpointStore:
 
     def path(self, step: int) -> Path:
         """Return where the checkpoint of a step is, or will be."""
-        return self._root / f"step-{step:06d}"
+        return step_folder(self._root, step)
 
     def prune(self, *, spare: Collection[int] = ()) -> None:
         """Remove all but the newest checkpoints. Call it once the newest is announced, so that one is always left.
@@ -101,6 +101,11 @@ class CheckpointStore:
         doomed = self._root / f"{_MAKING}{path.name}"
         path.rename(doomed)
         shutil.rmtree(doomed, ignore_errors=True)
+
+
+def step_folder(root: Path, step: int) -> Path:
+    """Return where, under the folder of checkpoints, that of a step is, or will be."""
+    return root / f"step-{step:06d}"
 
 
 def steps_of(root: Path) -> list[Path]:

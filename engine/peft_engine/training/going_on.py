@@ -5,7 +5,14 @@ import shutil
 
 from peft_engine.files import sha256
 from peft_engine.rundir import RunDirectory
-from peft_engine.rundir.checkpoints import Checkpoint, CheckpointStore, intact_checkpoints, steps_of
+from peft_engine.rundir.checkpoints import (
+    Checkpoint,
+    CheckpointStore,
+    intact_checkpoints,
+    step_folder,
+    steps_of,
+    verify_checkpoint,
+)
 from peft_engine.training.journal import Journal
 from peft_schemas.config import CheckpointConfig
 
@@ -19,12 +26,19 @@ def find_start(run: RunDirectory, journal: Journal, config: CheckpointConfig) ->
     Returns:
         None where the run begins anew, because no checkpoint is intact.
     """
-    intact = list(intact_checkpoints(run))
-    chosen = next((found for found in intact if not config.load_best or _has_best(found, intact)), None)
+    intact: list[Checkpoint] = []
+    chosen = None
+    for found in intact_checkpoints(run):
+        intact.append(found)
+        if not config.load_best or _has_best(found):
+            chosen = found
+            break
     if chosen is None and intact:
         chosen = intact[0]
         journal.warning("The checkpoint with the lowest evaluation loss is lost: the search for it begins anew.")
-    for path in steps_of(run.checkpoints):
+    for path in reversed(steps_of(run.checkpoints)):
+        if chosen is not None and path == chosen.path:
+            break
         if path not in {found.path for found in intact}:
             journal.warning(f"The checkpoint {path.name} is damaged and is not used.")
     step = 0 if chosen is None else chosen.step
@@ -57,9 +71,9 @@ def complete_if_finished(run: RunDirectory, journal: Journal) -> bool:
     return True
 
 
-def _has_best(checkpoint: Checkpoint, intact: list[Checkpoint]) -> bool:
+def _has_best(checkpoint: Checkpoint) -> bool:
     best = json.loads((checkpoint.path / "trainer_state.json").read_bytes()).get("best_global_step")
-    return not best or any(found.step == best for found in intact)
+    return best in (None, checkpoint.step) or verify_checkpoint(step_folder(checkpoint.path.parent, best)) is not None
 
 
 def _is(run: RunDirectory, name: str, digest: str) -> bool:

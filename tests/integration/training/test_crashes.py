@@ -26,6 +26,8 @@ from tests.integration.training.interruption import weights
 from tests.integration.training.workshop import events, of
 
 TRIALS = int(os.environ.get("PEFTW_CRASH", "0"))
+pytestmark = pytest.mark.timeout(0 if TRIALS else 900)
+
 DEATHS = 3
 """Of one run, before it is left to end."""
 

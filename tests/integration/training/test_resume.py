@@ -234,3 +234,23 @@ def test_F11_what_is_trained_beside_an_adapter_goes_on_too(workshop):
         pauses={3},
         crashes={6},
     )
+
+
+def test_an_older_checkpoint_that_has_its_best_goes_before_a_newer_one_that_lost_it(workshop):
+    sections = {
+        "training": {"max_steps": 8, "learning_rate": 0.02},
+        "evaluation": {"split": 0.2, "every_steps": 2},
+        "checkpoint": {"every_steps": 2, "keep": 9, "load_best": True},
+    }
+    alone, broken = workshop.make(**sections), workshop.make(**sections)
+    assert work(alone.path) == 0
+    best = []
+
+    def lose_best(run):
+        newest = max(run.checkpoints.glob("step-*"))
+        best.append(json.loads((newest / "trainer_state.json").read_bytes())["best_global_step"])
+        (run.checkpoints / f"step-{best[0]:06d}" / "optimizer.pt").write_bytes(b"lost")
+
+    interrupted(broken, crashes={8}, between=lose_best)
+    assert of(broken, "resumed")[0].step < best[0]
+    assert weights(broken) == weights(alone)
