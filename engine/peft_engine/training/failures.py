@@ -24,7 +24,7 @@ def describe(error: BaseException) -> ErrorReport:
         return ErrorReport(
             code="disk-full",
             message="The disk is full, so the run could not write its files.",
-            remedy="Free some space or set PEFTW_HOME to another disk; a lower `checkpoint.keep` needs less.",
+            remedy="Free some space and resume the run; a lower `checkpoint.keep` needs less of it.",
         )
     if any(_is_out_of_memory(link) for link in chain):
         return ErrorReport(
