@@ -11,6 +11,7 @@ from peft_daemon.cli.runs_words import Json, RunId, number, size
 from peft_daemon.runs.bundle import export_run, import_run
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.retention import cleanup_plan, remove
+from peft_daemon.runs.store import update
 from peft_engine.notes import read_notes, write_notes
 from peft_engine.rundir import find_run
 from peft_engine.versions import list_versions
@@ -21,6 +22,7 @@ def versions(
     name: Annotated[str | None, typer.Argument(help="A model's name; all when left out.")] = None, json: Json = False
 ) -> None:
     """List the versions of models: each completed run made one."""
+    update()
     found = list_versions(name)
     if json:
         print_json(VersionList(versions=found))

@@ -10,7 +10,7 @@ from peft_daemon.rpc import bind, notify
 from peft_daemon.runs.bundle import export_run, import_run
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.retention import DiskWatch, cleanup_plan, remove
-from peft_daemon.runs.store import find_runs, list_artifacts, read_series
+from peft_daemon.runs.store import find_runs, list_artifacts, read_series, update
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.home import home
 from peft_engine.notes import read_notes, write_notes
@@ -70,6 +70,7 @@ def register(server: WorkbenchServer) -> None:
 
     @bind(server, "peft/runs/versions")
     async def versions(params: VersionsParams) -> VersionList:
+        await asyncio.to_thread(update)
         return VersionList(versions=await asyncio.to_thread(list_versions, params.name))
 
     @bind(server, "peft/runs/cleanup")
@@ -110,7 +111,7 @@ def register(server: WorkbenchServer) -> None:
 
 def _index() -> None:
     try:
-        find_runs(RunQuery(limit=1))
+        update()
     except (WorkbenchError, OSError, sqlite3.Error) as error:
         _log.warning("the runs could not be indexed now: %s", error)
 

@@ -31,6 +31,13 @@ _REMOVING = ".removing-"
 _DONE: frozenset[RunState] = frozenset({"completed", "cancelled"})
 """States that no run is resumed from, so that its checkpoints serve nothing."""
 
+_OFFERED: dict[Kind, str] = {
+    "run": "ended",
+    "checkpoint": "no run goes on from it",
+    "log": "its worker has ended",
+}
+"""Why something is offered that no rule names."""
+
 
 @dataclass(frozen=True)
 class Item:
@@ -86,7 +93,7 @@ def plan(items: Sequence[Item], rules: Retention, now: datetime, free: int) -> C
             run_id=item.run_id,
             kind=item.kind,
             bytes=item.bytes,
-            reason=named.get(item.id) or item.guard or "not needed by any run",
+            reason=named.get(item.id) or item.guard or _OFFERED[item.kind],
             preselected=item.id in named,
         )
         for item in offered

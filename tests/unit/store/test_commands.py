@@ -54,9 +54,10 @@ def test_what_is_printed_for_people_names_the_run(make_run: MakeRun, arguments: 
     assert {"list": "demo-1", "series": "1.25", "files": "adapter_model.safetensors"}[arguments[0]] in done.stdout
 
 
-def test_versions_lists_what_changed(make_run: MakeRun) -> None:
+def test_versions_lists_what_changed_also_of_runs_whose_worker_was_killed_after_its_last_word(
+    make_run: MakeRun,
+) -> None:
     make_run(), make_run(data="b" * 64)
-    told("list")
     found = told("versions", "demo")["versions"]
     assert [(one["version"], one["changed"]) for one in found] == [("1.1.0", ["data"]), ("1.0.0", [])]
     assert told("versions", "other")["versions"] == []

@@ -27,6 +27,11 @@ _log = logging.getLogger(__name__)
 Result = TypeVar("Result")
 
 
+def update() -> None:
+    """Bring the index up to the directories, and give completed runs the versions that they lack."""
+    _with_index(sync)
+
+
 def find_runs(query: RunQuery) -> RunPage:
     """Return a page of the runs that meet a query, as they are now."""
 
