@@ -48,21 +48,21 @@ def lay_out(name: str, steps: int, rng: random.Random) -> RunDirectory:
                 seq=step, time=TIME, step=step, epoch=step / steps, values=values, eta_seconds=1.0
             )
             file.write(event.model_dump_json() + "\n")
-    run.write_state(
-        StateFile(
-            run_id=run.id,
-            name=name,
-            state="stopped",
-            pid=None,
-            started=None,
-            created=f"2026-11-{1 + rng.randrange(28):02}T{rng.randrange(24):02}:00:00.000Z",
-            updated=TIME,
-            base="org/base",
-            config_path="/x",
-            step=steps,
-            total_steps=steps,
-        )
+    state = StateFile(
+        run_id=run.id,
+        name=name,
+        state="stopped",
+        pid=None,
+        started=None,
+        created=f"2026-11-{1 + rng.randrange(28):02}T{rng.randrange(24):02}:00:00.000Z",
+        updated=TIME,
+        base="org/base",
+        config_path="/x",
+        step=steps,
+        total_steps=steps,
     )
+    # Not as the worker does, which waits for the disk each time: ten thousand waits are not what is measured.
+    (run.path / "state.json").write_text(state.model_dump_json())
     return run
 
 
@@ -117,12 +117,12 @@ def read_events(run: RunDirectory, metrics: tuple[str, ...]) -> None:
 
 
 def best(work: Callable[[], Any], rounds: int = ROUNDS) -> float:
-    """Return the shortest time of a piece of work, in seconds: what else the machine does only makes it longer."""
+    """Return the least processor time of a piece of work, in seconds; other work on the machine hardly changes it."""
     took = []
     for _ in range(rounds):
-        begun = time.perf_counter()
+        begun = time.process_time()
         work()
-        took.append(time.perf_counter() - begun)
+        took.append(time.process_time() - begun)
     return min(took)
 
 
@@ -220,10 +220,12 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="also write the figures, in seconds and megabytes, to this file")
     options = parser.parse_args()
     rng = random.Random(1)
-    results = {**measure_long_run(options.points, rng), **measure_many_runs(options.runs, rng)}
+    results = measure_long_run(options.points, rng)
     report(results)
+    many = measure_many_runs(options.runs, rng)
+    report(many)
     if options.json:
-        options.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
+        options.json.write_text(json.dumps(results | many, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
