@@ -16,6 +16,7 @@ import httpx
 import pytest
 
 from peft_daemon.runs import commands
+from peft_daemon.runs.launch import launch
 from peft_engine.rundir import RunDirectory, find_run, list_runs
 from peft_schemas import PROTOCOL_VERSION, __version__
 from peft_schemas.errors import WorkbenchError
@@ -166,11 +167,10 @@ def test_F25_the_three_routes_refuse_alike(waiting: Path, peftw: Peftw, http: ht
     assert refused[1] in " ".join(refused[0].split())
 
 
-def test_runs_of_one_name_whose_configs_differ_wait_behind_each_other(waiting: Path, peftw: Peftw) -> None:
-    first = json.loads(peftw("run", waiting, "--detach").stdout)["run_id"]
+def test_runs_of_one_name_whose_configs_differ_wait_behind_each_other(waiting: Path) -> None:
+    first = launch(waiting)
     waiting.write_text(waiting.read_text().replace("max_steps: 2", "max_steps: 3"))
-    second = json.loads(peftw("run", waiting, "--detach").stdout)["run_id"]
-    assert (first, second) == ("desk-1", "desk-2")
-    assert peftw("runs", "stop", second).returncode == 0
-    assert find_run(second).read_state().state == "stopped"
-    assert "queued" in peftw("runs", "show", first).stdout
+    second = launch(waiting)
+    assert (first.id, second.id) == ("desk-1", "desk-2")
+    with pytest.raises(WorkbenchError, match="Run desk-2 of this very config is queued already"):
+        launch(waiting)

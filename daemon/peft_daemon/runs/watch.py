@@ -151,4 +151,9 @@ def _run(run_id: str) -> RunDirectory | None:
 
 
 def _differs(before: RunSummary, after: RunSummary) -> bool:
-    return (before.state, before.step, before.chat_model) != (after.state, after.step, after.chat_model)
+    """Tell whether a list of runs would show another thing."""
+    return _shown(before) != _shown(after)
+
+
+def _shown(run: RunSummary) -> tuple[object, ...]:
+    return run.state, run.detail, run.step, run.attempt, run.chat_model, [anomaly.id for anomaly in run.anomalies]

@@ -8,9 +8,18 @@ from peft_daemon.runs.follow import RunFollower, summarise
 from peft_daemon.runs.store import all_runs
 from peft_daemon.runs.watch import RunWatch
 from peft_engine.process import ProcessIdentity
-from peft_engine.rundir import EventLog, RunDirectory
+from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.events import AnyEvent, CompletedEvent, EvaluationEvent, MetricEvent, PlanEvent
+from peft_schemas.events import (
+    AnyEvent,
+    CompletedEvent,
+    EvaluationEvent,
+    MetricEvent,
+    PausedEvent,
+    PlanEvent,
+    ResumedEvent,
+    StateEvent,
+)
 from peft_schemas.protocol import RunSummary
 
 MakeRun = Callable[..., RunDirectory]
@@ -102,6 +111,38 @@ def test_a_subscription_has_no_gap_and_no_repeat(make_run: MakeRun, sleeper: Sle
     assert [event.seq for event in [*past, *editor.events]] == [2, 3, 4, 5, 6]
 
 
+def test_G1_a_subscriber_that_comes_back_to_a_resumed_run_has_the_stored_series(
+    make_run: MakeRun, sleeper: Sleeper
+) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    with EventLog(run.events) as log:
+        for step in range(1, 6):
+            metric(log, step)
+    first = Editor()
+    first.watch.look()
+    received = [*first.watch.subscribe(run.id, after_seq=0)[1]]
+    with EventLog(run.events) as log:
+        metric(log, 6)
+        first.watch.look()
+        received += first.events
+        del first
+        log.append(PausedEvent, step=6, checkpoint=None, elapsed_seconds=1.0, eta_seconds=None, values={})
+    with EventLog(run.events) as log:
+        log.append(StateEvent, state="queued")
+        log.append(ResumedEvent, step=4, attempt=2, checkpoint="checkpoints/step-000004")
+        metric(log, 5, 0.25)
+    again = Editor()
+    again.watch.look()
+    received += again.watch.subscribe(run.id, after_seq=received[-1].seq)[1]
+    with EventLog(run.events) as log:
+        metric(log, 6, 0.125)
+    again.watch.look()
+    received += again.events
+    assert received == EventTail(run.events).read()
+    assert [event.seq for event in received] == list(range(1, len(received) + 1))
+    assert summarise(run).metrics == {"loss": 0.125}
+
+
 def test_a_new_daemon_sees_the_whole_of_a_run_that_was_going(make_run: MakeRun, sleeper: Sleeper) -> None:
     run = make_run(worker=ProcessIdentity.of(sleeper.pid))
     with EventLog(run.events) as log:
@@ -158,6 +199,16 @@ async def test_U21_a_daemon_learns_of_resting_runs_from_the_index_and_reads_none
     watching.cancel()
     assert read == []
     assert {run.id for run in all_runs()} == {run.id for run in runs}
+
+
+def test_F23_what_a_run_waits_for_now_is_told(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(state="queued", worker=ProcessIdentity.of(sleeper.pid))
+    told: list[str | None] = []
+    watch = RunWatch(lambda runs: told.extend(run.detail for run in runs), lambda _run, _events: None)
+    for detail in (None, "waiting for demo-7", "waiting for demo-7", "waiting until 22:00"):
+        run.write_state(run.read_state().model_copy(update={"detail": detail}))
+        watch.look()
+    assert told == [None, "waiting for demo-7", "waiting until 22:00"]
 
 
 def test_an_unknown_run_is_refused_in_a_sentence(home: object) -> None:
