@@ -13,6 +13,7 @@ from transformers import AttentionInterface, PreTrainedConfig
 from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.utils import is_flash_attn_2_available
 
+from peft_engine.training.autocast import product_type
 from peft_engine.training.tokens import boundaries
 from peft_schemas.config import Attention
 from peft_schemas.errors import WorkbenchError
@@ -189,7 +190,9 @@ def segmented_attention(
         out: torch.Tensor = sdpa_attention_forward(module, *laid, attention_mask, **kwargs)[0]
         return out
 
+    dtype = product_type(query)
     with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (part.to(dtype) for part in (query, key, value))
         out: torch.Tensor = SegmentedAttention.apply(query, key, value, group_by_length(lengths), attend)  # type: ignore[no-untyped-call]
     return out, None
 

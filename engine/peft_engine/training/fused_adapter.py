@@ -9,6 +9,7 @@ from peft.tuners.lora.variants import DoraLinearVariant
 from torch import Tensor
 from torch.nn.functional import silu
 
+from peft_engine.training.autocast import product_type
 from peft_engine.training.fused_linear import FrozenWeight, LoraLinear, row_norms
 
 
@@ -51,13 +52,11 @@ class FusedAdapter:
 
     def _compute(self, x: Tensor, gate: Tensor | None) -> Tensor:
         layer, name = self._layer, self._name
-        device = x.device.type
-        autocast = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device) if autocast else x.dtype
+        dtype = product_type(x)
         a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
         magnitude = norm = None
         # What is rounded, and where, is the operation's own business.
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             if self._squares is not None:
                 magnitude = layer.lora_magnitude_vector[name].weight
                 with torch.no_grad():

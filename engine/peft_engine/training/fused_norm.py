@@ -10,7 +10,7 @@ class RmsNorm(torch.autograd.Function):
     """y = w ∘ x / sqrt(mean(x²) + ε), computed in float32 (Zhang and Sennrich, 2019)."""
 
     @staticmethod
-    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float) -> Tensor:
+    def forward(ctx: Any, x: Tensor, weight: Tensor, epsilon: float, dtype: torch.dtype) -> Tensor:
         """Normalise the last dimension.
 
         Args:
@@ -18,9 +18,10 @@ class RmsNorm(torch.autograd.Function):
             x: [..., width].
             weight: w, [width].
             epsilon: ε.
+            dtype: Of the result.
 
         Returns:
-            As x, of its type.
+            As x.
         """
         wide = x.float()
         inverse = (
@@ -28,7 +29,7 @@ class RmsNorm(torch.autograd.Function):
         )
         ctx.save_for_backward(x, weight, inverse)
         normal: Tensor = (wide * inverse).to(x.dtype) * weight
-        return normal
+        return normal.to(dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -47,4 +48,4 @@ class RmsNorm(torch.autograd.Function):
             g = incoming * weight
             shared = torch.linalg.vecdot(g, normal).div_(x.shape[-1]).unsqueeze(-1)
             d_x = g.sub_(normal.mul_(shared)).mul_(inverse).to(x.dtype)
-        return d_x, d_weight, None
+        return d_x, d_weight, None, None

@@ -13,6 +13,8 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 from transformers.modeling_outputs import CausalLMOutput
 
+from peft_engine.training.autocast import product_type
+
 _CHUNK_NUMBERS = 2**23
 """Logits that are held at a time: 32 MiB as float32, at which a matrix product is as fast as with all of them."""
 
@@ -70,12 +72,10 @@ class LossForward:
         given = {name: value for name, value in kwargs.items() if value is not None}
         hidden = self._bare.model(*args, **given).last_hidden_state[0, predict]
         weight = self._bare.lm_head.weight
-        device = hidden.device.type
-        autocast = torch.is_autocast_enabled(device)
-        dtype = torch.get_autocast_dtype(device) if autocast else hidden.dtype
+        dtype = product_type(hidden)
         if not torch.is_grad_enabled():
             hidden, weight = hidden.detach(), weight.detach()
-        with torch.autocast(device, enabled=False):
+        with torch.autocast(hidden.device.type, enabled=False):
             loss = ChunkedCrossEntropy.apply(hidden, weight, targets, dtype)  # type: ignore[no-untyped-call]
         return CausalLMOutput(loss=loss)
 

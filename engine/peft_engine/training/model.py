@@ -11,6 +11,7 @@ from peft import get_peft_model, prepare_model_for_kbit_training
 from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.quantizers.base import get_keys_to_not_convert
 
+from peft_engine.training.allocation import return_large_blocks
 from peft_engine.training.attention import choose_attention
 from peft_engine.training.fusing import fuse
 from peft_engine.training.methods import lora_config
@@ -101,6 +102,7 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
     Raises:
         WorkbenchError: The weights cannot be read (`model-unreadable`), or the device cannot do what is asked.
     """
+    return_large_blocks()
     dtype = choose_dtype(config, device)
     precision = choose_precision(config, dtype, device)
     packing = quantization_config(config.model, compute_dtype(dtype, precision), _unpacked(folder, config))
