@@ -9,8 +9,10 @@ from typing import Annotated
 
 import typer
 
+from peft_daemon.cli.doctor_several import several_check
 from peft_daemon.cli.output import FAILURE, OK, finish, out, print_json
 from peft_engine.extras import Extra, missing, versions_in
+from peft_engine.hardware import detect
 from peft_engine.home import home
 from peft_engine.profiles import known_models
 from peft_schemas import __version__
@@ -59,6 +61,7 @@ def _checks(python: str) -> Iterator[DoctorCheck]:
         return
     yield _extra_check("train", "training", python, found)
     yield _extra_check("serve", "serving", python, found)
+    yield several_check(python, sum(device.kind == "cuda" for device in detect().accelerators))
     yield _models_check()
 
 

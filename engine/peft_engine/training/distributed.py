@@ -23,6 +23,9 @@ class Place:
     processes: int = 1
     """On all machines."""
 
+    local_processes: int = 1
+    """On this machine."""
+
     folder: Path | None = None
     """Where the processes of one worker meet, and leave word of why they ended."""
 
@@ -32,13 +35,13 @@ class Place:
         return self.rank == 0
 
     def environment(self) -> dict[str, str]:
-        """Return the variables that say so, for processes that are all on this machine."""
+        """Return the variables that say so."""
         named = {} if self.folder is None else {FOLDER: str(self.folder)}
         return {
             "RANK": str(self.rank),
             "LOCAL_RANK": str(self.local_rank),
             "WORLD_SIZE": str(self.processes),
-            "LOCAL_WORLD_SIZE": str(self.processes),
+            "LOCAL_WORLD_SIZE": str(self.local_processes),
             **named,
         }
 
@@ -50,5 +53,6 @@ def this_place(environment: Mapping[str, str] = os.environ) -> Place:
         rank=int(environment.get("RANK", "0")),
         local_rank=int(environment.get("LOCAL_RANK", "0")),
         processes=int(environment.get("WORLD_SIZE", "1")),
+        local_processes=int(environment.get("LOCAL_WORLD_SIZE", "1")),
         folder=None if folder is None else Path(folder),
     )

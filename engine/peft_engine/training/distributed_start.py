@@ -51,7 +51,7 @@ def together(run: RunDirectory, processes: int, give_up: Callable[[ErrorReport],
         WorkbenchError: One of the others ended the run; it says why (`worker-killed`, or that one's own error).
     """
     with TemporaryDirectory(prefix="peftw-together-") as name:
-        first = Place(processes=processes, folder=Path(name))
+        first = Place(processes=processes, local_processes=processes, folder=Path(name))
         own = {"OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS", _threads(processes)), **first.environment()}
         before = {name: os.environ.get(name) for name in own}
         os.environ.update(own)

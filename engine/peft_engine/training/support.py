@@ -36,12 +36,24 @@ def refuse_unsupported(config: RunConfig) -> None:
         )
 
 
-def refuse_on_device(config: RunConfig, device: str) -> None:
+def refuse_on_device(config: RunConfig, device: str, *, processes: int = 1, devices: int = 1) -> None:
     """See that the device can do what the config asks.
+
+    Args:
+        config: The run's config.
+        device: The kind of device that is trained on.
+        processes: How many processes train on this machine.
+        devices: How many devices of the kind it has for them; any number of processes can share a CPU.
 
     Raises:
         WorkbenchError: It cannot (`not-supported`).
     """
+    if device != "cpu" and processes > devices:
+        raise WorkbenchError(
+            "not-supported",
+            f"{processes} processes need a device each, and this run has {devices} of the kind {device}.",
+            f"Set `compute.processes: {max(devices, 1)}`.",
+        )
     if (config.method.type, config.model.quantization, device) == ("dora", "int8", "cpu"):
         # PEFT moves 8-bit weights to the CPU at each pass, on which bitsandbytes drops their scales.
         raise WorkbenchError(
@@ -82,6 +94,11 @@ def _refuse_contradictions(config: RunConfig) -> None:
         raise _contradiction(
             f"PiSSA splits the weights themselves, which is not possible once they are packed as {quantization}",
             "Set `model.quantization: none`, or `method.type: lora`.",
+        )
+    if config.compute.strategy == "fsdp" and quantization != "none":
+        raise _contradiction(
+            f"`compute.strategy: fsdp` spreads weights over processes, and weights packed as {quantization} stay whole",
+            "Set `compute.strategy: ddp`, or `model.quantization: none`.",
         )
     if config.method.lora_plus_ratio is not None and method == "full":
         raise _contradiction(
