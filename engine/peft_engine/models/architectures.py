@@ -29,6 +29,10 @@ class Family(Word):
     embeddings: list[str]
     head: str
     transposed: bool = False
+    outlined: dict[str, int | None] = {}
+    """Model types whose shapes follow from config.json, and the size of a head where it says none; None for the
+    hidden size over the heads."""
+
     gguf: GgufNames | None = None
 
     def module(self, name: str) -> str:

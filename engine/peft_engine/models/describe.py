@@ -9,6 +9,7 @@ from typing import Any
 from peft_engine.facts import ModelFact
 from peft_engine.models.architectures import Family, family_of, model_type_of_gguf
 from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
+from peft_engine.models.outline import outline
 from peft_engine.models.resolve import ResolvedBase
 from peft_engine.models.safetensors_header import StoredTensor, read_safetensors_header
 from peft_engine.models.tokenizer_files import (
@@ -63,7 +64,9 @@ def _from_folder(name: str, folder: Path, pinned: bool | None) -> ModelFact:
     tensors = _stored_tensors(files)
     quantized = _quantization(config)
     family = family_of(model_type if isinstance(model_type, str) else None)
-    shapes = None if family is None or tensors is None else _shapes(family, tensors)
+    shapes = (
+        None if family is None else _shapes(family, tensors) if tensors else None if files else outline(family, inner)
+    )
     plain = quantized is None
     return ModelFact(
         name=name,
