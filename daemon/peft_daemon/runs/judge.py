@@ -1,16 +1,13 @@
 """The truth about a run whose worker may be gone."""
 
 from contextlib import suppress
-from datetime import UTC, datetime
 
-from peft_engine.process import ProcessIdentity
-from peft_engine.queue.line import BIRTH_SECONDS
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.directory import now
 from peft_engine.rundir.lock import speaking_for
 from peft_engine.rundir.mend import mended_state
-from peft_engine.rundir.presence import is_present
+from peft_engine.rundir.presence import is_present, may_have_worker
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.events import (
     LAST_WORDS,
@@ -31,11 +28,11 @@ def settle(run: RunDirectory) -> StateFile:
     run takes.
     """
     state = _read(run)
-    if state.state in RESTING_STATES or _worker_may_live(run, state):
+    if state.state in RESTING_STATES or may_have_worker(run, state):
         return state
     with speaking_for(run):
         state = _read(run)
-        if state.state in RESTING_STATES or _worker_may_live(run, state):
+        if state.state in RESTING_STATES or may_have_worker(run, state):
             return state
         return _pronounce(run, state)
 
@@ -52,16 +49,6 @@ def _read(run: RunDirectory) -> StateFile:
         if not is_present(run):
             run.write_state(state)
         return state
-
-
-def _worker_may_live(run: RunDirectory, state: StateFile) -> bool:
-    if is_present(run):
-        return True
-    if state.pid is None or state.started is None:
-        age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
-        return age.total_seconds() < BIRTH_SECONDS
-    # While it starts anew to wait for its next turn, it has let go of its place and not yet taken it again.
-    return ProcessIdentity(state.pid, state.started).alive()
 
 
 def _pronounce(run: RunDirectory, state: StateFile) -> StateFile:

@@ -12,15 +12,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from peft_engine.home import queue_dir
-from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import RunDirectory, find_run
 from peft_engine.rundir.directory import written
 from peft_engine.rundir.moves import move
+from peft_engine.rundir.presence import may_have_worker
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import StateFile
-
-BIRTH_SECONDS = 120
-"""In which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +65,8 @@ class Line:
         for path in self._folder.iterdir():
             if path.name.startswith("."):
                 continue
-            state = _state(path.name)
-            if state is None or not _waits(state):
+            state = _state_of_waiting(path.name)
+            if state is None:
                 path.unlink(missing_ok=True)
             else:
                 yield path, state
@@ -102,19 +99,14 @@ def enqueue(run: RunDirectory, state: StateFile) -> StateFile:
     return queued
 
 
-def _state(run_id: str) -> StateFile | None:
+def _state_of_waiting(run_id: str) -> StateFile | None:
+    """Return the state of a run that waits and whose worker lives or is on its way, None for any other."""
     with suppress(WorkbenchError):
-        return find_run(run_id).read_state()
+        run = find_run(run_id)
+        state = run.read_state()
+        if state.state == "queued" and may_have_worker(run, state):
+            return state
     return None
-
-
-def _waits(state: StateFile) -> bool:
-    if state.state != "queued":
-        return False
-    if state.pid is not None and state.started is not None:
-        return ProcessIdentity(state.pid, state.started).alive()
-    age = datetime.now(UTC) - datetime.fromisoformat(_since(state))
-    return age.total_seconds() < BIRTH_SECONDS
 
 
 def _place(path: Path, state: StateFile) -> _Place:

@@ -5,9 +5,15 @@ the worker trains, the worker looks like another process. The lock knows no cloc
 """
 
 import fcntl
+from datetime import UTC, datetime
 from typing import IO
 
+from peft_engine.process import ProcessIdentity
 from peft_engine.rundir.directory import RunDirectory
+from peft_schemas.events import StateFile
+
+_BIRTH_SECONDS = 120
+"""In which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
 
 
 def appear(run: RunDirectory) -> IO[str] | None:
@@ -36,3 +42,14 @@ def is_present(run: RunDirectory) -> bool:
     except BlockingIOError:
         return True
     return False
+
+
+def may_have_worker(run: RunDirectory, state: StateFile) -> bool:
+    """Tell whether a worker lives that the run's state, as it was read, tells of or that is on its way."""
+    if is_present(run):
+        return True
+    if state.pid is None or state.started is None:
+        age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
+        return age.total_seconds() < _BIRTH_SECONDS
+    # While it starts anew to wait for its next turn, it has let go of its place and not yet taken it again.
+    return ProcessIdentity(state.pid, state.started).alive()
