@@ -24,6 +24,7 @@ from peft_engine.training.finite import is_finite
 from peft_engine.training.loss import summed_loss
 from peft_engine.training.microbatches import split
 from peft_engine.training.model import TrainableModel
+from peft_engine.training.pissa import keep_beginning
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.stateful import Stateful, load_states, save_states
 from peft_schemas.config import RunConfig
@@ -67,6 +68,7 @@ class Tuner(DistributedTrainer):
         self._stateful: dict[str, Stateful] = {"reporter": reporter, **(stateful or {})}
         if stopping is not None:
             self._stateful["early_stopping"] = stopping
+        self._initial = trainable.initial
         self._resumed: int | None = None
         self._config = config
         self._summed_loss = trainable.summed_loss or summed_loss
@@ -302,6 +304,8 @@ class Tuner(DistributedTrainer):
             self.state.best_model_checkpoint = best
             self.state.save_to_json(str(written / TRAINER_STATE_NAME))
             save_states(written, self._stateful)
+            if self._initial is not None:
+                keep_beginning(written, self._initial)
             for file in written.iterdir():
                 file.rename(making / file.name)
             written.rmdir()
