@@ -1,11 +1,11 @@
 # The commands of the project. `make demo` shows what it does, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate bench regression workbench clean
+.PHONY: help setup demo test check format generate bench regression bench-training workbench clean
 PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## Show these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
 
 setup: ## Make .venv with .venv/bin/peftw
 	@PYTHON=$(PYTHON) tools/setup.sh
@@ -40,6 +40,9 @@ regression: setup ## See whether the language server became slower than its stor
 	@mkdir -p .bench
 	@$(BIN)/python benchmarks/lsp/run.py --rounds 1 --lines 200 --json .bench/lsp.json
 	@$(BIN)/python benchmarks/regression.py .bench/lsp.json benchmarks/baselines/lsp.json
+
+bench-training: setup ## Measure training against TRL's SFTTrainer
+	@$(BIN)/python benchmarks/training/run.py
 
 workbench: setup extension/node_modules ## Open the real editor on the sample workspace
 	cd extension && npm run --silent workbench
