@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol
+from typing import IO, Protocol, Self
 
 ENDINGS = (".tar.gz", ".tgz", ".zip")
 PIECE = 1 << 20
@@ -15,6 +15,10 @@ PIECE = 1 << 20
 
 DAMAGE = (OSError, EOFError, ValueError, RuntimeError, tarfile.TarError, zipfile.BadZipFile, zlib.error)
 """What reading a damaged or foreign archive raises; RuntimeError where it is encrypted or packed in another way."""
+
+
+_LARGEST_HEADER = 1 << 16
+"""Bytes. Names and attributes are read whole into memory, so a header must not say that it has much more than ours."""
 
 
 class Writer(Protocol):
@@ -32,6 +36,17 @@ class _TarWriter:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = size, 0o644
         self._tar.addfile(entry, content)
+
+
+class _ModestEntry(tarfile.TarInfo):
+    """An entry that refuses to be a header of any length that an archive says."""
+
+    @classmethod
+    def frombuf(cls, buf: bytes | bytearray, encoding: str, errors: str) -> Self:
+        entry = super().frombuf(buf, encoding, errors)
+        if not entry.isreg() and entry.size > _LARGEST_HEADER:
+            raise ValueError("one of its headers is too long")
+        return entry
 
 
 class _ZipWriter:
@@ -67,7 +82,7 @@ def reading(path: Path) -> "Iterator[Iterator[tuple[str, IO[bytes]]]]":
         with zipfile.ZipFile(path) as archive:
             yield _zip_entries(archive)
     else:
-        with tarfile.open(path, "r|gz") as tar:
+        with tarfile.open(path, "r|gz", tarinfo=_ModestEntry) as tar:
             yield _tar_entries(tar)
 
 

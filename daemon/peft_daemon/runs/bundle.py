@@ -9,6 +9,8 @@ import hashlib
 import io
 import re
 import shutil
+import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -42,6 +44,10 @@ _RECORDS = (
 )
 _RESULTS = ("adapter", "adapter.gguf", "merged", "model")
 _CHECKPOINTS = "checkpoints"
+_IMPORTING = ".importing-"
+_LEFT_BEHIND = 86_400.0
+"""Seconds after which nobody unpacks into a folder any more."""
+
 _LARGEST_MANIFEST = 64 << 20
 """Bytes. A list of a hundred thousand files takes a quarter of it."""
 
@@ -104,9 +110,7 @@ def import_run(source: Path) -> RunDirectory:
         WorkbenchError: The file is damaged or holds what no bundle may (`bundle-invalid`), or there is no room
             (`disk-full`). Nothing is left behind.
     """
-    making = runs_dir() / f".importing-{source.name}-{hashlib.sha256(str(source.resolve()).encode()).hexdigest()[:8]}"
-    shutil.rmtree(making, ignore_errors=True)
-    making.mkdir(parents=True)
+    making = _fresh_folder()
     try:
         with reading(source) as entries:
             manifest = _unpack(entries, making)
@@ -120,6 +124,16 @@ def import_run(source: Path) -> RunDirectory:
         raise _invalid(f"{source} cannot be read as an exported experiment: {error}.") from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+def _fresh_folder() -> Path:
+    """Make a folder to unpack into, and remove those that imports which were killed left behind."""
+    root = runs_dir()
+    root.mkdir(parents=True, exist_ok=True)
+    for leftover in root.glob(f"{_IMPORTING}*"):
+        if time.time() - leftover.stat().st_mtime > _LEFT_BEHIND:
+            shutil.rmtree(leftover, ignore_errors=True)
+    return Path(tempfile.mkdtemp(prefix=_IMPORTING, dir=root))
 
 
 def _files(part: Path) -> Iterator[Path]:
@@ -228,6 +242,7 @@ def _place(making: Path, manifest: BundleManifest, state: StateFile) -> RunDirec
     # The worker's process was another machine's.
     ours = state.model_copy(update={"run_id": run.id, "pid": None, "started": None})
     RunDirectory(making).write_state(ours)
+    making.chmod(run.path.stat().st_mode)
     # Over the empty folder that claimed the id: a run that is seen is whole.
     making.rename(run.path)
     adopt_version(run)
