@@ -14,7 +14,7 @@ from peft_daemon.cli.progress import RunProgress
 from peft_daemon.language.pages import plan_page
 from peft_daemon.runs import commands
 from peft_daemon.runs.follow import RunFollower
-from peft_daemon.runs.launch import ConfigRefused, launch
+from peft_daemon.runs.launch import ConfigRefused, launch, lay_out
 from peft_daemon.runs.plan import plan
 from peft_engine.rundir import RunDirectory
 from peft_schemas.base import Word
@@ -50,6 +50,9 @@ def command(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check the config, its model and its data, and start nothing.")
     ] = False,
+    lay_out_only: Annotated[
+        bool, typer.Option("--lay-out", help="Make the run's directory only; torchrun starts it, on several machines.")
+    ] = False,
     json: Annotated[bool, typer.Option("--json", help="Print one event a line.")] = False,
     python: Annotated[
         str, typer.Option(help="The interpreter that trains.", envvar="PEFTW_PYTHON", show_default=False)
@@ -60,10 +63,10 @@ def command(
         if dry_run:
             _show_plan(plan(config), json=json)
             return
-        run = launch(config, python=python)
+        run = (lay_out if lay_out_only else launch)(config, python=python)
     except WorkbenchError as error:
         _refuse(error, json=json)
-    if detach:
+    if detach or lay_out_only:
         launched = Launched(run_id=run.id, directory=str(run.path))
         print_json(launched)
         finish(OK)

@@ -5,7 +5,7 @@ import fcntl
 import json
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,8 +18,11 @@ from peft_engine.models import resolve_base
 from peft_engine.queue.line import enqueue
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_engine.rundir.directory import now
+from peft_engine.rundir.moves import move
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, ControlFile, StateFile
+
+_BY_HAND = "laid out, to be started by torchrun"
 
 
 class ConfigRefused(WorkbenchError):
@@ -50,6 +53,23 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
         WorkbenchError: The file or its base model is missing, a run of this very config is active, or the disk is
             full. No directory is left.
     """
+    return _make(path, python, lambda run: start_worker(run, python))
+
+
+def lay_out(path: Path, *, python: str = sys.executable) -> RunDirectory:
+    """Make the directory of a run that rests until somebody starts its processes by hand, on several machines.
+
+    Args:
+        path: The `.peft.yaml`.
+        python: The interpreter that will train.
+
+    Raises:
+        WorkbenchError: As `launch`.
+    """
+    return _make(path, python, lambda run: run.write_state(move(run.read_state(), "paused", detail=_BY_HAND)))
+
+
+def _make(path: Path, python: str, begin: Callable[[RunDirectory], object]) -> RunDirectory:
     checked = check_file(path, python=python)
     if checked.resolved is None:
         raise ConfigRefused(path, checked)
@@ -63,7 +83,7 @@ def launch(path: Path, *, python: str = sys.executable) -> RunDirectory:
         run = create_run_directory(name)
         try:
             _fill(run, checked.text, checked.resolved, path)
-            start_worker(run, python)
+            begin(run)
         except OSError as error:
             shutil.rmtree(run.path, ignore_errors=True)
             raise WorkbenchError(

@@ -34,6 +34,11 @@ class Place:
         """Whether it is the one that writes the run directory and hears people."""
         return self.rank == 0
 
+    @property
+    def by_hand(self) -> bool:
+        """Whether somebody's `torchrun` or `accelerate launch` started it, and not a worker of ours."""
+        return self.processes > 1 and self.folder is None
+
     def environment(self) -> dict[str, str]:
         """Return the variables that say so."""
         named = {} if self.folder is None else {FOLDER: str(self.folder)}

@@ -20,9 +20,11 @@ from tempfile import TemporaryDirectory
 from pydantic import ValidationError
 
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.moves import move
 from peft_engine.training.distributed import Place
 from peft_engine.training.failures import LOST_PEER, is_lost_peer
 from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.events import ControlFile
 
 PARENT = "PEFTW_TOGETHER_PARENT"
 """The process id of the worker that started this process."""
@@ -83,6 +85,19 @@ def together(run: RunDirectory, processes: int, give_up: Callable[[ErrorReport],
             for variable, value in before.items():
                 os.environ.pop(variable)
                 os.environ.update({} if value is None else {variable: value})
+
+
+def take_up(run: RunDirectory) -> None:
+    """Have a run that rests await the worker that somebody has started by hand, where it stands or from its beginning.
+
+    To be called while speaking for the run.
+    """
+    state = run.read_state()
+    if state.state in ("paused", "failed", "stopped"):
+        # A run that was laid out has no worker behind it.
+        attempt = state.attempt + 1 if run.events.is_file() else state.attempt
+        run.write_control(ControlFile())
+        run.write_state(move(state, "queued", attempt=attempt, error=None))
 
 
 def tell(place: Place, report: ErrorReport) -> None:

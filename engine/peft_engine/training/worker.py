@@ -21,7 +21,7 @@ from peft_engine.training.backends import open_backend
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.distributed import Place, this_place
 from peft_engine.training.distributed_follow import follow
-from peft_engine.training.distributed_start import together
+from peft_engine.training.distributed_start import take_up, together
 from peft_engine.training.endings import end_as_asked
 from peft_engine.training.failures import describe
 from peft_engine.training.going_on import complete_if_finished, find_start
@@ -54,6 +54,8 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
     # Around the last word too: another run may begin at the moment in which this leaves its devices.
     with ExitStack() as held:
         with speaking_for(run):
+            if own.by_hand:
+                take_up(run)
             presence = appear(run)
             if presence is None or run.read_state().state != "queued":
                 sys.stderr.write(f"Run {run.id} awaits no worker.\n")
@@ -65,7 +67,9 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
             request = read_request(run)
             refuse_unsupported(request.config)
             gate = Gate(request.config.schedule, clock=clock, sensors=sensors)
-            held.enter_context(its_turn(run, request.config.compute, journal, control, gate))
+            # Who starts processes by hand, on several machines perhaps, was given the devices by somebody else's queue.
+            if not own.by_hand:
+                held.enter_context(its_turn(run, request.config.compute, journal, control, gate))
             journal.prepare()
             if not (journal.attempt > 1 and complete_if_finished(run, journal)):
                 _train(run, request, journal, control, own)
