@@ -12,6 +12,7 @@ import pytest
 from safetensors.torch import load_file
 
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.moves import move
 from peft_schemas.events import ControlFile
 from tests.integration.training.interruption import interrupted, series, weights
 from tests.integration.training.workshop import PATIENCE, Workshop, finished, of, start, wait_until
@@ -135,6 +136,8 @@ def test_F12_no_process_outlives_a_worker_that_is_killed_nor_one_that_is_stopped
 
 def test_F20_torchrun_starts_the_same_worker(workshop: Workshop) -> None:
     alone, together = one(workshop), two(workshop)
+    # As `peftw run --lay-out` leaves it: nobody waits for a worker.
+    together.write_state(move(together.read_state(), "paused"))
     command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "peft_engine.training"]
     with together.log.open("ab") as log:
         subprocess.run(
