@@ -136,5 +136,5 @@ class Watcher(TrainerCallback):  # type: ignore[misc]  # transformers is not typ
             raise WorkbenchError(
                 "diverged",
                 f"The loss is not a finite number since step {newest.step - self._broken + 1}: nothing is learned now.",
-                "Lower `training.learning_rate` and resume, or set `watch.recovery: auto`.",
+                "Run it again with a lower `training.learning_rate`, or with `watch.recovery: auto`.",
             )
