@@ -1,0 +1,205 @@
+"""The fused operations compute what the libraries' own layers compute, and so do their gradients."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from peft import LoraConfig, get_peft_model
+from torch.autograd import gradcheck
+from torch.nn.functional import cross_entropy
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from peft_engine.training.attention import SEGMENTED, group_by_length
+from peft_engine.training.batch import collate
+from peft_engine.training.fused_adapter import can_fuse
+from peft_engine.training.fused_linear import FrozenWeight, LoraLinear, row_norms
+from peft_engine.training.fused_norm import RmsNorm
+from peft_engine.training.fusing import fuse
+from peft_engine.training.loss import ChunkedCrossEntropy, LossForward, summed_loss
+from peft_engine.training.tokens import TokenisedExample
+from tests.property.strategies import examples
+
+SIZES = st.integers(1, 9)
+SEEDS = st.integers(0, 2**31 - 1)
+
+
+def doubles(*shape):
+    return torch.randn(*shape, dtype=torch.float64, requires_grad=True)
+
+
+@given(tokens=SIZES, inputs=SIZES, outputs=SIZES, rank=SIZES, seed=SEEDS, gated=st.booleans(), dora=st.booleans())
+@examples(15)
+def test_F2_F4_the_gradients_of_the_fused_layer_are_those_of_its_formula(
+    tokens, inputs, outputs, rank, seed, gated, dora
+):
+    torch.manual_seed(seed)
+    layer = torch.nn.Linear(inputs, outputs, dtype=torch.float64)
+    x, a, b = doubles(tokens, inputs), doubles(rank, inputs), doubles(outputs, rank)
+    gate = doubles(tokens, inputs) if gated else None
+    magnitude = doubles(outputs) if dora else None
+    norm = torch.rand(outputs, dtype=torch.float64) + 0.5 if dora else None
+
+    def fused(*learned):
+        return LoraLinear.apply(*learned, norm, FrozenWeight(layer), layer.bias.detach(), 0.7, torch.float64)
+
+    def formula(x, gate, a, b, magnitude):
+        entered = x if gate is None else torch.nn.functional.silu(gate) * x
+        out = entered @ layer.weight.detach().t() + 0.7 * (entered @ a.t()) @ b.t()
+        return (out if magnitude is None else out * (magnitude / norm)) + layer.bias.detach()
+
+    arguments = (x, gate, a, b, magnitude)
+    torch.testing.assert_close(fused(*arguments), formula(*arguments))
+    assert gradcheck(fused, arguments)
+
+
+@given(inputs=SIZES, outputs=SIZES, rank=SIZES, seed=SEEDS, scale=st.floats(0.01, 8))
+@examples(30)
+def test_F4_the_norms_of_the_rows_need_no_product_of_the_adapters_matrices(inputs, outputs, rank, seed, scale):
+    torch.manual_seed(seed)
+    weight, a, b = torch.randn(outputs, inputs), torch.randn(rank, inputs), torch.randn(outputs, rank)
+    found = row_norms(weight.double(), weight.double().square().sum(1), a.double(), b.double(), scale)
+    expected = torch.linalg.norm(weight.double() + scale * b.double() @ a.double(), dim=1)
+    torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
+
+
+@given(tokens=SIZES, width=SIZES, vocabulary=st.integers(2, 40), seed=SEEDS, chunk=st.integers(1, 4))
+@examples(30)
+def test_chunked_cross_entropy_equals_torchs(tokens, width, vocabulary, seed, chunk):
+    torch.manual_seed(seed)
+    hidden, weight = torch.randn(tokens, width, requires_grad=True), torch.randn(vocabulary, width, requires_grad=True)
+    targets = torch.randint(vocabulary, (tokens,))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("peft_engine.training.loss._CHUNK_NUMBERS", chunk * vocabulary)
+        loss = ChunkedCrossEntropy.apply(hidden, weight, targets, torch.float32)
+    expected = cross_entropy(hidden @ weight.t(), targets, reduction="sum")
+    torch.testing.assert_close(loss, expected)
+    found = torch.autograd.grad(3 * loss, (hidden, weight))
+    for one, other in zip(found, torch.autograd.grad(3 * expected, (hidden, weight)), strict=True):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
+
+
+def test_the_norm_has_the_gradients_of_its_formula():
+    torch.manual_seed(0)
+    x, weight = torch.randn(4, 6, requires_grad=True), torch.randn(6, requires_grad=True)
+    expected = torch.nn.functional.rms_norm(x, (6,), weight, 1e-3)
+    found = RmsNorm.apply(x, weight, 1e-3, torch.float32)
+    torch.testing.assert_close(found, expected)
+    for one, other in zip(
+        torch.autograd.grad(found.square().sum(), (x, weight)),
+        torch.autograd.grad(expected.square().sum(), (x, weight)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+@given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
+@examples(50)
+def test_every_token_is_computed_in_exactly_one_group(lengths):
+    groups = group_by_length(tuple(lengths))
+    assert sorted(torch.cat([group.laid[group.real] for group in groups]).tolist()) == list(range(sum(lengths)))
+    assert sum(group.laid.numel() for group in groups) <= sum(lengths) / 0.75
+
+
+def tiny():
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=64,
+        hidden_size=32,
+        intermediate_size=48,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        attn_implementation=SEGMENTED,
+    )
+    return LlamaForCausalLM(config)
+
+
+def adapted(**settings):
+    torch.manual_seed(1)
+    model = get_peft_model(
+        tiny(), LoraConfig(r=4, target_modules="all-linear", init_lora_weights=False, task_type="CAUSAL_LM", **settings)
+    )
+    return model.train()
+
+
+def batch():
+    torch.manual_seed(2)
+    rows = []
+    for length in (7, 12, 4):
+        ids = tuple(torch.randint(0, 64, (length,)).tolist())
+        rows.append((TokenisedExample(ids, (False,) + (True,) * (length - 1)),))
+    return collate(rows)
+
+
+def loss_and_gradients(model):
+    loss = summed_loss(model, batch())
+    loss.backward()
+    return loss.detach(), {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+
+
+def fused_all(model):
+    fuse(model, torch.float32)
+    return model
+
+
+@pytest.mark.parametrize("settings", [{}, {"use_rslora": True}, {"use_dora": True}], ids=["lora", "rslora", "dora"])
+def test_a_fused_model_has_the_loss_and_the_gradients_of_the_plain_one(settings):
+    plain_loss, plain = loss_and_gradients(adapted(**settings))
+    loss, found = loss_and_gradients(fused_all(adapted(**settings)))
+    torch.testing.assert_close(loss, plain_loss, rtol=1e-5, atol=1e-4)
+    assert found.keys() == plain.keys()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_full_fine_tuning_has_the_gradients_of_the_plain_model():
+    plain_loss, plain = loss_and_gradients(tiny().train())
+    loss, found = loss_and_gradients(fused_all(tiny().train()))
+    torch.testing.assert_close(loss, plain_loss, rtol=1e-5, atol=1e-4)
+    assert found.keys() == plain.keys()
+    for name, gradient in plain.items():
+        torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4, msg=name)
+
+
+def test_the_same_step_twice_is_the_same_to_the_bit():
+    (one, first), (two, second) = (loss_and_gradients(fused_all(adapted())) for _ in range(2))
+    assert torch.equal(one, two)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+
+
+def test_a_layer_with_dropout_or_bias_of_its_own_keeps_pefts_forward():
+    for settings in ({"lora_dropout": 0.1}, {"lora_bias": True}):
+        assert not any(can_fuse(module) for module in adapted(**settings).modules())
+    assert sum(can_fuse(module) is not None for module in adapted().modules()) == 14
+
+
+def test_disabled_and_merged_adapters_compute_as_in_peft():
+    plain, model = adapted(), fused_all(adapted())
+    ids = torch.tensor([[1, 2, 3, 4]])
+    with torch.no_grad():
+        with plain.disable_adapter(), model.disable_adapter():
+            torch.testing.assert_close(model(ids).logits, plain(ids).logits)
+        plain.merge_adapter()
+        model.merge_adapter()
+        torch.testing.assert_close(model(ids).logits, plain(ids).logits)
+
+
+def test_bfloat16_products_stay_near_float32_and_hold_frozen_matrices_in_half_the_space():
+    expected, _ = loss_and_gradients(adapted())
+    model = adapted()
+    fuse(model, torch.bfloat16)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        loss = summed_loss(model, batch())
+    loss.backward()
+    torch.testing.assert_close(loss.detach(), expected, rtol=0.02, atol=0.1)
+    layer = model.get_base_model().model.layers[0].mlp.down_proj
+    assert layer.base_layer.weight.dtype == torch.bfloat16
+    assert layer.lora_A["default"].weight.dtype == torch.float32
+
+
+def test_the_loss_is_computed_without_logits():
+    assert isinstance(fused_all(adapted()).get_base_model().forward, LossForward)
+
+
+def test_generating_still_has_logits():
+    assert fused_all(adapted())(torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 64)
