@@ -5,6 +5,7 @@ the worker trains, the worker looks like another process. The lock knows no cloc
 """
 
 import fcntl
+import time
 from datetime import UTC, datetime
 from typing import IO
 
@@ -15,6 +16,9 @@ from peft_schemas.events import StateFile
 _BIRTH_SECONDS = 120
 """In which a worker must have said who it is. A loaded machine needs up to twenty for the interpreter."""
 
+_PATIENCE = 2.0
+"""Seconds after which who has the run's place is taken for another worker."""
+
 
 def appear(run: RunDirectory) -> IO[str] | None:
     """Take the place of the run's worker, for as long as the returned file is open and the process lives.
@@ -23,12 +27,18 @@ def appear(run: RunDirectory) -> IO[str] | None:
         None where another worker has it.
     """
     file = (run.path / ".worker.lock").open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        return None
-    return file
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            # Whoever asks `is_present` holds it too, but only for the time of the question.
+            if time.monotonic() > deadline:
+                file.close()
+                return None
+            time.sleep(_PATIENCE / 100)
+        else:
+            return file
 
 
 def is_present(run: RunDirectory) -> bool:
@@ -50,6 +60,7 @@ def may_have_worker(run: RunDirectory, state: StateFile) -> bool:
         return True
     if state.pid is None or state.started is None:
         age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
-        return age.total_seconds() < _BIRTH_SECONDS
+        # From the future, when the clock was put back since: nobody waits for it to come by again.
+        return abs(age.total_seconds()) < _BIRTH_SECONDS
     # While it starts anew to wait for its next turn, it has let go of its place and not yet taken it again.
     return ProcessIdentity(state.pid, state.started).alive()

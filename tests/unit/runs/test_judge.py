@@ -1,4 +1,5 @@
 import contextlib
+import fcntl
 import json
 import signal
 import subprocess
@@ -13,7 +14,7 @@ from peft_engine.files import sha256
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
-from peft_engine.rundir.presence import appear
+from peft_engine.rundir.presence import appear, is_present
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import (
     CheckpointEvent,
@@ -144,6 +145,26 @@ def test_a_run_of_which_nothing_can_be_read_says_so(make_run: MakeRun) -> None:
     with pytest.raises(WorkbenchError) as error:
         settle(run)
     assert error.value.code == "run-missing"
+
+
+def test_a_worker_takes_its_place_although_others_ask_whether_it_is_there(make_run: MakeRun) -> None:
+    run = make_run()
+    with (run.path / ".worker.lock").open("w") as asked:
+        fcntl.flock(asked, fcntl.LOCK_SH)
+        with ThreadPoolExecutor(1) as pool:
+            place = pool.submit(appear, run)
+            fcntl.flock(asked, fcntl.LOCK_UN)
+            taken = place.result()
+    assert taken is not None
+    with taken:
+        assert is_present(run)
+    assert not is_present(run)
+
+
+def test_a_worker_that_never_came_is_missed_although_the_clock_was_put_back(make_run: MakeRun) -> None:
+    run = make_run(state="queued")
+    run.write_state(run.read_state().model_copy(update={"queued": "2999-01-01T00:00:00.000Z"}))
+    assert settle(run).state == "failed"
 
 
 def test_a_failure_says_how_to_go_on(make_run: MakeRun, sleeper: Sleeper) -> None:
