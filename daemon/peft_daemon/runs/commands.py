@@ -23,10 +23,12 @@ from peft_schemas.events import (
     AnomalyEvent,
     CancelledEvent,
     ControlFile,
+    MetricEvent,
     PausedEvent,
     RecoveryAction,
     RecoveryEvent,
     RecoveryRequest,
+    ResumedEvent,
     RunState,
     StateEvent,
     StateFile,
@@ -178,12 +180,14 @@ def _end_if_silent(run: RunDirectory, attempt: int, ending: Ending, *, remove: b
 
 def _end(run: RunDirectory, state: StateFile, ending: Ending, *, remove: bool = False) -> None:
     """Write the last word of a run that has no worker. The caller speaks for the run."""
+    said = reversed(EventTail(run.events).read())
+    step = next((event.step for event in said if isinstance(event, (MetricEvent, ResumedEvent))), state.step)
     with EventLog(run.events) as log:
         if ending not in LEGAL_MOVES[state.state]:
             log.append(StateEvent, state="stopping")
             state = move(state, "stopping")
-        ended = move(state, ending, detail=None)
-        identity = {"run_id": run.id, "directory": str(run.path), "step": state.step}
+        ended = move(state, ending, step=step, detail=None)
+        identity = {"run_id": run.id, "directory": str(run.path), "step": step}
         if ending == "cancelled":
             if remove:
                 shutil.rmtree(run.checkpoints, ignore_errors=True)

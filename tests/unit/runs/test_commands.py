@@ -12,7 +12,9 @@ from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import (
     AnomalyEvent,
+    CancelledEvent,
     FailedEvent,
+    MetricEvent,
     PausedEvent,
     Recovery,
     RecoveryAction,
@@ -92,9 +94,15 @@ def test_what_has_ended_is_not_cancelled(make_run: MakeRun, state: RunState) -> 
 def test_cancel_ends_a_worker_that_does_not_hear(living: Callable[[RunState], RunDirectory], sleeper: Sleeper) -> None:
     run = living("running")
     (run.checkpoints / "step-000002").mkdir(parents=True)
+    with EventLog(run.events) as log:
+        log.append(MetricEvent, step=7, epoch=0.1, values={"loss": 1.0}, eta_seconds=None)
     commands.cancel(run, remove=True, patience=0.1)
     assert sleeper.wait(60) != 0
-    assert [event.type for event in EventTail(run.events).read()] == ["cancelled"]
+    last = EventTail(run.events).read()[-1]
+    assert isinstance(last, CancelledEvent)
+    assert (last.step, run.read_state().step) == (7, 7), (
+        "the last step that was reported, which the state may be behind"
+    )
     assert not run.checkpoints.exists()
 
 
