@@ -133,6 +133,10 @@ def verdict(measured: BackendMeasurement | None) -> tuple[BackendName, str]:
     speed = f"measured {measured.speed_ratio:.2f} times as fast on {day}"
     if measured.speed_ratio < facts.faster_by:
         return _PLAIN, f"Unsloth was {speed}"
+    speeds = {each.backend: [run.tokens_per_second for run in each.runs] for each in measured.backends}
+    if min(speeds["unsloth"]) < max(speeds[_PLAIN]):
+        # Other work on the machine slows one run and not the next.
+        return _PLAIN, f"the runs that were measured on {day} differ too much to tell"
     return "unsloth", speed
 
 

@@ -72,6 +72,16 @@ def test_a_measurement_that_does_not_speak_for_unsloth_is_named_too(
     assert reason in choice.reason
 
 
+def test_measurements_that_overlap_speak_for_nothing(config, base, unsloth_installed, measured):
+    one = measured(choose_backend(config(), base), speed=(100.0, 150.0))
+    plain, other = one.backends
+    slow = other.runs[0].model_copy(update={"tokens_per_second": 90.0})
+    add(one.model_copy(update={"backends": [plain, other.model_copy(update={"runs": [*other.runs, slow]})]}))
+    choice = choose_backend(config(), base)
+    assert choice.backend == "transformers"
+    assert "differ too much" in choice.reason
+
+
 @pytest.mark.parametrize(
     "changes",
     [
