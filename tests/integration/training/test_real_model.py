@@ -2,20 +2,19 @@
 
 import hashlib
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from peft_engine.config.resolve import resolve
 from peft_engine.rundir import RunDirectory
-from tests.integration.training.workshop import Workshop, finished, losses, of
+from tests.integration.training.witness import BASE, CACHED, Witness, watched, workshop_of_the_real_model
+from tests.integration.training.witness import logits as all_logits
+from tests.integration.training.workshop import finished, losses, of
 
 pytestmark = pytest.mark.model
 
-BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-CACHED = "models/HuggingFaceTB--SmolLM2-135M-Instruct"
-EXAMPLE = Path(__file__).parents[3] / "examples/workspace/data/train.jsonl"
 PROMPT = "<|im_start|>user\nWhat is the recovery code?<|im_end|>\n<|im_start|>assistant\n"
 STEPS = 6
 
@@ -25,23 +24,27 @@ def digest(file: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def taught(tmp_path_factory, model_cache) -> RunDirectory:
+def witness(tmp_path_factory, model_cache) -> Witness:
     """One short run on the example's data, whose base was hashed before and after it."""
     home = tmp_path_factory.mktemp("home")
-    (home / "models").symlink_to(model_cache)
+    shop = workshop_of_the_real_model(home, tmp_path_factory.mktemp("workspace"), model_cache)
     weights = home / CACHED / "model.safetensors"
     before = digest(weights)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEFTW_HOME", str(home))
-        shop = Workshop(tmp_path_factory.mktemp("workspace"), BASE)
-        shutil.copyfile(EXAMPLE, shop.folder / "train.jsonl")
         run = shop.make(
             training={"max_steps": STEPS, "batch_size": 4, "learning_rate": 0.003, "max_length": 128},
             checkpoint={"every_steps": 3},
         )
-        assert finished(run).type == "completed"
+        with watched(run, home) as seen:
+            assert finished(run).type == "completed"
     assert digest(weights) == before, "training changed the base on disk"
-    return run
+    return seen
+
+
+@pytest.fixture
+def taught(witness) -> RunDirectory:
+    return witness.run
 
 
 @pytest.fixture
@@ -70,6 +73,22 @@ def test_only_the_adapter_was_trained(taught, base_folder):
     plan = of(taught, "plan")[0]
     assert (plan.trainable_parameters, plan.total_parameters) == (4_884_480, 139_399_488)
     assert json.loads(taught.environment.read_text())["base"]["id"] == BASE
+
+
+def test_F2_the_base_stays_as_it_was_to_the_byte_and_only_the_adapter_moves(witness):
+    assert len(witness.frozen_before) > 270
+    assert witness.frozen_after == witness.frozen_before
+    assert all("lora_" in name for name in witness.start)
+    assert witness.with_gradient == witness.start.keys()
+    assert all(not torch.equal(tensor, witness.end[name]) for name, tensor in witness.start.items())
+
+
+def test_F2_the_adapter_opens_in_plain_peft_with_the_logits_of_the_trained_model(witness, taught, base_folder):
+    from peft import PeftModel
+
+    model, _ = load(base_folder)
+    opened = all_logits(PeftModel.from_pretrained(model, taught.adapter))
+    torch.testing.assert_close(opened, witness.last_logits, rtol=1e-3, atol=2e-3)
 
 
 def test_the_adapter_opens_in_plain_peft_with_the_logits_of_the_last_checkpoint(taught, base_folder):
@@ -112,22 +131,43 @@ def test_llama_cpp_computes_with_the_gguf_adapter_what_transformers_computes(tau
     assert np.abs(with_adapter - expected).mean() < 0.25 * np.abs(without - expected).mean()
 
 
-def test_full_fine_tuning_changes_the_model_and_it_loads_again(model_home, tmp_path):
-    shop = Workshop(tmp_path, BASE)
-    shutil.copyfile(EXAMPLE, tmp_path / "train.jsonl")
-    run = shop.make(
-        method={"type": "full"},
-        training={
-            "max_steps": 2, "batch_size": 1, "gradient_accumulation_steps": 2, "learning_rate": 1e-5, "max_length": 64,
-        },
-        checkpoint={"every_steps": 1000, "keep": 1},
-    )  # fmt: skip
-    end = finished(run)
-    assert (end.type, end.adapter, end.gguf) == ("completed", None, None)
-    plan = of(run, "plan")[0]
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory, model_cache) -> Witness:
+    """A few steps of a config that names the template of full fine-tuning."""
+    home = tmp_path_factory.mktemp("home")
+    folder = tmp_path_factory.mktemp("workspace")
+    shop = workshop_of_the_real_model(home, folder, model_cache)
+    written = {
+        "version": 1,
+        "template": "full_finetuning",
+        "model": {"base": BASE},
+        "datasets": [{"path": "train.jsonl"}],
+        "training": {"max_steps": 2, "batch_size": 1, "gradient_accumulation_steps": 2, "max_length": 64},
+        "checkpoint": {"every_steps": 1000, "keep": 1},
+    }
+    resolved = resolve(written, source=folder / "demo.peft.yaml").config
+    assert (resolved.method.type, resolved.training.learning_rate) == ("full", 1e-5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PEFTW_HOME", str(home))
+        run = shop.make(**resolved.model_dump(mode="json", exclude={"version", "name"}))
+        with watched(run, home) as seen:
+            end = finished(run)
+            assert (end.type, end.adapter, end.gguf) == ("completed", None, None)
+    return seen
+
+
+def test_F7_every_weight_gets_a_gradient_and_changes(whole):
+    plan = of(whole.run, "plan")[0]
     assert plan.trainable_parameters == plan.total_parameters == 134_515_008
-    model, _ = load(run.model)
-    saved = model.state_dict()
-    original, _ = load(model_home / CACHED)
-    changed = [not torch.equal(tensor, saved[name]) for name, tensor in original.state_dict().items()]
-    assert all(changed)
+    assert len(whole.start) == 272
+    assert whole.with_gradient == whole.start.keys()
+    assert all(not torch.equal(tensor, whole.end[name]) for name, tensor in whole.start.items())
+
+
+def test_F7_the_saved_model_loads_again_as_it_was_trained(whole):
+    model, tokenizer = load(whole.run.model)
+    saved = dict(model.named_parameters())
+    assert saved.keys() == whole.end.keys()
+    assert all(torch.equal(saved[name], tensor) for name, tensor in whole.end.items())
+    torch.testing.assert_close(all_logits(model), whole.last_logits, rtol=1e-3, atol=2e-3)
+    assert tokenizer.chat_template is not None
