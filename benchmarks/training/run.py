@@ -108,9 +108,7 @@ def prepare(folder: Path, steps: int) -> dict[str, Any]:
         AutoTokenizer.from_pretrained(base), max_length=TASK["max_length"], completion_only=True
     )
     loaded = load_dataset(DatasetConfig(path=DATA.name), DATA.parent)
-    examples = [
-        tokenised for example in mix([(loaded.examples, 1.0)], TASK["seed"]) if (tokenised := tokenise(example))
-    ]
+    examples = [example for example in tokenise(mix([(loaded.examples, 1.0)], TASK["seed"])) if example is not None]
     return {
         **TASK,
         "steps": steps,
@@ -118,7 +116,7 @@ def prepare(folder: Path, steps: int) -> dict[str, Any]:
         "data": str(DATA),
         "folder": str(folder / "peer"),
         "examples": [
-            {"input_ids": list(example.ids), "completion_mask": [int(flag) for flag in example.trained]}
+            {"input_ids": [int(token) for token in example.ids], "completion_mask": [int(f) for f in example.trained]}
             for example in examples
         ],
     }
