@@ -39,6 +39,7 @@ export class Server implements vscode.Disposable {
   private readonly emitters: Emitters = {
     "peft/run/events": new vscode.EventEmitter(),
     "peft/runs/changed": new vscode.EventEmitter(),
+    "peft/disk/low": new vscode.EventEmitter(),
     "peft/chat/delta": new vscode.EventEmitter(),
     "peft/serve/changed": new vscode.EventEmitter(),
   };
@@ -179,6 +180,7 @@ export class Server implements vscode.Disposable {
     return {
       "peft/run/events": handler("peft/run/events"),
       "peft/runs/changed": handler("peft/runs/changed"),
+      "peft/disk/low": handler("peft/disk/low"),
       "peft/chat/delta": handler("peft/chat/delta"),
       "peft/serve/changed": handler("peft/serve/changed"),
     };
