@@ -1,4 +1,5 @@
 import os
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from hypothesis import given
@@ -76,3 +77,10 @@ def test_F9_whatever_is_at_the_end_of_a_log_only_whole_events_count(tmp_path_fac
     assert last_seq(path) == (whole[-1].seq if whole else 0)
     fill(path, 1)
     assert [event.seq for event in EventTail(path).read()] == list(range(1, len(whole) + 2))
+
+
+def test_threads_that_share_a_log_write_whole_events_with_numbers_of_their_own(tmp_path):
+    path = tmp_path / "e.jsonl"
+    with EventLog(path) as log, ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: log.append(LogEvent, level="info", message=str(number)), range(400)))
+    assert [event.seq for event in EventTail(path).read()] == list(range(1, 401))
