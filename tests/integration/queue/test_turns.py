@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from peft_engine.queue.devices import Claim, claim
 from peft_engine.queue.line import line
 from peft_engine.queue.turn import Turn, try_turn
 from peft_engine.rundir import EventTail, RunDirectory, list_runs
+from peft_engine.rundir.directory import written
 from peft_schemas.config import ComputeConfig
 from tests.integration.queue.runs import assert_truthful, end, finish, launch, path_of, wait_for, wait_until
 
@@ -188,12 +190,14 @@ def test_a_run_claims_the_cuda_devices_that_it_may_see(monkeypatch: pytest.Monke
 
 
 def test_a_clock_that_was_put_back_changes_nobodys_place(home: Path) -> None:
-    early, late = (launch(Path("/bin/true")) for _ in range(2))
-    future = early.read_state().model_copy(update={"queued": "2999-01-01T00:00:00.000Z"})
-    early.write_state(future)
+    early = launch(Path("/bin/true"))
+    joined = written(datetime.now(UTC) + timedelta(minutes=1))
+    early.write_state(early.read_state().model_copy(update={"queued": joined}))
+    late = launch(Path("/bin/true"))
+    assert (late.read_state().queued or "") > joined
     with line() as queue:
-        assert queue.time() == "2999-01-01T00:00:00.001Z"
-    assert late.read_state().queued is not None
+        assert queue.before(late, ["cpu"]) == early.id
+        assert queue.before(early, ["cpu"]) is None
 
 
 def test_a_line_whose_folder_was_deleted_mends_itself(nurse: Path, home: Path) -> None:
