@@ -69,9 +69,8 @@ def test_nothing_is_guessed_of_other_models(folder: Path, change: dict[str, obje
 
 
 def written(folder: Path, targets: str) -> Path:
-    (folder / "train.jsonl").write_text(
-        '{"prompt": "Hello", "completion": "Hi"}\n{"prompt": "Bye", "completion": "So"}\n'
-    )
+    # Texts, because a conversation needs a chat template, of which a config says nothing.
+    (folder / "train.jsonl").write_text("".join(json.dumps({"text": f"text {n}"}) + "\n" for n in range(8)))
     path = folder / "run.peft.yaml"
     path.write_text(
         "version: 1\nmodel:\n  base: ./base\n"
