@@ -1,95 +1,40 @@
 """Rows F3 to F6: what each method is known by, on SmolLM2-135M-Instruct, and what others make of its adapter."""
 
-import hashlib
 import json
 import math
-import shutil
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
 from transformers import AutoTokenizer
 
-from peft_engine.rundir import RunDirectory
-from peft_engine.training import session
-from peft_engine.training.backends import transformers_backend
-from tests.integration.training.workshop import Workshop, finished, losses, of
+from tests.integration.training.witness import Witness, logits, watched, workshop_of_the_real_model
+from tests.integration.training.workshop import finished, losses, of
 
 pytestmark = pytest.mark.model
 
-BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-CACHED = "models/HuggingFaceTB--SmolLM2-135M-Instruct"
-EXAMPLE = Path(__file__).parents[3] / "examples/workspace/data/train.jsonl"
-IDS = torch.tensor([[1, 4093, 198, 1780, 314, 260, 7837, 2909, 47, 2, 198]])
 RANK, ALPHA = 4, 16.0
 MODEL = {"qlora": {"quantization": "nf4", "chat_template": "chat.jinja"}}
 TEMPLATE = "{% for turn in messages %}{{ turn.role }}: {{ turn.content }}\n{% endfor %}"
 STEPS = 2
 
 
-@dataclass
-class Witness:
-    """A run and what was seen of its model before the first step and after the last."""
-
-    run: RunDirectory
-    first_logits: torch.Tensor
-    last_logits: torch.Tensor
-    frozen_before: dict[str, str]
-    frozen_after: dict[str, str]
-    start: dict[str, torch.Tensor]
-    base: Path
-
-
-def frozen(model) -> dict[str, str]:
-    return {
-        name: hashlib.sha256(p.detach().contiguous().view(torch.uint8).numpy().tobytes()).hexdigest()
-        for name, p in model.named_parameters()
-        if not p.requires_grad
-    }
-
-
-def logits(model) -> torch.Tensor:
-    # There is no dropout here; while a model is not training, bitsandbytes computes with another kernel.
-    model.train()
-    with torch.no_grad():
-        return model(IDS).logits[0]
-
-
 @pytest.fixture(scope="module", params=["rslora", "dora", "pissa", "qlora"])
 def witness(request, tmp_path_factory, model_cache) -> Witness:
     """A few short steps of one method."""
-    seen: dict[str, Any] = {}
     home = tmp_path_factory.mktemp("home")
-    (home / "models").symlink_to(model_cache)
-    load, save = transformers_backend.load_model, session.save_artifact
-
-    def watch_load(*arguments):
-        made = load(*arguments)
-        seen["first"], seen["before"] = logits(made.model), frozen(made.model)
-        seen["start"] = {n: p.detach().clone() for n, p in made.model.named_parameters() if p.requires_grad}
-        return made
-
-    def watch_save(run, trainable, *arguments):
-        seen["last"], seen["after"] = logits(trainable.model), frozen(trainable.model)
-        return save(run, trainable, *arguments)
-
+    shop = workshop_of_the_real_model(home, tmp_path_factory.mktemp("workspace"), model_cache)
+    (shop.folder / "chat.jinja").write_text(TEMPLATE)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("PEFTW_HOME", str(home))
-        patch.setattr(transformers_backend, "load_model", watch_load)
-        patch.setattr(session, "save_artifact", watch_save)
-        shop = Workshop(tmp_path_factory.mktemp("workspace"), BASE)
-        shutil.copyfile(EXAMPLE, shop.folder / "train.jsonl")
-        (shop.folder / "chat.jinja").write_text(TEMPLATE)
         run = shop.make(
-            model={"base": BASE, **MODEL.get(request.param, {})},
+            model={"base": shop.base, **MODEL.get(request.param, {})},
             method={"type": request.param, "r": RANK, "alpha": ALPHA},
             training={"max_steps": STEPS, "batch_size": 2, "learning_rate": 0.002, "max_length": 64},
             checkpoint={"every_steps": 1000},
         )
-        assert finished(run).type == "completed"
-    return Witness(run, seen["first"], seen["last"], seen["before"], seen["after"], seen["start"], home / CACHED)
+        with watched(run, home) as seen:
+            assert finished(run).type == "completed"
+    return seen
 
 
 def only(*methods):
@@ -195,6 +140,25 @@ def test_F5_the_residual_and_the_first_matrices_of_pissa_add_up_to_the_weight(wi
 
 
 @only("pissa")
+def test_F5_the_first_matrices_of_pissa_span_the_principal_subspace_of_the_oracle(witness):
+    """By the angles between the space of B's columns and that of torch's own singular vectors."""
+    base = dict(plain_base(witness).named_modules())
+    matrices = {name: tensor for name, tensor in witness.start.items() if "lora_B" in name}
+    assert len(matrices) == 210
+    judged = 0
+    for name, b in list(matrices.items())[:35]:
+        whole = base[name.removeprefix("base_model.model.").split(".lora_B")[0]].weight.detach()
+        vectors, values, _ = torch.linalg.svd(whole, full_matrices=False)
+        # The space is defined only as far as the next value is smaller.
+        if values[RANK] > 0.9 * values[RANK - 1]:
+            continue
+        judged += 1
+        cosines = torch.linalg.svdvals(vectors[:, :RANK].T @ torch.linalg.qr(b).Q)
+        assert cosines.min() > 0.99, name
+    assert judged == 4, "of the first five layers, as many have such a gap behind their fourth value"
+
+
+@only("pissa")
 def test_F5_pissa_leaves_a_plain_lora_of_twice_the_rank_that_llama_cpp_can_load(witness):
     config = json.loads((witness.run.adapter / "adapter_config.json").read_text())
     assert (config["init_lora_weights"], config["r"], config["lora_alpha"]) == (True, 2 * RANK, 2 * ALPHA)
@@ -205,6 +169,10 @@ def test_F5_pissa_leaves_a_plain_lora_of_twice_the_rank_that_llama_cpp_can_load(
 def test_F3_the_base_of_qlora_is_packed_to_four_bits(witness):
     plan = of(witness.run, "plan")[0]
     assert plan.dtype == "nf4"
+    packed = [count for name, count in witness.frozen_bytes.items() if "_proj" in name]
+    assert len(packed) == 210
+    # Half a byte for each of the 106,168,320 weights of the linear layers; their scales are held apart.
+    assert sum(packed) == 106_168_320 // 2
     assert plan.total_parameters == 134_515_008 + plan.trainable_parameters
     assert gguf_scale(witness.run.gguf) == ALPHA / RANK
 
