@@ -139,6 +139,7 @@ def measure(contestant: Contestant, task: dict[str, Any], samples: Samples, fold
         figures += [tokens / span for tokens, span in list(zip(found["tokens"], spans, strict=True))[1:]]
     samples.peak.append(found["peak"])
     samples.floor.append(found["floor"])
+    print(f"{task['method']}, {contestant.name}: {samples.processor[-1]:.1f} tok/cpu-s", file=sys.stderr, flush=True)
 
 
 def table(method: str, measured: dict[str, Samples]) -> None:
