@@ -96,6 +96,8 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=8)
     options.add_argument("--rounds", type=int, default=2)
     chosen = options.parse_args()
+    # Each line as it is known, also into a file.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     cache = Path(os.environ.get("PEFTW_CACHE") or Path.home() / ".cache/peft-workbench")
     models = cache / f"test-models-{metadata.version('transformers')}"
     with tempfile.TemporaryDirectory() as name:

@@ -29,6 +29,8 @@ def main() -> None:
     options.add_argument("--steps", type=int, default=60, help="steps of a real run")
     options.add_argument("--seed", type=int, default=0)
     chosen = options.parse_args()
+    # Each line as it is known, also into a file.
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     _accusations(chosen.traces, chosen.seed)
     _delays(chosen.traces, chosen.seed)
     if chosen.runs:
