@@ -6,6 +6,7 @@ import { registerParticipant } from "./chat/participant";
 import { registerProvider } from "./chat/provider";
 import { registerCommands } from "./commands/register";
 import { RunPanels } from "./panels/runPanels";
+import { announceLowDisk } from "./runs/cleanUp";
 import { announceAnomalies } from "./runs/anomalyNotice";
 import { markAnomalies } from "./runs/anomalyMarks";
 import { announceEnds } from "./runs/endNotice";
@@ -54,6 +55,7 @@ export function activate(context: vscode.ExtensionContext): void {
     announceFailures(running, storage),
     announceEnds(store, context.globalState),
     announceAnomalies(store),
+    announceLowDisk(running),
     markAnomalies(store),
     running.onDidChangeState(({ kind }) => vscode.commands.executeCommand("setContext", "peft.server", kind)),
     vscode.workspace.onDidChangeConfiguration((event) => {

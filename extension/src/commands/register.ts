@@ -9,6 +9,7 @@ import type { Server } from "../server/server";
 import type { Setup } from "../server/setup";
 import type { Training } from "../server/training";
 import type { Pages } from "../views/pages";
+import { cleanUpRuns } from "../runs/cleanUp";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { importConfig } from "./importConfig";
 import {
@@ -51,6 +52,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.stopRun": (given) => stopRun(server, store, given),
     "peft.cancelRun": (given) => cancelRun(server, store, given),
     "peft.recoverRun": (given, action, anomaly, undoes) => recoverRun(server, given, action, anomaly, undoes),
+    "peft.cleanUpRuns": () => cleanUpRuns(server),
     "peft.openRun": (given) => openRun(store, panels, given),
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),

@@ -21,6 +21,14 @@ export function factLines(run: RunSummary): string[] {
   return lines;
 }
 
+/** A size on a disk: `59 MB`, `1.2 GB`. */
+export function sizeText(bytes: number): string {
+  if (bytes < 1e3) return `${bytes} bytes`;
+  const [unit, name] = bytes < 1e6 ? [1e3, "kB"] : bytes < 1e9 ? [1e6, "MB"] : [1e9, "GB"];
+  const value = bytes / (unit);
+  return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${name}`;
+}
+
 export function memoryText(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20).toLocaleString("en")} MiB`;
 }

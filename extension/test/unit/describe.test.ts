@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { RunSummary } from "../../src/protocol/types";
 import { can } from "../../src/protocol/words";
-import { durationText, factLines, lossText } from "../../src/runs/describe";
+import { durationText, factLines, lossText, sizeText } from "../../src/runs/describe";
 
 const PAUSED: RunSummary = {
   id: "notes-1",
@@ -56,6 +56,12 @@ describe("durationText", () => {
     [-3, "0 s"],
   ])("%d seconds are %s", (seconds, text) => {
     expect(durationText(seconds)).toBe(text);
+  });
+});
+
+describe("sizeText", () => {
+  it("shows as many digits as matter", () => {
+    expect([619, 1_500, 59_100_000, 1_230_000_000].map(sizeText)).toEqual(["619 bytes", "1.5 kB", "59 MB", "1.2 GB"]);
   });
 });
 
