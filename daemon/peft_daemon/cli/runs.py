@@ -4,7 +4,7 @@ import typer
 
 from peft_daemon.cli import runs_control, runs_keep, runs_list
 from peft_daemon.cli.output import out, print_json
-from peft_daemon.cli.runs_words import Json, RunId, duration, number, state_of, steps_of
+from peft_daemon.cli.runs_words import Json, RunId, duration, measurement, state_of, steps_of
 from peft_daemon.runs.follow import summarise
 from peft_engine.rundir import find_run
 
@@ -27,14 +27,14 @@ def show_command(run_id: RunId, json: Json = False) -> None:
         ("remaining", duration(run.eta_seconds)),
         ("base", run.base),
     ]
-    rows += [(name, number(value)) for name, value in sorted(run.metrics.items())]
+    rows += [(name, measurement(name, value)) for name, value in sorted(run.metrics.items())]
     rows += [("config", run.config_path), ("directory", run.directory), ("checkpoint", run.checkpoint)]
     rows.append(("chat", f"peftw chat --model {run.chat_model}" if run.chat_model else None))
     rows.append(("resume", f"peftw runs resume {run.id}" if run.state == "paused" else None))
     for name, value in rows:
         # Not a table: a path or a command that is folded cannot be copied.
         if value is not None:
-            out.print(f"[dim]{name:<18}[/]{value}")
+            out.print(f"[dim]{name:<21}[/]{value}")
     for anomaly in run.anomalies:
         out.print(f"\n{anomaly.id} at step {anomaly.step}: {anomaly.cause}", markup=False)
         for proposed in anomaly.actions:

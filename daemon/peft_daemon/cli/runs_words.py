@@ -28,6 +28,15 @@ def number(value: float | None) -> str:
     return "–" if value is None else f"{value:,.4g}"
 
 
+def measurement(name: str, value: float | None) -> str:
+    """Return a metric's value: bytes in their unit, shares in percent, anything else in four digits."""
+    if value is None:
+        return number(value)
+    if name.endswith("_bytes"):
+        return size(value)
+    return f"{value:.0%}" if name.endswith("_share") else number(value)
+
+
 def duration(seconds: float | None) -> str | None:
     """Return a time span as `2 h 05 min`, `3 min 20 s` or `4 s`; None stays None."""
     if seconds is None:

@@ -134,14 +134,22 @@ def test_F12_no_process_outlives_a_worker_that_is_killed_nor_one_that_is_stopped
         worker.wait(PATIENCE)
 
 
-def test_F20_torchrun_starts_the_same_worker(workshop: Workshop) -> None:
+@pytest.mark.parametrize(
+    "launcher",
+    [
+        "torch.distributed.run --standalone --nproc-per-node 2",
+        # By this flag it starts processes that find each other; without CUDA devices they meet over Gloo.
+        "accelerate.commands.launch --multi_gpu --num_processes 2 --num_machines 1 --mixed_precision no "
+        "--dynamo_backend no",
+    ],
+    ids=["torchrun", "accelerate launch"],
+)
+def test_F20_other_launchers_start_the_same_worker(workshop: Workshop, launcher: str) -> None:
     alone, together = one(workshop), two(workshop)
     # As `peftw run --lay-out` leaves it: nobody waits for a worker.
     together.write_state(move(together.read_state(), "paused"))
-    command = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "peft_engine.training"]
+    command = [sys.executable, "-m", *launcher.split(), "-m", "peft_engine.training", str(together.path)]
     with together.log.open("ab") as log:
-        subprocess.run(
-            [sys.executable, *command, str(together.path)], check=True, timeout=PATIENCE, stdout=log, stderr=log
-        )
+        subprocess.run(command, check=True, timeout=PATIENCE, stdout=log, stderr=log)
     assert finished(alone).type == "completed"
     assert_alike(together, alone)

@@ -197,7 +197,7 @@ def test_a_run_whose_worker_died_is_told_truthfully(make_run: MakeRun) -> None:
     assert (summary.state, summary.error.code if summary.error else None) == ("failed", "worker-killed")
 
 
-@pytest.mark.parametrize("harm", ["deleted", "no database", "damaged inside", "empty"])
+@pytest.mark.parametrize("harm", ["deleted", "no database", "damaged inside", "empty", "numbers cut"])
 def test_H1_a_lost_or_damaged_index_is_made_again(make_run: MakeRun, harm: str) -> None:
     runs = [make_run(losses=[float(i)] * 2000) for i in range(3)]
     before = find_runs(RunQuery())
@@ -215,6 +215,10 @@ def test_H1_a_lost_or_damaged_index_is_made_again(make_run: MakeRun, harm: str) 
             store_file().write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
         case "empty":
             store_file().write_bytes(b"")
+        case "numbers cut":
+            with sqlite3.connect(store_file()) as db:
+                db.execute("UPDATE points SET numbers = substr(numbers, 1, length(numbers) - 1)")
+            db.close()
     assert find_runs(RunQuery()) == before
     assert loss(runs[0]).total == 2000
 

@@ -171,12 +171,19 @@ def read_stretch(db: sqlite3.Connection, key: int, points: int, first: int, last
 
 
 def read_chunk(db: sqlite3.Connection, key: int, number: int) -> "tuple[array[int], array[float]]":
-    """Return all steps and values of a chunk."""
+    """Return all steps and values of a chunk.
+
+    Raises:
+        sqlite3.DatabaseError: It is damaged, or of another layout.
+    """
     row = db.execute(
         "SELECT steps, kind, numbers FROM points WHERE series = ? AND number = ?", (key, number)
     ).fetchone()
-    steps = array("q", accumulate(array("q", zlib.decompress(row[0]))))
-    values = array(row[1], row[2])
+    try:
+        steps = array("q", accumulate(array("q", zlib.decompress(row[0]))))
+        values = array(row[1], row[2])
+    except (ValueError, TypeError, zlib.error) as error:
+        raise sqlite3.DatabaseError(f"chunk {number} of series {key} cannot be read: {error}") from error
     return steps, values if row[1] == "d" else array("d", values)
 
 
