@@ -25,7 +25,7 @@ export function factLines(run: RunSummary): string[] {
 export function sizeText(bytes: number): string {
   if (bytes < 1e3) return `${bytes} bytes`;
   const [unit, name] = bytes < 1e6 ? [1e3, "kB"] : bytes < 1e9 ? [1e6, "MB"] : [1e9, "GB"];
-  const value = bytes / (unit);
+  const value = bytes / unit;
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${name}`;
 }
 
