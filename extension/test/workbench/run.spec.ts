@@ -74,7 +74,7 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   await illustrate(page, "chat");
 });
 
-test("a run goes on through a killed daemon, a reloaded window and a pause, and stops when told", async ({
+test("a run goes on through a killed daemon, a reloaded window and a pause, stops when told, and is removed", async ({
   workbench,
   editor,
 }) => {
@@ -104,7 +104,12 @@ test("a run goes on through a killed daemon, a reloaded window and a pause, and 
   await panel.getByRole("button", { name: "Stop" }).click();
   await expect(panel.locator(".state")).toHaveText("stopped", { timeout: RUN_MS });
   await workbench.runCommand("View: Show PEFT Workbench");
-  await expect(
-    workbench.page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row", { hasText: "endless" }),
-  ).toContainText("stopped");
+  const row = workbench.page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row", { hasText: "endless" });
+  await expect(row).toContainText("stopped");
+
+  await workbench.runCommand("PEFT: Clean Up Runs");
+  await workbench.pick("endless-1");
+  await workbench.page.keyboard.press("Enter");
+  await workbench.page.locator(".monaco-dialog-box").getByRole("button", { name: "Remove" }).click();
+  await expect(row).toHaveCount(0);
 });

@@ -123,7 +123,7 @@ def test_F15_the_error_of_another_process_becomes_that_of_the_run(others: list[s
     report = ErrorReport(code="out-of-memory", message="It is full.", remedy="Make room.")
     others[:] = [WAITS]
     with pytest.raises(WorkbenchError) as caught, together(RunDirectory(tmp_path), 2, no_giving_up) as place:
-        tell(Place(1, 1, 2, place.folder), report)
+        tell(Place(rank=1, local_rank=1, processes=2, folder=place.folder), report)
         for child in psutil.Process().children():
             child.kill()
         raise RuntimeError("from /gloo/: Connection reset by peer")
