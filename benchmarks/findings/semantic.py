@@ -138,8 +138,8 @@ COMBINATIONS = {
         "PW905",
         {"compute.backend": "unsloth", "method.type": "dora|pissa"},
         at="compute.backend method.type",
-        without=f"{LAYERS} model compute.processes compute.strategy compute.device method.modules_to_save "
-        "training.optimizer export",
+        without=f"{LAYERS} model.quantization model.double_quantization model.dtype model.attention compute.processes "
+        "compute.strategy compute.device method.modules_to_save training.optimizer export",
         also="PW904",
     ),
     "flash-attention-in-float32": Combination(
