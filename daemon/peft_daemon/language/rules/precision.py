@@ -46,7 +46,11 @@ def float16_weights_learn(subject: Subject, this: Rule) -> Iterator[Finding]:
     message = f"{what}, and gradients in float16 cannot be unscaled."
     scaled = precision.value == "float16" or (precision.value == "auto" and device_of(subject) == "cuda")
     severity: Severity = "error" if scaled else "warning"
-    yield this.about(subject, message, dtype, cause, fixes=subject.set("model.dtype", "auto"), severity=severity)
+    attention = subject.setting("model.attention")
+    # Weights that learn are float32 by `auto`, in which FlashAttention does not compute.
+    half = attention is not None and attention.value == "flash_attention_2" and precision.value == "auto"
+    fixes = subject.set("model.dtype", "bfloat16" if half else "auto")
+    yield this.about(subject, message, dtype, cause, fixes=fixes, severity=severity)
 
 
 @rule(

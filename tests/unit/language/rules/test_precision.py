@@ -26,6 +26,9 @@ PACKED = "training:\n  packing: true\n"
 
 CASES = [
     Case("PW330", "full in float16", with_model("dtype: «float16»") + FULL, related="full"),
+    Case(
+        "PW330", "where auto would be too wide", with_model("dtype: «float16»", "attention: flash_attention_2") + FULL
+    ),
     Case("PW330", "saved modules", with_model("dtype: «float16»") + "method:\n  modules_to_save: [lm_head]\n"),
     Case("PW330", "LoRA on float16", with_model("dtype: float16")),
     Case("PW331", "both 16 bits", with_model("dtype: bfloat16") + "training:\n  precision: «float16»\n"),
