@@ -109,9 +109,14 @@ class World:
 
     async def _look(self, path: Path, named: Named, before: CheckContext | None) -> CheckContext:
         """Return what is known, from the last look as far as that tells."""
-        news = self._news
-        # A file on a network drive may take long to look at, and nobody shall wait for it.
-        context, missing = await asyncio.to_thread(self._look_now, path.absolute().parent, named, before)
+        while True:
+            news = self._news
+            # A file on a network drive may take long to look at, and nobody shall wait for it.
+            context, missing = await asyncio.to_thread(self._look_now, path.absolute().parent, named, before)
+            if news == self._news:
+                break
+            # Files changed while this looked. What it saw must not take the place of what a later look has seen.
+            before = None
         last = self._views.get(path)
         if last is not None and last.context == context:
             context = last.context

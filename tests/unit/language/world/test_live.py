@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -95,6 +96,31 @@ async def test_a_file_that_changed_is_read_again(watched: Watched) -> None:
     watched.world.look_again()
     assert (await watched.context()).datasets["train.jsonl"].records == 2
     await watched.until(lambda context: context.datasets["train.jsonl"].records == 9)
+
+
+async def test_a_slow_look_does_not_hide_what_a_later_one_saw(watched: Watched, monkeypatch) -> None:
+    await watched.context()
+    await watched.until(lambda context: len(context.datasets) == 3)
+    looks, release, real = [], threading.Event(), module.look_at_files
+
+    def slow_at_first(*arguments):
+        looks.append(None)
+        seen = real(*arguments)
+        if len(looks) == 1:
+            release.wait(60)
+        return seen
+
+    monkeypatch.setattr(module, "look_at_files", slow_at_first)
+    watched.world.look_again()
+    slow = asyncio.create_task(watched.context())
+    while not looks:
+        await asyncio.sleep(0.01)
+    (watched.path.parent / "train.jsonl").unlink()
+    watched.world.look_again()
+    assert (await watched.context()).files["train.jsonl"].state == "missing"
+    release.set()
+    assert (await slow).files["train.jsonl"].state == "missing"
+    assert (await watched.context()).files["train.jsonl"].state == "missing"
 
 
 async def test_a_model_that_appears_is_seen(watched: Watched) -> None:
