@@ -206,6 +206,8 @@ def test_a_line_whose_folder_was_deleted_mends_itself(nurse: Path, home: Path) -
     wait_until(lambda: all("waiting" in detail(run) for run in runs[1:]))
     for entry in (home / "queue").iterdir():
         entry.unlink(missing_ok=True)
+    # Each comes back into the line with its next look; before that, nobody could know who is first.
+    wait_until(lambda: all((home / "queue" / run.id).is_file() for run in runs[1:]))
     for run in runs:
         wait_for(run, "running")
         finish(run)
