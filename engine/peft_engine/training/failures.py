@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-_FULL_TEXTS = ("No space left on device", "os error 28", "os error 27", "os error 122", "PytorchStreamWriter failed")
+_FULL_TEXTS = (
+    "No space left on device",
+    "os error 28",
+    "os error 27",
+    "os error 122",
+    "PytorchStreamWriter failed",
+    "basic_ios::clear: iostream error",
+)
 """How torch and safetensors tell of a failed write, whose errno they do not keep."""
 LOST_PEER = 76
 """The exit status of a process that could not go on because another one of the run had ended."""

@@ -19,6 +19,7 @@ def caused_by(error, cause):
         (OSError(errno.ENOSPC, "No space left on device"), "disk-full"),
         (OSError(errno.EDQUOT, "Disk quota exceeded"), "disk-full"),
         (OSError(errno.EFBIG, "File too large"), "disk-full"),
+        (RuntimeError("basic_ios::clear: iostream error"), "disk-full"),
         (
             RuntimeError("[enforce fail at inline_container.cc:664] . PytorchStreamWriter failed writing file"),
             "disk-full",
