@@ -8,11 +8,14 @@ import signal
 import subprocess
 
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from peft_engine.rundir import EventTail
 from peft_engine.rundir.checkpoints import CheckpointStore, last_verified_checkpoint
 from peft_engine.training import artifact
 from peft_engine.training.reporter import Reporter
+from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import ControlFile
 from tests.integration.training.workshop import events, finished, of, start, wait_until
 
@@ -180,7 +183,7 @@ def test_what_cannot_be_trained_here_is_told(workshop, sections):
     assert failed(workshop.make(**sections)).code == "not-supported"
 
 
-def test_an_adapter_of_a_run_that_diverged_is_no_artifact(workshop):
+def test_a_run_that_diverged_leaves_no_adapter(workshop):
     error = failed(
         workshop.make(
             training={"learning_rate": 0.99, "max_steps": 3, "max_grad_norm": 1e30},
@@ -188,7 +191,16 @@ def test_an_adapter_of_a_run_that_diverged_is_no_artifact(workshop):
             model={"base": workshop.base, "dtype": "float16"},
         )
     )
-    assert error.code == "no-artifact"
+    assert error.code == "diverged"
+
+
+def test_weights_that_are_no_numbers_are_no_artifact(tmp_path):
+    for name, value in (("good", 1.0), ("bad", float("inf"))):
+        save_file({"a": torch.tensor([0.0, value])}, tmp_path / name)
+    artifact._check_weights(tmp_path / "good")
+    with pytest.raises(WorkbenchError) as caught:
+        artifact._check_weights(tmp_path / "bad")
+    assert caught.value.code == "no-artifact"
 
 
 def test_an_artifact_that_was_not_written_is_no_success(workshop, monkeypatch):
