@@ -52,7 +52,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.stopRun": (given) => stopRun(server, store, given),
     "peft.cancelRun": (given) => cancelRun(server, store, given),
     "peft.recoverRun": (given, action, anomaly, undoes) => recoverRun(server, given, action, anomaly, undoes),
-    "peft.cleanUpRuns": () => cleanUpRuns(server),
+    "peft.cleanUpRuns": () => cleanUpRuns(server, store),
     "peft.openRun": (given) => openRun(store, panels, given),
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),

@@ -4,8 +4,9 @@ import * as vscode from "vscode";
 import type { CleanupPlan, Removable } from "../protocol/types";
 import type { Server } from "../server/server";
 import { sizeText } from "./describe";
+import type { RunStore } from "./runStore";
 
-export async function cleanUpRuns(server: Server): Promise<void> {
+export async function cleanUpRuns(server: Server, store: RunStore): Promise<void> {
   const plan = await server.request("peft/runs/cleanup", {});
   if (plan.items.length === 0) {
     void vscode.window.showInformationMessage("There is nothing that could be removed: no run rests.");
@@ -14,6 +15,8 @@ export async function cleanUpRuns(server: Server): Promise<void> {
   const chosen = await choose(plan);
   if (!chosen?.length || !(await agrees(chosen))) return;
   const result = await server.request("peft/runs/clean", { ids: chosen.map(({ id }) => id) });
+  // The daemon tells of runs that change, and not of those that are gone.
+  await store.refresh();
   const kept = result.kept.length > 0 ? ` ${result.kept.length} were kept, because they are in use or pinned.` : "";
   void vscode.window.showInformationMessage(`${sizeText(result.bytes)} were freed.${kept}`);
 }
