@@ -19,13 +19,13 @@ STILL = {"max_steps": 3, "lr_scheduler": "constant"}
 def loop(monkeypatch):
     """The Trainer of the last run, as it was when the training ended."""
     seen = {}
-    train = session.Tuner.train
+    fit = session.Tuner.fit
 
-    def watch(self):
+    def watch(self, resume):
         seen["tuner"] = self
-        return train(self)
+        return fit(self, resume)
 
-    monkeypatch.setattr(session.Tuner, "train", watch)
+    monkeypatch.setattr(session.Tuner, "fit", watch)
     return lambda: seen["tuner"]
 
 
@@ -229,7 +229,8 @@ def test_code_of_a_model_is_not_run_unasked(workshop, base_with_code):
 def test_code_of_a_trusted_model_is_run(workshop, base_with_code):
     run = completed(workshop, model={"base": str(base_with_code), "trust_remote_code": True}, export={"merge": True})
     assert (base_with_code / "ran").exists()
-    assert losses(run) == losses(completed(workshop))
+    # Layers that are not known keep their own forward, which rounds elsewhere than the fused ones.
+    assert losses(run) == pytest.approx(losses(completed(workshop)), rel=1e-5)
 
 
 def test_evaluation_takes_its_own_datasets_and_batch_size(workshop, loop):
