@@ -35,7 +35,7 @@ from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.text import SourceText
 from tests.property.strategies import configs, examples, texts, to_yaml
 
-URI = "file:///work/x.peft.yaml"
+URI = "file:///project/x.peft.yaml"
 
 ANY_TEXT = st.one_of(texts(), configs().map(to_yaml))
 

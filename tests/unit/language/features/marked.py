@@ -10,7 +10,7 @@ from peft_engine.config.text import SourceText
 from peft_schemas import findings
 
 MARK = "¦"
-HERE = Path("/work/run.peft.yaml")
+HERE = Path("/project/run.peft.yaml")
 
 
 def opened(text: str, path: Path = HERE, version: int = 1) -> OpenDocument:
