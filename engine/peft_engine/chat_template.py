@@ -23,7 +23,7 @@ class TemplateRequest:
     """A template and what it is given."""
 
     template: str
-    messages: list[dict[str, str]]
+    messages: list[dict[str, Any]]
     bos_token: str
     eos_token: str
     asks_for_answer: bool = True

@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from peft_engine.catalog import Servable
-from peft_engine.inference.contract import Engine, FinishReason, GenerationRequest, Sequence
+from peft_engine.inference.contract import Delta, Engine, FinishReason, GenerationRequest, OpenSequence
 from peft_engine.inference.residency import Residency
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
@@ -34,9 +34,9 @@ class Opened:
 
 @dataclass(frozen=True)
 class Piece:
-    """More text of the answer."""
+    """More of the answer."""
 
-    text: str
+    delta: Delta
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Scheduler:
         self._max_waiting = max_waiting
         self._changed = threading.Condition()
         self._waiting: deque[Job] = deque()
-        self._active: dict[Job, Sequence] = {}
+        self._active: dict[Job, OpenSequence] = {}
         self._engine: Engine | None = None
         self._leaving = False
         self._thread = threading.Thread(target=self._run, name="inference")
@@ -230,12 +230,12 @@ class Scheduler:
         for job, sequence in list(self._active.items()):
             self._report(job, sequence)
 
-    def _report(self, job: Job, sequence: Sequence) -> None:
+    def _report(self, job: Job, sequence: OpenSequence) -> None:
         if not job.first_token and (sequence.completion_tokens or sequence.finish_reason):
             job.first_token = time.monotonic()
-        text = sequence.take_text()
-        if text:
-            job.tell(Piece(text))
+        delta = sequence.take()
+        if delta.text or delta.logprobs:
+            job.tell(Piece(delta))
         if sequence.finish_reason is not None:
             self._close(job)
             job.tell(

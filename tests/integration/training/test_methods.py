@@ -179,15 +179,14 @@ def test_F3_the_base_of_qlora_is_packed_to_four_bits(witness):
 
 @only("qlora")
 def test_a_chat_with_an_adapter_is_written_with_the_template_that_it_learned(witness):
-    from peft_engine.inference.contract import AdapterUse, GenerationRequest, Sampling
+    from peft_engine.inference.contract import AdapterUse, Conversation, GenerationRequest, Sampling
     from peft_engine.inference.llama.engine import LlamaEngine
 
     engine = LlamaEngine(witness.base / "base.gguf", context_length=128, threads=2)
     counts = []
-    for adapter in (AdapterUse(witness.run.gguf), None):
-        request = GenerationRequest(
-            ({"role": "user", "content": "Hello"},), adapter, Sampling(0.0, 1.0, 1), max_tokens=1
-        )
+    greeting = Conversation(({"role": "user", "content": "Hello"},))
+    for adapters in ((AdapterUse(witness.run.gguf),), ()):
+        request = GenerationRequest(greeting, adapters, Sampling(0.0, 1.0, 1), max_tokens=1)
         sequence = engine.open(request)
         counts.append(sequence.prompt_tokens)
         sequence.close()

@@ -9,14 +9,14 @@ from pathlib import Path
 import pytest
 
 from peft_engine.catalog import Servable
-from peft_engine.inference.contract import FinishReason, GenerationRequest, Sampling
+from peft_engine.inference.contract import Conversation, Delta, FinishReason, GenerationRequest, Sampling
 from peft_engine.inference.residency import Residency
 from peft_engine.inference.scheduler import Event, Failed, Finished, Job, Opened, Overloaded, Piece, Scheduler
 from peft_schemas.errors import WorkbenchError
 
 
 def asked(text: str, *, max_tokens: int | None = 3) -> GenerationRequest:
-    return GenerationRequest(({"role": "user", "content": text},), None, Sampling(0, 1, 0), max_tokens)
+    return GenerationRequest(Conversation(({"role": "user", "content": text},)), (), Sampling(0, 1, 0), max_tokens)
 
 
 @dataclass
@@ -31,8 +31,8 @@ class EchoSequence:
     finish_reason: FinishReason | None = None
     closed: bool = False
 
-    def take_text(self) -> str:
-        return self.text
+    def take(self) -> Delta:
+        return Delta(self.text)
 
     def close(self) -> None:
         self.closed = True
@@ -50,7 +50,8 @@ class EchoEngine:
     most_open: int = 0
 
     def open(self, request: GenerationRequest) -> EchoSequence:
-        text = request.messages[0]["content"]
+        assert isinstance(request.prompt, Conversation)
+        text = request.prompt.messages[0]["content"]
         if text == "refuse":
             raise WorkbenchError("context-exceeded", "Too long.", "Shorten it.")
         if text == "fault in open":
@@ -125,7 +126,7 @@ async def test_a_job_is_opened_answered_and_finished(house: House) -> None:
     opened, *pieces, finished = await all_of(house.submit("a"))
 
     assert opened == Opened(prompt_tokens=5, cached_tokens=2)
-    assert pieces == [Piece("a")] * 3
+    assert pieces == [Piece(Delta("a"))] * 3
     assert isinstance(finished, Finished)
     assert (finished.reason, finished.completion_tokens) == ("length", 3)
     assert 0 <= finished.queued <= finished.first_token

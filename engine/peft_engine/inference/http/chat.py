@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from peft_engine.catalog import Servable, find_servable
-from peft_engine.inference.contract import AdapterUse, GenerationRequest, Sampling
+from peft_engine.inference.contract import AdapterUse, Conversation, GenerationRequest, Sampling
 from peft_engine.inference.http.errors import invalid_request, overloaded, report_body, report_response
 from peft_engine.inference.http.requests import ChatCompletionRequest, first_fault
 from peft_engine.inference.scheduler import Event, Failed, Finished, Job, Opened, Overloaded, Piece, Scheduler
@@ -52,8 +52,10 @@ def _generation_request(asked: ChatCompletionRequest, model: Servable) -> Genera
     roles = {"developer": "system"}
     seed = secrets.randbits(32) if asked.seed is None else asked.seed % 2**32
     return GenerationRequest(
-        messages=tuple({"role": roles.get(turn.role, turn.role), "content": turn.text()} for turn in asked.messages),
-        adapter=None if model.adapter is None else AdapterUse(model.adapter),
+        prompt=Conversation(
+            tuple({"role": roles.get(turn.role, turn.role), "content": turn.text()} for turn in asked.messages)
+        ),
+        adapters=() if model.adapter is None else (AdapterUse(model.adapter),),
         sampling=Sampling(
             temperature=_TEMPERATURE if asked.temperature is None else asked.temperature,
             top_p=_TOP_P if asked.top_p is None else asked.top_p,
@@ -104,8 +106,8 @@ class _Answer:
             match event:
                 case Opened():
                     self._opened = event
-                case Piece(text):
-                    parts.append(text)
+                case Piece(delta):
+                    parts.append(delta.text)
                 case Failed(error):
                     return report_response(error)
                 case Finished():
@@ -134,8 +136,8 @@ class _Answer:
                 match event:
                     case None:
                         yield ": still computing\n\n"
-                    case Piece(text):
-                        yield self._delta({"content": text})
+                    case Piece(delta):
+                        yield self._delta({"content": delta.text})
                     case Failed(error):
                         yield _sse_line(report_body(error))
                         return

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from peft_engine.inference.contract import GenerationRequest, Message
+from peft_engine.inference.contract import Conversation, GenerationRequest
 from peft_engine.inference.llama.adapters import Adapters
 from peft_engine.inference.llama.context import Context
 from peft_engine.inference.llama.sequence import LlamaSequence
@@ -39,9 +39,11 @@ class LlamaEngine:
 
     def open(self, request: GenerationRequest) -> LlamaSequence:
         """Prepare an answer. Contract: `Engine.open`."""
-        adapter = self._adapters.key(request.adapter)
-        template = self._adapters.chat_template(adapter) or self._weights.chat_template
-        prompt = self._weights.tokenize(self._render(request.messages, template))
+        adapter = self._adapters.key(request.adapters[0] if request.adapters else None)
+        if not isinstance(request.prompt, Conversation):
+            raise NotImplementedError
+        template = request.prompt.template or self._adapters.chat_template(adapter) or self._weights.chat_template
+        prompt = self._weights.tokenize(self._render(request.prompt, template))
         room = self._length - len(prompt)
         if room < 1:
             raise WorkbenchError(
@@ -66,7 +68,7 @@ class LlamaEngine:
         self._context.free()
         self._weights.unload()
 
-    def _render(self, messages: tuple[Message, ...], template: str | None) -> str:
+    def _render(self, conversation: Conversation, template: str | None) -> str:
         if template is None:
             raise WorkbenchError(
                 "not-supported",
@@ -77,7 +79,7 @@ class LlamaEngine:
             return self._templates.render(
                 TemplateRequest(
                     template=template,
-                    messages=list(messages),
+                    messages=[dict(message) for message in conversation.messages],
                     bos_token=self._weights.bos_text,
                     eos_token=self._weights.eos_text,
                 )

@@ -1,7 +1,7 @@
 """One answer in the making."""
 
 from peft_engine.inference.answer_text import AnswerText
-from peft_engine.inference.contract import FinishReason, GenerationRequest
+from peft_engine.inference.contract import Delta, FinishReason, GenerationRequest
 from peft_engine.inference.llama.context import BLOCK, Context
 from peft_engine.inference.llama.sampler import Sampler
 from peft_engine.inference.llama.weights import Weights
@@ -43,9 +43,9 @@ class LlamaSequence:
         self._text = AnswerText(request.stop)
         self._sampler = Sampler(request.sampling)
 
-    def take_text(self) -> str:
-        """Return the text that became certain since the last call."""
-        return self._text.take()
+    def take(self) -> Delta:
+        """Return what became certain since the last call."""
+        return Delta(self._text.take())
 
     def advance(self) -> None:
         """Compute one block of the prompt or one token.
