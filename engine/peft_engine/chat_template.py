@@ -5,7 +5,7 @@ gigabyte of text: whoever renders does it in a process that may be ended. Needs 
 """
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, NoReturn
 
@@ -29,6 +29,9 @@ class TemplateRequest:
     asks_for_answer: bool = True
     """Whether the prompt ends where the assistant begins to speak."""
 
+    tools: list[dict[str, Any]] = field(default_factory=list)
+    """Function declarations in OpenAI's shape."""
+
 
 class TemplateRefused(Exception):
     """The template is faulty, or refuses this conversation; the message says why."""
@@ -49,7 +52,7 @@ def render(request: TemplateRequest) -> str:
             add_generation_prompt=request.asks_for_answer,
             bos_token=request.bos_token,
             eos_token=request.eos_token,
-            tools=None,
+            tools=request.tools or None,
         ):
             parts.append(part)
             length += len(part)
@@ -88,6 +91,12 @@ def _refuse(message: str) -> NoReturn:
     raise TemplateRefused(str(message))
 
 
-def _to_json(value: Any, indent: int | None = None) -> str:
+def _to_json(
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
     # Jinja's own filter escapes for HTML, which models were not trained on.
-    return json.dumps(value, ensure_ascii=False, indent=indent)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -37,6 +38,19 @@ def test_blocks_leave_no_lines_behind() -> None:
 
 def test_json_is_written_as_models_learned_it() -> None:
     assert render(request("{{ messages[0] | tojson }}")) == '{"role": "user", "content": "<b>Hi & \'bye\'</b>"}'
+
+
+def test_tools_are_given_as_they_were_declared() -> None:
+    tool = {"type": "function", "function": {"name": "look_up", "parameters": {"b": 1, "a": [True]}}}
+    template = (
+        "{% if tools %}{{ tools[0] | tojson(separators=(',', ':'), sort_keys=true) }}{% endif %}"
+        "{% if tools is none %}none{% endif %}"
+    )
+
+    assert render(replace(request(template), tools=[tool])) == (
+        '{"function":{"name":"look_up","parameters":{"a":[true],"b":1}},"type":"function"}'
+    )
+    assert render(request(template)) == "none"
 
 
 def test_what_transformers_offers_is_there() -> None:
