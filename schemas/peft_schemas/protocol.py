@@ -29,6 +29,7 @@ from peft_schemas.records import (
     VersionList,
     VersionsParams,
 )
+from peft_schemas.serving import ServeEndpoint, ServeModelParams, ServePinParams, ServeStartParams, ServeStatus
 
 
 class Empty(Word):
@@ -257,18 +258,6 @@ class ChatDeltaParams(Word):
     text: str
 
 
-class ServeStatus(Word):
-    """The inference process of this user."""
-
-    state: Literal["stopped", "starting", "running", "error"]
-    url: str | None = None
-    pid: int | None = None
-    loaded: list[str] = []
-    """Bases that are resident."""
-
-    error: ErrorReport | None = None
-
-
 class ConfigParams(Word):
     """Name a config: as it is in the editor when it is open there, else as it is on disk."""
 
@@ -336,7 +325,14 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/chat/models", Empty, ChatModelsResult, "List what can be chatted with; starts nothing."),
     Request("peft/chat/complete", ChatParams, ChatResult, "Ask a model; starts the inference process if need be."),
     Request("peft/serve/status", Empty, ServeStatus, "Describe the inference process."),
+    Request("peft/serve/start", ServeStartParams, ServeStatus, "Start the inference process unless it runs."),
     Request("peft/serve/stop", Empty, ServeStatus, "Stop the inference process."),
+    Request("peft/serve/restart", Empty, ServeStatus, "Stop the inference process and start it on the same port."),
+    Request("peft/serve/load", ServeModelParams, ServeStatus, "Bring a base into memory; a cancel frees it again."),
+    Request("peft/serve/unload", ServeModelParams, ServeStatus, "Free a base when its answers are complete."),
+    Request("peft/serve/switch", ServeModelParams, ServeStatus, "Load a model, then make it the default."),
+    Request("peft/serve/pin", ServePinParams, ServeStatus, "Keep a base in memory, or no longer."),
+    Request("peft/serve/endpoint", Empty, ServeEndpoint, "Say how other programs reach the process; starts it."),
     Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
 )
 NOTIFICATIONS: tuple[Notification, ...] = (
@@ -344,5 +340,5 @@ NOTIFICATIONS: tuple[Notification, ...] = (
     Notification("peft/runs/changed", RunListResult, "The runs that are new, or whose state or step changed."),
     Notification("peft/disk/low", CleanupPlan, "Space has become low, and what could be removed."),
     Notification("peft/chat/delta", ChatDeltaParams, "A piece of an answer."),
-    Notification("peft/serve/changed", ServeStatus, "The inference process changed."),
+    Notification("peft/serve/changed", ServeStatus, "The inference process, or what it has in memory, changed."),
 )

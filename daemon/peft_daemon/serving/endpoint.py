@@ -8,7 +8,7 @@ import httpx
 from peft_engine.serve_lock import serve_owner
 from peft_engine.serve_record import ServeRecord, read_serve_record
 from peft_schemas.base import Word
-from peft_schemas.protocol import ServeStatus
+from peft_schemas.serving import ServeStatus
 
 _ANSWER = 5.0
 """Seconds in which a living process answers even on a loaded machine."""

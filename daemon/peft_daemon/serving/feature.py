@@ -15,8 +15,8 @@ from peft_schemas.protocol import (
     ChatParams,
     ChatResult,
     Empty,
-    ServeStatus,
 )
+from peft_schemas.serving import ServeStatus
 
 _INTERVAL = 1.0
 """Seconds between two looks at whether the inference process lives. A look reads one small file."""

@@ -689,6 +689,34 @@ export interface RecoveryEvent {
   undoes?: string | null;
 }
 /**
+ * A base that is in memory, on its way there, or could not be brought there.
+ */
+export interface ResidentModel {
+  base: string;
+  state: "loading" | "ready" | "error";
+  /**
+   * How much of it is loaded; None when the engine cannot say.
+   */
+  progress?: number | null;
+  /**
+   * Whether it stays in memory until someone says otherwise.
+   */
+  pinned?: boolean;
+  /**
+   * What it takes; an estimate while it is being loaded.
+   */
+  memory_bytes?: number;
+  /**
+   * Requests that it answers now.
+   */
+  active?: number;
+  /**
+   * Requests in the queue that are for it.
+   */
+  waiting?: number;
+  error?: ErrorReport | null;
+}
+/**
  * A run goes on from a checkpoint. What was reported of later steps before is replaced by what follows.
  */
 export interface ResumedEvent {
@@ -969,16 +997,65 @@ export interface SeriesResult {
   series: Series[];
 }
 /**
+ * How other programs reach the inference process. The only message that carries the token.
+ */
+export interface ServeEndpoint {
+  url: string;
+  token: string;
+}
+/**
+ * Name a model: `<base>`, or `<base>:<adapter>` where an adapter matters.
+ */
+export interface ServeModelParams {
+  model: string;
+}
+/**
+ * Keep a model's base in memory, or no longer.
+ */
+export interface ServePinParams {
+  model: string;
+  pinned?: boolean;
+}
+/**
+ * Start the inference process unless it runs.
+ */
+export interface ServeStartParams {
+  /**
+   * 0 for the port of the settings, else of the last time, else any free one.
+   */
+  port?: number;
+}
+/**
  * The inference process of this user.
  */
 export interface ServeStatus {
   state: "stopped" | "starting" | "running" | "error";
+  /**
+   * The base URL of the OpenAI-compatible API, ending in `/v1`.
+   */
   url?: string | null;
+  port?: number | null;
   pid?: number | null;
+  /**
+   * The id of the model that requests for `default` get.
+   */
+  model?: string | null;
   /**
    * Bases that are resident.
    */
   loaded?: string[];
+  /**
+   * The same with their states, and those that are being loaded or could not be.
+   */
+  models?: ResidentModel[];
+  /**
+   * What all of them take.
+   */
+  memory_bytes?: number;
+  /**
+   * What they may take together.
+   */
+  memory_limit?: number | null;
   error?: ErrorReport | null;
 }
 /**
@@ -1166,8 +1243,22 @@ export interface Requests {
   "peft/chat/complete": { params: ChatParams; result: ChatResult };
   /** Describe the inference process. */
   "peft/serve/status": { params: Empty; result: ServeStatus };
+  /** Start the inference process unless it runs. */
+  "peft/serve/start": { params: ServeStartParams; result: ServeStatus };
   /** Stop the inference process. */
   "peft/serve/stop": { params: Empty; result: ServeStatus };
+  /** Stop the inference process and start it on the same port. */
+  "peft/serve/restart": { params: Empty; result: ServeStatus };
+  /** Bring a base into memory; a cancel frees it again. */
+  "peft/serve/load": { params: ServeModelParams; result: ServeStatus };
+  /** Free a base when its answers are complete. */
+  "peft/serve/unload": { params: ServeModelParams; result: ServeStatus };
+  /** Load a model, then make it the default. */
+  "peft/serve/switch": { params: ServeModelParams; result: ServeStatus };
+  /** Keep a base in memory, or no longer. */
+  "peft/serve/pin": { params: ServePinParams; result: ServeStatus };
+  /** Say how other programs reach the process; starts it. */
+  "peft/serve/endpoint": { params: Empty; result: ServeEndpoint };
   /** Describe the machine. */
   "peft/hardware": { params: Empty; result: HardwareReport };
 }
@@ -1182,6 +1273,6 @@ export interface Notifications {
   "peft/disk/low": CleanupPlan;
   /** A piece of an answer. */
   "peft/chat/delta": ChatDeltaParams;
-  /** The inference process changed. */
+  /** The inference process, or what it has in memory, changed. */
   "peft/serve/changed": ServeStatus;
 }
