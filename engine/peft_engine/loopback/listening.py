@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import uvicorn
 from starlette.types import ASGIApp
 
+from peft_engine.loopback.patience import ImpatientProtocol
 from peft_schemas.errors import WorkbenchError
 
 HOST = "127.0.0.1"
@@ -17,16 +18,24 @@ _GRACE = 2
 
 
 class QuietServer(uvicorn.Server):
-    """Uvicorn without two of its habits.
+    """Uvicorn without three of its habits.
 
-    It keeps no access log, which would tell anyone who reads it what is asked, and leaves the signals to its owner, who
-    has to clear up before the process ends.
+    It keeps no access log, which would tell anyone who reads it what is asked; it leaves the signals to its owner, who
+    has to clear up before the process ends; and it does not wait for ever for a request.
     """
 
     def __init__(self, app: ASGIApp) -> None:
         """Prepare; `serve` serves."""
         super().__init__(
-            uvicorn.Config(app, lifespan="off", access_log=False, log_config=None, timeout_graceful_shutdown=_GRACE)
+            uvicorn.Config(
+                app,
+                http=ImpatientProtocol,
+                ws="none",
+                lifespan="off",
+                access_log=False,
+                log_config=None,
+                timeout_graceful_shutdown=_GRACE,
+            )
         )
 
     @contextlib.contextmanager

@@ -1,28 +1,64 @@
-"""The routes."""
+"""The operations, and the guarded application that serves them."""
 
-import asyncio
-import os
 from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
-from peft_engine.catalog import Servable, find_servable, list_servable
 from peft_engine.inference.http.chat import complete
-from peft_engine.inference.http.errors import error_body, invalid_request, report_response, unguarded
+from peft_engine.inference.http.errors import error_body, invalid_request, unguarded
+from peft_engine.inference.http.models import ModelCard, ModelList, list_models, show_model
+from peft_engine.inference.http.openapi import document, page
+from peft_engine.inference.http.operations import Operation
+from peft_engine.inference.http.requests import ChatCompletionRequest
+from peft_engine.inference.http.status import Health, Leaving, show_health, shut_down
 from peft_engine.inference.scheduler import Scheduler
-from peft_engine.loopback.guard import Guard
-from peft_schemas import __version__
-from peft_schemas.errors import WorkbenchError
+from peft_engine.loopback.guard import Allowance, Guard
+
+
+async def show_document(_: Request) -> Response:
+    """Answer with the OpenAPI document."""
+    return JSONResponse(document(OPERATIONS))
+
+
+async def show_page(_: Request) -> Response:
+    """Answer with the page for people."""
+    # Nothing is loaded and nothing runs, whatever a name of a model holds.
+    return HTMLResponse(
+        page(OPERATIONS), headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+    )
+
+
+OPERATIONS: tuple[Operation, ...] = (
+    Operation("GET", "/v1/models", "List the bases and adapters that can be asked for.", list_models, gives=ModelList),
+    Operation("GET", "/v1/models/{model_id}", "Show one of them.", show_model, gives=ModelCard),
+    Operation(
+        "POST",
+        "/v1/chat/completions",
+        "Answer a conversation.",
+        complete,
+        takes=ChatCompletionRequest,
+        computes=True,
+    ),
+    Operation("GET", "/health", "Say that the process lives, and what it does.", show_health, gives=Health),
+    Operation("POST", "/shutdown", "Make the process leave.", shut_down, gives=Leaving, status=202),
+    Operation("GET", "/openapi.json", "Describe the operations to programs.", show_document),
+    Operation("GET", "/docs", "Describe them to people.", show_page, media_type="text/html"),
+)
+"""Everything that is served. A route that is not here does not exist."""
 
 
 def build_app(
-    scheduler: Scheduler, *, token: str, on_shutdown: Callable[[], None], on_request: Callable[[str], None]
+    scheduler: Scheduler,
+    *,
+    token: str,
+    on_shutdown: Callable[[], None],
+    on_request: Callable[[str], None],
+    allowance: Allowance = Allowance(),  # noqa: B008  (immutable)
 ) -> ASGIApp:
     """Return the guarded application.
 
@@ -31,75 +67,22 @@ def build_app(
         token: What every request must carry.
         on_shutdown: Called when a client tells the process to leave.
         on_request: Told the path of every request that passes the guard.
+        allowance: What the user's settings allow beyond the least.
     """
-
-    async def shutdown(_: Request) -> Response:
-        on_shutdown()
-        return JSONResponse({"status": "leaving"}, 202)
-
     app = Starlette(
-        routes=[
-            Route("/health", _health),
-            Route("/shutdown", shutdown, methods=["POST"]),
-            Route("/v1/models", _models),
-            Route("/v1/models/{model_id:path}", _model),
-            Route("/v1/chat/completions", complete, methods=["POST"]),
-        ],
+        routes=[operation.route() for operation in OPERATIONS],
         exception_handlers={HTTPException: _refused, Exception: _fault},
     )
     app.state.scheduler = scheduler
+    app.state.on_shutdown = on_shutdown
     where = "in serve.json, which `peftw serve` prints"
-    return Guard(app, token=token, token_from=where, answer=unguarded, on_request=on_request)
-
-
-async def _health(request: Request) -> Response:
-    scheduler: Scheduler = request.app.state.scheduler
-    return JSONResponse(
-        {
-            "status": "ok",
-            "version": __version__,
-            "pid": os.getpid(),
-            "loaded": list(scheduler.loaded),
-            "active": scheduler.active,
-            "waiting": scheduler.waiting,
-            "generated_tokens": scheduler.generated_tokens,
-        }
-    )
-
-
-async def _models(request: Request) -> Response:
-    models = await asyncio.to_thread(list_servable)
-    loaded = request.app.state.scheduler.loaded
-    return JSONResponse({"object": "list", "data": [_describe(model, loaded) for model in models]})
-
-
-async def _model(request: Request) -> Response:
-    try:
-        model = await asyncio.to_thread(find_servable, request.path_params["model_id"])
-    except WorkbenchError as error:
-        return report_response(error.report())
-    return JSONResponse(_describe(model, request.app.state.scheduler.loaded))
-
-
-def _describe(model: Servable, loaded: tuple[str, ...]) -> dict[str, object]:
-    return {
-        "id": model.id,
-        "object": "model",
-        "created": int(model.created),
-        "owned_by": "peft-workbench",
-        "base": model.base,
-        "run_id": model.run_id,
-        "label": model.label,
-        "context_length": model.context_length,
-        "tool_calling": model.tool_calling,
-        "loaded": model.base in loaded,
-    }
+    return Guard(app, token=token, token_from=where, answer=unguarded, on_request=on_request, allowance=allowance)
 
 
 async def _refused(request: Request, error: Any) -> Response:
     missing = error.status_code in (404, 405)
     message = f"{request.method} {request.url.path} is not offered here." if missing else error.detail
-    return invalid_request(message, status=error.status_code)
+    return invalid_request(message, status=error.status_code, headers=error.headers)
 
 
 async def _fault(_: Request, __: Exception) -> Response:

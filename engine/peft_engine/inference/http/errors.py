@@ -1,7 +1,10 @@
 """Errors in OpenAI's shape, with our own report beside it."""
 
+from collections.abc import Mapping
+
 from starlette.responses import JSONResponse
 
+from peft_engine.inference.http.operations import Shape
 from peft_engine.loopback.guard import Refusal
 from peft_schemas.errors import ErrorCode, ErrorReport
 
@@ -22,9 +25,35 @@ _OPENAI_CODE: dict[ErrorCode, str] = {
 """The codes that clients act upon."""
 
 
+class ErrorDetail(Shape):
+    """What is wrong."""
+
+    message: str
+    """One sentence that says what is wrong, where, and what to do."""
+
+    type: str
+    """OpenAI's kind of error, such as `invalid_request_error`."""
+
+    param: str | None
+    """The field of the request that is at fault."""
+
+    code: str | None
+    """What programs act upon, such as `model_not_found`."""
+
+    report: ErrorReport | None = None
+    """The same in the words of the other parts of PEFT Workbench."""
+
+
+class ErrorAnswer(Shape):
+    """The body of every answer that refuses or fails."""
+
+    error: ErrorDetail
+
+
 _GUARDED = {
     "forbidden": ("permission_error", "forbidden"),
     "unauthorized": ("authentication_error", "invalid_api_key"),
+    "too-many": ("rate_limit_error", "rate_limit_exceeded"),
 }
 """OpenAI's `type` and `code` of what the guard refuses."""
 
@@ -48,10 +77,16 @@ def error_body(
 
 
 def invalid_request(
-    message: str, *, status: int = 400, param: str | None = None, code: str | None = None
+    message: str,
+    *,
+    status: int = 400,
+    param: str | None = None,
+    code: str | None = None,
+    headers: Mapping[str, str] | None = None,
 ) -> JSONResponse:
     """Return the answer to a request that cannot be served as it is."""
-    return JSONResponse(error_body(message, kind="invalid_request_error", param=param, code=code), status)
+    body = error_body(message, kind="invalid_request_error", param=param, code=code)
+    return JSONResponse(body, status, headers=headers)
 
 
 def report_body(report: ErrorReport) -> dict[str, object]:

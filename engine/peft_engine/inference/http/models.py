@@ -1,0 +1,100 @@
+"""`/v1/models`: what can be asked for, and how far each is."""
+
+import asyncio
+from typing import Literal
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from peft_engine.catalog import Servable, find_servable, list_servable
+from peft_engine.inference.http.errors import report_response
+from peft_engine.inference.http.operations import Shape, json_response
+from peft_engine.inference.scheduler import Scheduler
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.library import ModelCapability, ModelFormat
+
+
+class ModelCard(Shape):
+    """A base, or a base with adapters, as a model that can be asked for. OpenAI's fields, then ours."""
+
+    id: str
+    """What a request names in `model`."""
+
+    object: Literal["model"] = "model"
+    created: int
+    """When it came to this machine, seconds since the epoch."""
+
+    owned_by: Literal["peft-workbench"] = "peft-workbench"
+    label: str
+    """A short name for people."""
+
+    base: str
+    """The id of the base alone."""
+
+    run_id: str | None
+    """The run that made the adapter."""
+
+    adapters: list[str]
+    """Names of the adapters that are applied, none for a bare base."""
+
+    format: ModelFormat
+    architecture: str | None
+    quantization: str | None
+    parameters: int | None
+    size_bytes: int
+    """Of the base's weights on disk."""
+
+    capabilities: list[ModelCapability]
+    """What the base was made for, by its files."""
+
+    tool_calling: bool
+    """Whether the model's own chat template knows tools. Others are told of them by a prompt of ours."""
+
+    context_length: int
+    """Tokens of prompt and answer together, as served."""
+
+    loaded: bool
+    """Whether the base is in memory, so that an answer begins at once."""
+
+
+class ModelList(Shape):
+    """Bases by name, then adapters, newest first."""
+
+    object: Literal["list"] = "list"
+    data: list[ModelCard]
+
+
+async def list_models(request: Request) -> Response:
+    """Answer with everything that can be served now."""
+    models = await asyncio.to_thread(list_servable)
+    scheduler: Scheduler = request.app.state.scheduler
+    return json_response(ModelList(data=[_card(model, scheduler) for model in models]))
+
+
+async def show_model(request: Request) -> Response:
+    """Answer with one model."""
+    try:
+        model = await asyncio.to_thread(find_servable, request.path_params["model_id"])
+    except WorkbenchError as error:
+        return report_response(error.report())
+    return json_response(_card(model, request.app.state.scheduler))
+
+
+def _card(model: Servable, scheduler: Scheduler) -> ModelCard:
+    return ModelCard(
+        id=model.id,
+        created=int(model.created),
+        label=model.label,
+        base=model.base,
+        run_id=model.run_id,
+        adapters=[adapter.name for adapter in model.adapters],
+        format=model.format,
+        architecture=model.architecture,
+        quantization=model.quantization,
+        parameters=model.parameters,
+        size_bytes=model.size_bytes,
+        capabilities=sorted(model.capabilities),
+        tool_calling="tools" in model.capabilities,
+        context_length=model.context_length,
+        loaded=model.base in scheduler.loaded,
+    )
