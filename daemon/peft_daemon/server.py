@@ -35,6 +35,7 @@ LATER = (
     "peft_daemon.runs.feature",
     "peft_daemon.runs.library",
     "peft_daemon.serving.feature",
+    "peft_daemon.conversations.feature",
 )
 """What can wait until it is asked for, in the order in which editors ask."""
 

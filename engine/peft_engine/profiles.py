@@ -2,10 +2,10 @@
 
 from functools import cache
 from importlib import resources
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 import yaml
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from peft_schemas.base import Word
 from peft_schemas.config import ProfileName, TemplateName
@@ -18,6 +18,15 @@ class ProfileHardware(Word):
     reference_model: str
 
 
+class ExamplePrompt(Word):
+    """Something to say to a model, to see what it has learned."""
+
+    tag: str
+    """Which of its profile's tags it is for."""
+
+    text: Annotated[str, Field(min_length=1)]
+
+
 class Profile(Word):
     """A use case and the values that suit it."""
 
@@ -27,12 +36,24 @@ class Profile(Word):
 
     description: str
     use_cases: Annotated[list[str], Field(min_length=3)]
-    prompts: Annotated[list[str], Field(min_length=3)]
-    """Example prompts for trying a model of this use case."""
+    tags: Annotated[list[str], Field(min_length=1)]
+    """What a model of this use case is asked for, a word each."""
+
+    prompts: Annotated[list[ExamplePrompt], Field(min_length=3)]
+    """For trying a model of this use case; no two are alike, and each fits a tag."""
 
     hardware: ProfileHardware
     values: dict[str, dict[str, Any]]
     """Config values by section."""
+
+    @model_validator(mode="after")
+    def _prompts_fit(self) -> Self:
+        texts = [" ".join(prompt.text.casefold().split()) for prompt in self.prompts]
+        if twice := {text for text in texts if texts.count(text) > 1}:
+            raise ValueError(f"prompts: {sorted(twice)[0]!r} is there twice")
+        if foreign := {prompt.tag for prompt in self.prompts} - set(self.tags):
+            raise ValueError(f"prompts: {sorted(foreign)[0]!r} is none of the tags")
+        return self
 
 
 class Template(Word):

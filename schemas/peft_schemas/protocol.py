@@ -5,9 +5,21 @@ page are generated from those two tables.
 """
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 from peft_schemas.base import Word
+from peft_schemas.conversations import (
+    AnswerMeasures,
+    Conversation,
+    ConversationExportParams,
+    ConversationIdParams,
+    ConversationKeepParams,
+    ConversationList,
+    ConversationQuery,
+    ConversationRenameParams,
+    ConversationSummary,
+    ConversationText,
+)
 from peft_schemas.errors import ErrorReport
 from peft_schemas.events import AnomalyEvent, AnyEvent, RecoveryAction, RunState
 from peft_schemas.findings import FileFinding
@@ -223,11 +235,34 @@ class ChatModelsResult(Word):
     models: list[ChatModel]
 
 
+class ToolCall(Word):
+    """A function that the model wants to be called."""
+
+    id: str
+    name: str
+    arguments: str
+    """A JSON object, as the model wrote it."""
+
+
+class ChatTool(Word):
+    """A function that the model may ask for."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}
+    """A JSON Schema of the arguments."""
+
+
 class ChatMessage(Word):
     """One turn."""
 
-    role: Literal["system", "user", "assistant"]
+    role: Literal["system", "user", "assistant", "tool"]
     content: str
+    tool_calls: list[ToolCall] = []
+    """Of an assistant's turn."""
+
+    tool_call_id: str | None = None
+    """Of a tool's turn: the call that it answers."""
 
 
 class ChatParams(Word):
@@ -238,16 +273,24 @@ class ChatParams(Word):
     messages: list[ChatMessage]
     max_tokens: int = 512
     temperature: float = 0.0
+    top_p: float = 1.0
     seed: int | None = None
+    tools: list[ChatTool] = []
+    tool_choice: Literal["auto", "required"] = "auto"
+    """Whether the model decides, or has to call a tool."""
 
 
 class ChatResult(Word):
     """The whole answer, or why there is none."""
 
     text: str
-    finish_reason: Literal["stop", "length", "cancelled", "error"]
+    finish_reason: Literal["stop", "length", "tool_calls", "cancelled", "error"]
     prompt_tokens: int = 0
     completion_tokens: int = 0
+    measures: AnswerMeasures | None = None
+    """What the answer took, when it is complete."""
+
+    tool_calls: list[ToolCall] = []
     error: ErrorReport | None = None
 
 
@@ -270,6 +313,27 @@ class PageResult(Word):
     text: str | None
     findings: list[FileFinding] = []
     error: ErrorReport | None = None
+
+
+class FindingParams(Word):
+    """Name a finding's code."""
+
+    code: str
+
+
+class PromptsParams(Word):
+    """Name a run, whose profile says what it was trained for; None for a base."""
+
+    run_id: str | None = None
+
+
+class PromptsResult(Word):
+    """Prompts to try a model with."""
+
+    title: str
+    """What they are for."""
+
+    prompts: list[str]
 
 
 class ImportParams(Word):
@@ -324,6 +388,14 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/config/import", ImportParams, TranslationReport, "Translate another tool's config; writes nothing."),
     Request("peft/chat/models", Empty, ChatModelsResult, "List what can be chatted with; starts nothing."),
     Request("peft/chat/complete", ChatParams, ChatResult, "Ask a model; starts the inference process if need be."),
+    Request("peft/conversations/list", ConversationQuery, ConversationList, "Find conversations, the latest first."),
+    Request("peft/conversations/open", ConversationIdParams, Conversation, "Return a whole conversation."),
+    Request("peft/conversations/keep", ConversationKeepParams, ConversationSummary, "Keep an exchange."),
+    Request("peft/conversations/rename", ConversationRenameParams, ConversationSummary, "Change a title."),
+    Request("peft/conversations/delete", ConversationIdParams, Empty, "Delete a conversation, to its last byte."),
+    Request("peft/conversations/export", ConversationExportParams, ConversationText, "Write a conversation out."),
+    Request("peft/finding/explain", FindingParams, PageResult, "Return the reference page of a finding's code."),
+    Request("peft/profile/prompts", PromptsParams, PromptsResult, "Return prompts to try a model with."),
     Request("peft/serve/status", Empty, ServeStatus, "Describe the inference process."),
     Request("peft/serve/start", ServeStartParams, ServeStatus, "Start the inference process unless it runs."),
     Request("peft/serve/stop", Empty, ServeStatus, "Stop the inference process."),

@@ -1,4 +1,7 @@
-"""The `peft/config/*` messages of the editor: what a config comes to, in texts that are shown on pages of their own."""
+"""The `peft/config/*` messages of the editor: what a config comes to, in texts that are shown on pages of their own.
+
+So is what a finding means, which `peft/finding/explain` answers.
+"""
 
 import asyncio
 from pathlib import Path
@@ -8,6 +11,8 @@ from peft_daemon.language.figures import estimate
 from peft_daemon.language.known import known
 from peft_daemon.language.pages import effective_page, estimate_page, plan_page
 from peft_daemon.language.revision import Revision
+from peft_daemon.language.rules.pages import page_of
+from peft_daemon.language.rules.registry import rules
 from peft_daemon.lsp.uris import to_path
 from peft_daemon.rpc import bind
 from peft_daemon.runs.launch import ConfigRefused
@@ -15,10 +20,10 @@ from peft_daemon.runs.plan import plan
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.foreign.translate import import_config
 from peft_engine.config.read import read_source
-from peft_schemas.errors import WorkbenchError
+from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.findings import FileFinding
 from peft_schemas.interchange import TranslationReport
-from peft_schemas.protocol import ConfigParams, ImportParams, PageResult
+from peft_schemas.protocol import ConfigParams, FindingParams, ImportParams, PageResult
 
 
 def register(server: WorkbenchServer) -> None:
@@ -48,6 +53,20 @@ def register(server: WorkbenchServer) -> None:
         imported = await asyncio.to_thread(import_config, params.tool, source.text, path.parent)
         placed = [FileFinding(path=params.path, **dict(finding)) for finding in imported.findings]
         return TranslationReport(config=imported.config, findings=placed)
+
+    @bind(server, "peft/finding/explain")
+    async def _(params: FindingParams) -> PageResult:
+        # A code that is none must not become a path.
+        known_codes = {rule.code for rule in rules()}
+        page = page_of(params.code) if params.code in known_codes else None
+        if page is None:
+            report = ErrorReport(
+                code="not-supported",
+                message=f"There is no finding {params.code}.",
+                remedy="Codes look like PW501; the Problems view shows the one of each finding.",
+            )
+            return PageResult(text=None, error=report)
+        return PageResult(text=await asyncio.to_thread(page.read_text, encoding="utf-8"))
 
 
 async def _known(server: WorkbenchServer, uri: str) -> Revision:

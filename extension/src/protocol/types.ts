@@ -59,6 +59,30 @@ export interface Recovery {
   title: string;
 }
 /**
+ * What an answer took. Seconds count from the request's arrival in the inference process.
+ */
+export interface AnswerMeasures {
+  prompt_tokens: number;
+  completion_tokens: number;
+  /**
+   * Prompt tokens that were computed for an earlier request already.
+   */
+  cached_tokens?: number;
+  /**
+   * Until the computation began, loading the base included.
+   */
+  queued_seconds?: number | null;
+  first_token_seconds?: number | null;
+  /**
+   * From the first token on; None for an answer of one token.
+   */
+  tokens_per_second?: number | null;
+  /**
+   * What the inference process had in memory for its models when the answer ended.
+   */
+  memory_bytes?: number | null;
+}
+/**
  * A file or folder that a run made, and whether it is still there.
  */
 export interface Artifact {
@@ -155,8 +179,27 @@ export interface ChatDeltaParams {
  * One turn.
  */
 export interface ChatMessage {
-  role: "system" | "user" | "assistant";
+  role: "system" | "user" | "assistant" | "tool";
   content: string;
+  /**
+   * Of an assistant's turn.
+   */
+  tool_calls?: ToolCall[];
+  /**
+   * Of a tool's turn: the call that it answers.
+   */
+  tool_call_id?: string | null;
+}
+/**
+ * A function that the model wants to be called.
+ */
+export interface ToolCall {
+  id: string;
+  name: string;
+  /**
+   * A JSON object, as the model wrote it.
+   */
+  arguments: string;
 }
 /**
  * A model that can be chatted with: a base, or a base with one adapter.
@@ -193,16 +236,40 @@ export interface ChatParams {
   messages: ChatMessage[];
   max_tokens?: number;
   temperature?: number;
+  top_p?: number;
   seed?: number | null;
+  tools?: ChatTool[];
+  /**
+   * Whether the model decides, or has to call a tool.
+   */
+  tool_choice?: "auto" | "required";
+}
+/**
+ * A function that the model may ask for.
+ */
+export interface ChatTool {
+  name: string;
+  description?: string;
+  /**
+   * A JSON Schema of the arguments.
+   */
+  parameters?: {
+    [k: string]: unknown;
+  };
 }
 /**
  * The whole answer, or why there is none.
  */
 export interface ChatResult {
   text: string;
-  finish_reason: "stop" | "length" | "cancelled" | "error";
+  finish_reason: "stop" | "length" | "tool_calls" | "cancelled" | "error";
   prompt_tokens?: number;
   completion_tokens?: number;
+  /**
+   * What the answer took, when it is complete.
+   */
+  measures?: AnswerMeasures | null;
+  tool_calls?: ToolCall[];
   error?: ErrorReport | null;
 }
 /**
@@ -217,6 +284,9 @@ export interface ErrorReport {
     | "config-invalid"
     | "config-missing"
     | "context-exceeded"
+    | "conversation-changed"
+    | "conversation-missing"
+    | "conversations-unreadable"
     | "dataset-empty"
     | "dataset-missing"
     | "dataset-unreadable"
@@ -245,6 +315,24 @@ export interface ErrorReport {
    * One plain sentence that says what to do.
    */
   remedy: string;
+}
+/**
+ * Whom a conversation is with, and how answers are drawn.
+ */
+export interface ChatSettings {
+  model: string;
+  /**
+   * A second model that answers the same prompts with the same seed; None for no comparison.
+   */
+  compare_with?: string | null;
+  system?: string;
+  temperature?: number;
+  top_p?: number;
+  max_tokens?: number;
+  /**
+   * None for another one with each prompt.
+   */
+  seed?: number | null;
 }
 /**
  * A checkpoint is complete on disk.
@@ -371,6 +459,124 @@ export interface ConfigParams {
   uri: string;
 }
 /**
+ * A whole conversation.
+ */
+export interface Conversation {
+  summary: ConversationSummary;
+  settings: ChatSettings;
+  exchanges: ConversationExchange[];
+}
+/**
+ * A conversation as a list shows it.
+ */
+export interface ConversationSummary {
+  id: string;
+  title: string;
+  created: string;
+  updated: string;
+  model: string;
+  exchanges: number;
+  /**
+   * Rises with every change.
+   */
+  revision: number;
+}
+/**
+ * A prompt and what came of it.
+ */
+export interface ConversationExchange {
+  prompt: string;
+  /**
+   * Text of the editor's that the prompt is about, sent before it.
+   */
+  context?: string | null;
+  /**
+   * One, or the two of a comparison: the model's and the one it is compared with.
+   *
+   * @minItems 1
+   * @maxItems 2
+   */
+  answers: [ConversationAnswer] | [ConversationAnswer, ConversationAnswer];
+}
+/**
+ * What one model said, or why it said nothing.
+ */
+export interface ConversationAnswer {
+  model: string;
+  text?: string;
+  finish_reason: "stop" | "length" | "cancelled" | "error";
+  measures?: AnswerMeasures | null;
+  /**
+   * Set exactly when `finish_reason` is `error`; `text` is what came before it.
+   */
+  error?: ErrorReport | null;
+}
+/**
+ * Write a conversation out.
+ */
+export interface ConversationExportParams {
+  id: string;
+  format: "markdown" | "json";
+}
+/**
+ * Name a conversation.
+ */
+export interface ConversationIdParams {
+  id: string;
+}
+/**
+ * Keep an exchange: as the next one, or in place of an earlier one and of all that followed it.
+ */
+export interface ConversationKeepParams {
+  /**
+   * None for a conversation that begins with this exchange; its first prompt becomes its title.
+   */
+  id: string | null;
+  /**
+   * The revision that the exchange was added to.
+   */
+  revision?: number;
+  /**
+   * The place of the exchange, counted from 0; at most the number of exchanges there are.
+   */
+  at: number;
+  exchange: ConversationExchange;
+  settings: ChatSettings;
+}
+/**
+ * Conversations, the latest first.
+ */
+export interface ConversationList {
+  conversations: ConversationSummary[];
+}
+/**
+ * Find conversations, the latest first.
+ */
+export interface ConversationQuery {
+  /**
+   * Only those whose title, prompts or answers have this text, upper and lower case being the same; empty for all.
+   */
+  text?: string;
+  limit?: number;
+}
+/**
+ * Give a conversation another title.
+ */
+export interface ConversationRenameParams {
+  id: string;
+  title: string;
+}
+/**
+ * A conversation written out.
+ */
+export interface ConversationText {
+  text: string;
+  /**
+   * A name for the file, made of the title.
+   */
+  file_name: string;
+}
+/**
  * Nothing to say.
  */
 export interface Empty {}
@@ -489,6 +695,12 @@ export interface Fix {
 export interface TextEdit {
   range: Range;
   newText: string;
+}
+/**
+ * Name a finding's code.
+ */
+export interface FindingParams {
+  code: string;
 }
 /**
  * The machine, every field present or null with a reason among `notes`.
@@ -657,6 +869,22 @@ export interface PlanEvent {
    * The library that trains, and why it was chosen.
    */
   backend: string;
+}
+/**
+ * Name a run, whose profile says what it was trained for; None for a base.
+ */
+export interface PromptsParams {
+  run_id?: string | null;
+}
+/**
+ * Prompts to try a model with.
+ */
+export interface PromptsResult {
+  /**
+   * What they are for.
+   */
+  title: string;
+  prompts: string[];
 }
 /**
  * Something was done about an anomaly, after a checkpoint.
@@ -1241,6 +1469,22 @@ export interface Requests {
   "peft/chat/models": { params: Empty; result: ChatModelsResult };
   /** Ask a model; starts the inference process if need be. */
   "peft/chat/complete": { params: ChatParams; result: ChatResult };
+  /** Find conversations, the latest first. */
+  "peft/conversations/list": { params: ConversationQuery; result: ConversationList };
+  /** Return a whole conversation. */
+  "peft/conversations/open": { params: ConversationIdParams; result: Conversation };
+  /** Keep an exchange. */
+  "peft/conversations/keep": { params: ConversationKeepParams; result: ConversationSummary };
+  /** Change a title. */
+  "peft/conversations/rename": { params: ConversationRenameParams; result: ConversationSummary };
+  /** Delete a conversation, to its last byte. */
+  "peft/conversations/delete": { params: ConversationIdParams; result: Empty };
+  /** Write a conversation out. */
+  "peft/conversations/export": { params: ConversationExportParams; result: ConversationText };
+  /** Return the reference page of a finding's code. */
+  "peft/finding/explain": { params: FindingParams; result: PageResult };
+  /** Return prompts to try a model with. */
+  "peft/profile/prompts": { params: PromptsParams; result: PromptsResult };
   /** Describe the inference process. */
   "peft/serve/status": { params: Empty; result: ServeStatus };
   /** Start the inference process unless it runs. */

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft_daemon.runs.store.schema import VERSION, migrate, version_of
+from peft_daemon.migrations import migrate, version_of
+from peft_daemon.runs.store.schema import MIGRATIONS, VERSION
 from peft_engine.home import home
 
 _BUSY_SECONDS = 60.0
@@ -98,7 +99,7 @@ def _prepared(path: Path | str) -> sqlite3.Connection:
             # Safe against a crash of the process; what a power cut takes of the newest rows is read again.
             db.execute("PRAGMA synchronous = NORMAL")
             db.execute("PRAGMA foreign_keys = ON")
-            migrate(db)
+            migrate(db, MIGRATIONS)
     except BaseException:
         db.close()
         raise

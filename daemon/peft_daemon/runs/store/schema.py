@@ -4,8 +4,6 @@ Every table can be made again from the run directories. A migration that adds wh
 `stamp`, so that the next look at the directories reads those runs anew.
 """
 
-import sqlite3
-
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
@@ -99,38 +97,3 @@ MIGRATIONS: tuple[str, ...] = (
 
 VERSION = len(MIGRATIONS)
 """The version that this code reads and writes."""
-
-
-def version_of(db: sqlite3.Connection) -> int:
-    """Return how many migrations a database has seen; a number above `VERSION` is a newer program's."""
-    return int(db.execute("PRAGMA user_version").fetchone()[0])
-
-
-def migrate(db: sqlite3.Connection) -> None:
-    """Bring a database of this version or an older one to this version, in one transaction for each migration.
-
-    Several processes may do it at once: each migration is applied by one of them.
-    """
-    while version_of(db) < VERSION:
-        db.execute("BEGIN IMMEDIATE")
-        try:
-            seen = version_of(db)
-            if seen < VERSION:
-                for statement in _statements(MIGRATIONS[seen]):
-                    db.execute(statement)
-                db.execute(f"PRAGMA user_version = {seen + 1}")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
-
-
-def _statements(script: str) -> list[str]:
-    """Cut a script into statements, because `executescript` would end the transaction."""
-    statements, pending = [], ""
-    for line in script.splitlines(keepends=True):
-        pending += line.partition("--")[0].rstrip() + "\n"
-        if sqlite3.complete_statement(pending):
-            statements.append(pending)
-            pending = ""
-    return statements
