@@ -8,6 +8,7 @@ from typing import Any
 
 from peft_engine.facts import ModelFact
 from peft_engine.models.architectures import Family, family_of, model_type_of_gguf
+from peft_engine.models.gguf_data import gguf_data
 from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
 from peft_engine.models.outline import outline
 from peft_engine.models.resolve import ResolvedBase
@@ -28,10 +29,6 @@ _PINNED = re.compile(r"[0-9a-f]{40}")
 _LENGTHS = ("max_position_embeddings", "n_positions", "n_ctx", "max_sequence_length", "seq_length")
 """What config.json calls the longest sequence, depending on the family."""
 
-_GGUF_DTYPES = {
-    0: "float32", 1: "float16", 2: "q4_0", 3: "q4_1", 6: "q5_0", 7: "q5_1", 8: "q8_0", 10: "q2_k", 11: "q3_k",
-    12: "q4_k", 13: "q5_k", 14: "q6_k", 15: "q8_k", 30: "bfloat16",
-}  # fmt: skip
 _GGUF_TOKENS, _GGUF_TOKEN_TYPES = "tokenizer.ggml.tokens", "tokenizer.ggml.token_type"
 _CONTROL, _USER_DEFINED = 3, 4
 """llama.cpp's numbers of the types of tokens that text is not made of."""
@@ -102,7 +99,7 @@ def _from_gguf(name: str, path: Path, pinned: bool | None) -> ModelFact:
         linear=None if shapes is None or family is None else family.linear(shapes),
         parameters=sum(tensor.size for tensor in header.tensors) or None,
         weight_bytes=path.stat().st_size,
-        stored_dtype=_most_common((_GGUF_DTYPES.get(tensor.kind), tensor.size) for tensor in header.tensors),
+        stored_dtype=_most_common((_gguf_dtype(tensor.kind), tensor.size) for tensor in header.tensors),
         has_chat_template=header.chat_template is not None,
         template_has_generation_markers=_marked(header.chat_template),
         tokens=_gguf_tokens(header.values),
@@ -205,6 +202,11 @@ def _gguf_tokens(values: Mapping[str, Any]) -> frozenset[str] | None:
         return None
     pairs = zip(tokens, types, strict=False)
     return frozenset(token for token, kind in pairs if kind in (_CONTROL, _USER_DEFINED) or looks_special(token))
+
+
+def _gguf_dtype(kind: int) -> str | None:
+    known = gguf_data().types.get(kind)
+    return None if known is None else known.name
 
 
 def _most_common(weighted: Iterable[tuple[str | None, int]]) -> str | None:

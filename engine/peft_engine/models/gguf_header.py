@@ -1,4 +1,9 @@
-"""The metadata at the head of a GGUF file, read without numpy and without touching the tensors."""
+"""The head of a GGUF file, read without numpy, without native code and without touching the tensors.
+
+A file from a stranger may lie about every number in it. What is read here is bounded by the limits of `gguf.yaml`, and
+`check_gguf` holds the rest against the file before llama.cpp's C++ sees it (CVE-2025-53630, CVE-2026-7482,
+CVE-2026-27940: sizes that overflow, and tensors that lie outside the file).
+"""
 
 import math
 import struct
@@ -7,15 +12,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-_MAGIC = b"GGUF"
+from peft_engine.models.damage import DamagedFile, TruncatedFile
+from peft_engine.models.gguf_data import gguf_data
+
+GGUF_MAGIC = b"GGUF"
+_VERSIONS = (2, 3)
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """The format's number of each scalar type, as `struct` writes it."""
+_UINT32 = 4
 _STRING = 8
 _ARRAY = 9
-_LONGEST_STRING = 16 * 2**20
-"""Bytes. A damaged length must not take all memory."""
-
-_DEEPEST_ARRAY = 4
+_ALIGNMENT = "general.alignment"
+_USUAL_ALIGNMENT = 32
 _MOST_DIMENSIONS = 4
 
 
@@ -29,6 +37,9 @@ class GgufTensor:
 
     kind: int
     """The format's number of its type: 0 is float32, 3 is Q4_1."""
+
+    offset: int
+    """Bytes from the start of the tensors' data."""
 
     @property
     def size(self) -> int:
@@ -73,68 +84,165 @@ def read_gguf_header(path: Path, *, arrays: Collection[str] = (), tensors: bool 
 
     Raises:
         OSError: The file cannot be read.
-        ValueError: The file is not GGUF, or ends too early.
+        DamagedFile: The file is not GGUF, contradicts itself, or ends too early (`TruncatedFile`).
     """
     with path.open("rb") as file:
-        if file.read(4) != _MAGIC:
-            raise ValueError("not a GGUF file")
+        return _Reader(file).header(arrays, tensors=tensors)
+
+
+def check_gguf(path: Path) -> GgufHeader:
+    """Read a whole header and hold it against the file: what passes has every tensor in bounds.
+
+    The checks are those of llama.cpp's own reader and more, made in a language in which a lie cannot overflow.
+
+    Returns:
+        The header with its tensors.
+
+    Raises:
+        OSError: The file cannot be read.
+        DamagedFile: As `read_gguf_header`, or a tensor is of no known type, lies outside the file, or where it cannot
+            lie.
+    """
+    with path.open("rb") as file:
+        reader = _Reader(file)
+        header = reader.header((), tensors=True)
+        _check_data(header, start=file.tell(), end=reader.end)
+    return header
+
+
+class _Reader:
+    """Reads values one after the other, never beyond the limits."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._limits = gguf_data().limits
+        self._items_left = self._limits.items
+        self.end = file.seek(0, 2)
+        file.seek(0)
+
+    def header(self, arrays: Collection[str], *, tensors: bool) -> GgufHeader:
+        if self._file.read(len(GGUF_MAGIC)) != GGUF_MAGIC:
+            raise DamagedFile("it is not a GGUF file")
+        (version,) = self._unpack("I")
+        if version not in _VERSIONS:
+            raise DamagedFile("its header is damaged, or of a version of GGUF that llama.cpp does not read")
+        count, pairs = self._unpack("QQ")
+        if count > self._limits.tensors or pairs > self._limits.pairs:
+            raise DamagedFile("its header is damaged: it announces more entries than any model has")
+        values: dict[str, Any] = {}
+        seen: set[str] = set()
+        for _ in range(pairs):
+            key = self._string(strict=True)
+            if not key or key in seen:
+                raise DamagedFile(f"its header is damaged: the key {key[:80]!r} is empty or stands there twice")
+            seen.add(key)
+            self._pair(key, values, wanted=key in arrays)
+        described = self._tensors(count) if tensors else ()
+        return GgufHeader(values, described)
+
+    def _pair(self, key: str, values: dict[str, Any], *, wanted: bool) -> None:
+        (kind,) = self._unpack("I")
+        if key == _ALIGNMENT and kind != _UINT32:
+            raise DamagedFile(f"its header is damaged: {_ALIGNMENT} is no 32-bit number")
+        if kind != _ARRAY:
+            values[key] = self._value(kind)
+        elif wanted:
+            kind, count = self._array()
+            values[key] = [self._value(kind, strict=False) for _ in range(count)]
+        else:
+            self._skip_array()
+
+    def _tensors(self, count: int) -> tuple[GgufTensor, ...]:
+        described = [self._tensor() for _ in range(count)]
+        if len({tensor.name for tensor in described}) != count:
+            raise DamagedFile("its header is damaged: two tensors have the same name")
+        return tuple(described)
+
+    def _tensor(self) -> GgufTensor:
+        name = self._string(strict=True)
+        (dimensions,) = self._unpack("I")
+        if len(name.encode()) > self._limits.name or dimensions > _MOST_DIMENSIONS:
+            raise DamagedFile(f"its header is damaged at the tensor {name[:80]!r}")
+        shape = self._unpack(f"{dimensions}Q")
+        kind, offset = self._unpack("IQ")
+        return GgufTensor(name, shape[::-1], kind, offset)
+
+    def _value(self, kind: int, *, strict: bool = True) -> Any:
+        if kind == _STRING:
+            return self._string(strict=strict)
+        return self._unpack(self._scalar(kind))[0]
+
+    def _string(self, *, strict: bool) -> str:
+        (length,) = self._unpack("Q")
+        if length > self._limits.string:
+            raise DamagedFile("its header is damaged: a text is longer than any model has")
+        text = self._file.read(length)
+        if len(text) < length:
+            raise self._cut_off()
         try:
-            _version, count, pairs = struct.unpack("<IQQ", file.read(20))
-            values: dict[str, Any] = {}
-            for _ in range(pairs):
-                key = _string(file)
-                (kind,) = struct.unpack("<I", file.read(4))
-                if kind != _ARRAY:
-                    values[key] = _value(file, kind)
-                elif key in arrays:
-                    values[key] = _array(file)
-                else:
-                    _skip_array(file)
-            described = tuple(_tensor(file) for _ in range(count)) if tensors else ()
-        except (struct.error, KeyError, OverflowError) as error:
-            raise ValueError("damaged GGUF header") from error
-    return GgufHeader(values, described)
+            # Vocabularies hold pieces of characters; names and settings do not.
+            return text.decode("utf-8", errors="strict" if strict else "replace")
+        except UnicodeDecodeError as error:
+            raise DamagedFile("its header is damaged: a text is not UTF-8") from error
 
+    def _array(self) -> tuple[int, int]:
+        """Return the type and number of the values that follow."""
+        kind, count = self._unpack("IQ")
+        self._items_left -= count
+        if self._items_left < 0 or (kind != _STRING and kind not in _SCALARS):
+            raise DamagedFile("its header is damaged: its lists are longer than any model has, or hold lists")
+        return kind, count
 
-def _value(file: BinaryIO, kind: int) -> Any:
-    if kind == _STRING:
-        return _string(file)
-    form = "<" + _SCALARS[kind]
-    return struct.unpack(form, file.read(struct.calcsize(form)))[0]
-
-
-def _string(file: BinaryIO) -> str:
-    (length,) = struct.unpack("<Q", file.read(8))
-    if length > _LONGEST_STRING:
-        raise ValueError("damaged GGUF header")
-    return file.read(length).decode("utf-8", errors="replace")
-
-
-def _array(file: BinaryIO) -> list[Any]:
-    kind, count = struct.unpack("<IQ", file.read(12))
-    return [_value(file, kind) for _ in range(count)]
-
-
-def _skip_array(file: BinaryIO, depth: int = 0) -> None:
-    kind, count = struct.unpack("<IQ", file.read(12))
-    if kind == _STRING:
+    def _skip_array(self) -> None:
+        kind, count = self._array()
+        if kind != _STRING:
+            self._skip(count * struct.calcsize("<" + _SCALARS[kind]))
+            return
         for _ in range(count):
-            (length,) = struct.unpack("<Q", file.read(8))
-            file.seek(length, 1)
-    elif kind == _ARRAY:
-        if depth >= _DEEPEST_ARRAY:
-            raise ValueError("damaged GGUF header")
-        for _ in range(count):
-            _skip_array(file, depth + 1)
-    else:
-        file.seek(count * struct.calcsize("<" + _SCALARS[kind]), 1)
+            self._skip(self._unpack("Q")[0])
+
+    def _skip(self, count: int) -> None:
+        # Reading ahead is left to the file's buffer; a jump beyond the end would go unnoticed.
+        if count > self.end - self._file.tell():
+            raise self._cut_off()
+        self._file.seek(count, 1)
+
+    def _scalar(self, kind: int) -> str:
+        if kind not in _SCALARS:
+            raise DamagedFile("its header is damaged: a value is of no known type")
+        return _SCALARS[kind]
+
+    def _unpack(self, form: str) -> tuple[Any, ...]:
+        form = "<" + form
+        content = self._file.read(struct.calcsize(form))
+        if len(content) < struct.calcsize(form):
+            raise self._cut_off()
+        if self._file.tell() > self._limits.header:
+            raise DamagedFile("its header is damaged: it is longer than any model has")
+        return struct.unpack(form, content)
+
+    def _cut_off(self) -> TruncatedFile:
+        return TruncatedFile(f"its header is damaged: it goes on beyond the file's {self.end} bytes")
 
 
-def _tensor(file: BinaryIO) -> GgufTensor:
-    name = _string(file)
-    (dimensions,) = struct.unpack("<I", file.read(4))
-    if dimensions > _MOST_DIMENSIONS:
-        raise ValueError("damaged GGUF header")
-    shape = struct.unpack(f"<{dimensions}Q", file.read(8 * dimensions))
-    kind, _offset = struct.unpack("<IQ", file.read(12))
-    return GgufTensor(name, shape[::-1], kind)
+def _check_data(header: GgufHeader, *, start: int, end: int) -> None:
+    """Hold the tensors against the file: each begins where the one before it ended, as llama.cpp demands."""
+    data = gguf_data()
+    alignment = header.values.get(_ALIGNMENT, _USUAL_ALIGNMENT)
+    if not 0 < alignment <= data.limits.alignment or alignment & (alignment - 1):
+        raise DamagedFile(f"its header is damaged: its alignment of {alignment} bytes is no power of two")
+    start += -start % alignment
+    expected = 0
+    for tensor in header.tensors:
+        kind = data.types.get(tensor.kind)
+        if kind is None:
+            raise DamagedFile(f"the tensor {tensor.name} is of the type {tensor.kind}, which llama.cpp does not know")
+        row = tensor.shape[-1] if tensor.shape else 1
+        if 0 in tensor.shape or row % kind.block:
+            raise DamagedFile(f"the tensor {tensor.name} has rows of {row} numbers, which {kind.name} cannot hold")
+        if tensor.offset != expected:
+            raise DamagedFile(f"the tensor {tensor.name} does not begin where the one before it ends")
+        size = tensor.size // kind.block * kind.bytes
+        if start + tensor.offset + size > end:
+            raise TruncatedFile(f"the tensor {tensor.name} ends beyond the file's {end} bytes")
+        expected += size + -size % alignment
