@@ -36,7 +36,7 @@ class Answer(Word):
 
     model: str
     text: str
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length", "tool_calls"]
     prompt_tokens: int
     completion_tokens: int
     first_token_seconds: float | None

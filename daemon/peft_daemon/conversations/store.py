@@ -23,13 +23,10 @@ _SUMMARY = """
 """
 
 # `instr` and not `LIKE`, for which `%` and `_` would have a meaning.
-_FIND = (
-    _SUMMARY
-    + """
+_FIND = f"""{_SUMMARY}
     WHERE instr(fold(title), ?) OR EXISTS (SELECT 1 FROM exchanges WHERE conversation = id AND instr(words, ?))
     ORDER BY updated DESC, id DESC LIMIT ?
-"""
-)
+"""  # noqa: S608
 
 
 def find_conversations(query: ConversationQuery) -> list[ConversationSummary]:

@@ -8,6 +8,7 @@ from peft_daemon.rpc import bind, notify
 from peft_daemon.serving import endpoint
 from peft_daemon.serving.client import Answered, Delta, list_chat_models, stream_chat
 from peft_daemon.workbench import WorkbenchServer
+from peft_schemas.conversations import AnswerMeasures
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.protocol import (
     ChatDeltaParams,
@@ -93,7 +94,10 @@ async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatPara
             params.messages,
             max_tokens=params.max_tokens,
             temperature=params.temperature,
+            top_p=params.top_p,
             seed=params.seed,
+            tools=params.tools,
+            tool_choice=params.tool_choice,
             python=server.python,
         )
         async with aclosing(stream):
@@ -103,7 +107,7 @@ async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatPara
                     notify(server, "peft/chat/delta", ChatDeltaParams(request_id=params.request_id, text=event.text))
                 else:
                     answer = event
-        await watch.look()
+        status = await watch.look()
     except asyncio.CancelledError:
         # The editor asked for it, so it is an answer: what was said until then.
         return ChatResult(text=text, finish_reason="cancelled")
@@ -117,6 +121,16 @@ async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatPara
         finish_reason=answer.finish_reason,
         prompt_tokens=answer.prompt_tokens,
         completion_tokens=answer.completion_tokens,
+        measures=AnswerMeasures(
+            prompt_tokens=answer.prompt_tokens,
+            completion_tokens=answer.completion_tokens,
+            cached_tokens=answer.cached_tokens,
+            queued_seconds=answer.queued_seconds,
+            first_token_seconds=answer.first_token_seconds,
+            tokens_per_second=answer.tokens_per_second,
+            memory_bytes=status.memory_bytes or None,
+        ),
+        tool_calls=list(answer.tool_calls),
     )
 
 
