@@ -1,102 +1,37 @@
-"""The queue between the API's event loop and the thread that computes.
+"""Between the API's event loop and the one thread that computes.
 
-Jobs are served first come, first served; as many at once as the engine has slots. A job that is cancelled, because its
-client asked or went away, ends within one step and leaves nothing behind.
+One thread steps every base that has open answers, one step each in turn. A second one would not compute more: a step
+uses all the processor threads that it was given, and two at once only take them from each other. Bases are loaded in a
+thread of their own, so answers go on meanwhile.
+
+Clients take turns. A request that is cancelled, because its client asked or went away, ends within one step and leaves
+nothing behind.
 """
 
 import asyncio
-import logging
 import threading
-import time
 from collections import deque
-from collections.abc import AsyncIterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
-from peft_engine.catalog import Servable
-from peft_engine.inference.contract import Delta, Engine, FinishReason, GenerationRequest, OpenSequence
+from peft_engine.catalog import Servable, find_servable
+from peft_engine.inference.answers import Answers
+from peft_engine.inference.contract import GenerationRequest
+from peft_engine.inference.job import EmbeddingJob, Event, Failed, Finished, Job, Load, Opened, Piece
+from peft_engine.inference.line import Line, Overloaded, Waiting
+from peft_engine.inference.loads import Loads
+from peft_engine.inference.metrics import Metrics
 from peft_engine.inference.residency import Residency
 from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.serving import ResidentModel
 
-_log = logging.getLogger(__name__)
+__all__ = ["Event", "Failed", "Finished", "Job", "Opened", "Overloaded", "Piece", "Scheduler"]
 
+DEFAULT_MODEL = "default"
+"""The model id that stands for whatever model was switched to."""
 
-class Overloaded(Exception):
-    """Too many requests wait already."""
-
-
-@dataclass(frozen=True)
-class Opened:
-    """The request is valid and its computation begins."""
-
-    prompt_tokens: int
-    cached_tokens: int
-
-
-@dataclass(frozen=True)
-class Piece:
-    """More of the answer."""
-
-    delta: Delta
-
-
-@dataclass(frozen=True)
-class Finished:
-    """The answer is complete. Times are in seconds."""
-
-    reason: FinishReason
-    completion_tokens: int
-    queued: float
-    """From the request's arrival to the start of its computation, loading the base included."""
-
-    first_token: float
-    """From the request's arrival to its first token."""
-
-    generation: float
-    """From the first token to the last."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    """There is no answer, or no more of it."""
-
-    error: ErrorReport
-
-
-Event = Opened | Piece | Finished | Failed
-
-
-class Job:
-    """One request on its way. Its events are read by the event loop that submitted it."""
-
-    def __init__(self, model: Servable, request: GenerationRequest) -> None:
-        """Remember the request and the running event loop."""
-        self.model = model
-        self.request = request
-        self.arrived = time.monotonic()
-        self.started = 0.0
-        self.first_token = 0.0
-        self.cancelled = False
-        self._loop = asyncio.get_running_loop()
-        self._events: asyncio.Queue[Event] = asyncio.Queue()
-
-    async def events(self) -> AsyncIterator[Event]:
-        """Yield what happens, up to `Finished` or `Failed`. Whoever stops reading cancels the job."""
-        try:
-            while True:
-                event = await self._events.get()
-                yield event
-                if isinstance(event, Finished | Failed):
-                    return
-        finally:
-            self.cancelled = True
-
-    def tell(self, event: Event) -> None:
-        """Send an event, from the computing thread."""
-        try:
-            self._loop.call_soon_threadsafe(self._events.put_nowait, event)
-        except RuntimeError:
-            # The loop is closed: the process is leaving, and nobody listens.
-            self.cancelled = True
+_LEAVING = ErrorReport(
+    code="serve-failed", message="The inference process was told to stop.", remedy="Ask again: it starts anew."
+)
 
 
 class Scheduler:
@@ -107,44 +42,127 @@ class Scheduler:
 
         Args:
             residency: Where engines come from.
-            max_waiting: Requests that may wait; one more is refused.
+            max_waiting: Requests of one client that may wait; one more is refused.
         """
+        self.metrics = Metrics()
+        self.default_model: str | None = None
+        """The id of the model that requests for `default` get."""
+
         self._residency = residency
-        self._max_waiting = max_waiting
         self._changed = threading.Condition()
-        self._waiting: deque[Job] = deque()
-        self._active: dict[Job, OpenSequence] = {}
-        self._engine: Engine | None = None
+        self._dirty = False
         self._leaving = False
+        self._line = Line(max_waiting)
+        self._commands: deque[Callable[[], None]] = deque()
+        self._answers = Answers(residency, self.metrics)
+        self._loads = Loads(residency, self.metrics, wake=self._wake, refuse=self._refuse)
         self._thread = threading.Thread(target=self._run, name="inference")
-        self.generated_tokens = 0
-        """Tokens computed since the start; stands still while nothing is generated."""
 
     def start(self) -> None:
         """Start computing."""
+        self._loads.start()
         self._thread.start()
 
     def stop(self) -> None:
-        """Fail whatever is open, unload every base and wait for the thread."""
+        """Fail whatever is open, unload every base and wait for the threads."""
         with self._changed:
             self._leaving = True
             self._changed.notify()
         self._thread.join()
 
-    def submit(self, model: Servable, request: GenerationRequest) -> Job:
+    # What the event loop asks for.
+
+    def submit(self, model: Servable, request: GenerationRequest, *, client: str = "") -> Job:
         """Queue a request.
+
+        Args:
+            model: Whose base computes it.
+            request: What is asked for.
+            client: Who asks. Clients take turns, however much each of them asks for.
 
         Raises:
             Overloaded: Too many wait already.
         """
-        job = Job(model, request)
-        with self._changed:
-            self._waiting = deque(waiting for waiting in self._waiting if not waiting.cancelled)
-            if len(self._waiting) >= self._max_waiting:
-                raise Overloaded
-            self._waiting.append(job)
-            self._changed.notify()
+        job = Job(model, request, client, self._wake)
+        self._add(job)
         return job
+
+    def submit_embedding(
+        self, model: Servable, texts: Sequence[str | Sequence[int]], *, client: str = ""
+    ) -> EmbeddingJob:
+        """Queue texts, or lists of tokens, to be embedded by a model with its adapters. Between two, answers go on.
+
+        Raises:
+            Overloaded: Too many wait already.
+        """
+        job = EmbeddingJob(model, texts, client, self._wake)
+        self._add(job)
+        return job
+
+    def load(self, model: Servable) -> Load:
+        """Bring a model's base into memory. The load is given up when nobody waits for it any more."""
+        load = Load(model, "", self._wake)
+        self._command(lambda: self._loads.add(load))
+        return load
+
+    async def unload(self, base: str) -> None:
+        """Free a base, pinned or not, and wait until it is; its open answers are completed first.
+
+        Requests that wait for it to be loaded fail; a load that goes on is given up.
+        """
+        loop = asyncio.get_running_loop()
+        gone: asyncio.Queue[int] = asyncio.Queue()
+
+        def tell(change: int) -> None:
+            loop.call_soon_threadsafe(gone.put_nowait, change)
+
+        def unload() -> None:
+            places = self._loads.unload(base, self._waiting())
+            for place in places:
+                place.when_gone.append(lambda: tell(-1))
+            tell(len(places))
+
+        self._command(unload)
+        missing = await gone.get()
+        while missing > 0:
+            missing += await gone.get()
+
+    def pin(self, base: str, *, pinned: bool) -> None:
+        """Keep a base in memory once it is there, or no longer."""
+
+        def change() -> None:
+            kept = self._residency.pinned
+            self._residency.pinned = kept | {base} if pinned else kept - {base}
+
+        self._command(change)
+
+    async def switch(self, model: Servable) -> None:
+        """Make a model the default once its base is in memory. Requests that began before keep the model they have.
+
+        Raises:
+            WorkbenchError: It cannot be loaded; the default is the one before.
+        """
+        await self.load(model).done()
+        self.default_model = model.id
+        self.metrics.switches += 1
+
+    def find(self, model_id: str) -> Servable:
+        """Return the model of an id, or of the default. Looks at files.
+
+        Raises:
+            WorkbenchError: There is no such model, or there is no default (`model-missing`), or it cannot be served.
+        """
+        if model_id != DEFAULT_MODEL:
+            return find_servable(model_id)
+        if self.default_model is None:
+            raise WorkbenchError(
+                "model-missing",
+                "No default model has been chosen.",
+                "Name a model, or choose one with `peftw serve switch MODEL`.",
+            )
+        return find_servable(self.default_model)
+
+    # What anyone may look at.
 
     @property
     def computing(self) -> bool:
@@ -159,108 +177,131 @@ class Scheduler:
     @property
     def active(self) -> int:
         """Requests being computed."""
-        return len(self._active)
+        return len(self._answers)
 
     @property
     def waiting(self) -> int:
         """Requests in the queue."""
-        return len(self._waiting)
+        return len(self._line)
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is computed, loaded or waited for."""
+        return bool(self.active or self.waiting or len(self._loads))
+
+    @property
+    def generated_tokens(self) -> int:
+        """Tokens computed since the start; stands still while nothing is generated."""
+        return self.metrics.completion_tokens
+
+    @property
+    def memory_bytes(self) -> int:
+        """What all bases take, an estimate for those that are being loaded."""
+        return self._residency.used
+
+    @property
+    def memory_limit(self) -> int:
+        """What they may take together."""
+        return self._residency.budget
+
+    def residents(self) -> list[ResidentModel]:
+        """Describe the bases that are in memory, on their way there, or could not be loaded the last time."""
+        waiting = [job.model.base for job in self._waiting()]
+        residents = [
+            ResidentModel(
+                base=place.model.base,
+                state="ready" if place.state == "ready" else "loading",
+                progress=place.progress,
+                pinned=place.model.base in self._residency.pinned,
+                memory_bytes=place.bytes,
+                active=place.in_use,
+                waiting=waiting.count(place.model.base),
+            )
+            for place in self._residency.places
+        ]
+        present = {resident.base for resident in residents}
+        failed = [
+            ResidentModel(base=base, state="error", error=error)
+            for base, error in list(self._residency.failures.items())
+            if base not in present
+        ]
+        return residents + failed
+
+    # What the computing thread does.
 
     def _run(self) -> None:
         while self._wait_for_work():
-            job = self._next_job()
-            if job is not None:
-                self._open(job)
-            self._drop_cancelled()
-            if self._active and self._engine is not None:
-                self._step(self._engine)
-        leaving = ErrorReport(
-            code="serve-failed", message="The inference process was told to stop.", remedy="Ask again: it starts anew."
-        )
-        for open_job in [*self._active, *self._waiting]:
-            open_job.tell(Failed(leaving))
+            self._turn()
+        for job in [*self._answers, *self._waiting()]:
+            job.tell(Failed(_LEAVING))
+        self._loads.stop(_LEAVING)
         self._residency.clear()
 
     def _wait_for_work(self) -> bool:
         """Sleep until there is something to do; tell whether to go on."""
         with self._changed:
-            self._changed.wait_for(lambda: self._leaving or self._active or self._waiting)
+            self._changed.wait_for(
+                lambda: self._leaving or self._dirty or len(self._answers), self._residency.next_idle()
+            )
+            self._dirty = False
             return not self._leaving
 
-    def _next_job(self) -> Job | None:
-        """Take the job at the head of the queue if there is room for it beside the active ones."""
+    def _turn(self) -> None:
         with self._changed:
-            while self._waiting and self._waiting[0].cancelled:
-                self._waiting.popleft()
-            if not self._waiting:
-                return None
-            if self._active and not self._fits_beside_active(self._waiting[0]):
-                return None
-            return self._waiting.popleft()
+            self._line.drop(lambda job: job.cancelled)
+            commands, self._commands = self._commands, deque()
+        for command in commands:
+            command()
+        computing = len(self._answers)
+        self._answers.drop_cancelled()
+        self._begin_next()
+        self._answers.advance()
+        self._residency.unload_idle()
+        self.metrics.unloads = self._residency.unloads
+        if len(self._answers) < computing:
+            # What has ended may make room for what waits, for a slot or for memory.
+            self._wake()
 
-    def _fits_beside_active(self, job: Job) -> bool:
-        slots = 0 if self._engine is None else self._engine.slots
-        return len(self._active) < slots and self._residency.is_resident(job.model)
+    def _begin_next(self) -> None:
+        """Begin at most one request, so that those that go on do not wait long for their next token."""
+        places = self._loads.places_of(self._waiting())
 
-    def _open(self, job: Job) -> None:
-        try:
-            self._engine = self._residency.engine_for(job.model)
-            job.started = time.monotonic()
-            sequence = self._engine.open(job.request)
-        except WorkbenchError as error:
-            job.tell(Failed(error.report()))
-        except Exception:
-            self._give_up_engine([*self._active, job])
-        else:
-            self._active[job] = sequence
-            job.tell(Opened(sequence.prompt_tokens, sequence.cached_tokens))
+        def may_begin(job: Waiting) -> bool:
+            place = places.get(job.model.weights)
+            return place is not None and self._answers.has_room(place, job)
 
-    def _drop_cancelled(self) -> None:
-        for job in [job for job in self._active if job.cancelled]:
-            self._close(job)
+        with self._changed:
+            job = self._line.take(may_begin)
+        if job is not None:
+            self._answers.begin(places[job.model.weights], job)
+            self._wake()
+        self._loads.begin(self._waiting())
 
-    def _step(self, engine: Engine) -> None:
-        before = sum(sequence.completion_tokens for sequence in self._active.values())
-        try:
-            engine.step()
-        except Exception:
-            self._give_up_engine(list(self._active))
-            return
-        self.generated_tokens += sum(sequence.completion_tokens for sequence in self._active.values()) - before
-        for job, sequence in list(self._active.items()):
-            self._report(job, sequence)
+    def _waiting(self) -> list[Waiting]:
+        with self._changed:
+            return list(self._line)
 
-    def _report(self, job: Job, sequence: OpenSequence) -> None:
-        if not job.first_token and (sequence.completion_tokens or sequence.finish_reason):
-            job.first_token = time.monotonic()
-        delta = sequence.take()
-        if delta.text or delta.logprobs:
-            job.tell(Piece(delta))
-        if sequence.finish_reason is not None:
-            self._close(job)
-            job.tell(
-                Finished(
-                    reason=sequence.finish_reason,
-                    completion_tokens=sequence.completion_tokens,
-                    queued=job.started - job.arrived,
-                    first_token=job.first_token - job.arrived,
-                    generation=time.monotonic() - job.first_token,
-                )
-            )
+    def _refuse(self, job: Waiting, error: ErrorReport) -> None:
+        with self._changed:
+            self._line.drop(lambda waiting: waiting is job)
+        self.metrics.count_failure(job.model.id, error.code)
+        job.tell(Failed(error))
 
-    def _close(self, job: Job) -> None:
-        self._active.pop(job).close()
+    def _add(self, job: Waiting) -> None:
+        with self._changed:
+            try:
+                self._line.add(job)
+            except Overloaded:
+                self.metrics.errors["overloaded"] += 1
+                raise
+        self._wake()
 
-    def _give_up_engine(self, jobs: list[Job]) -> None:
-        """After a fault the engine's state is not to be trusted: the next request loads it anew."""
-        _log.exception("the engine failed")
-        report = ErrorReport(
-            code="internal",
-            message="The model could not compute this answer.",
-            remedy="Ask again: the model is loaded anew. The reason is in the log of the inference process.",
-        )
-        for job in jobs:
-            job.tell(Failed(report))
-        self._active.clear()
-        self._engine = None
-        self._residency.clear()
+    def _command(self, command: Callable[[], None]) -> None:
+        with self._changed:
+            self._commands.append(command)
+        self._wake()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._dirty = True
+            self._changed.notify()

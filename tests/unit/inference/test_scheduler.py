@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from peft_engine.catalog import Servable
-from peft_engine.inference.contract import Conversation, Delta, FinishReason, GenerationRequest, Sampling
-from peft_engine.inference.residency import Residency
+from peft_engine.inference.contract import Capability, Conversation, Delta, FinishReason, GenerationRequest, Sampling
+from peft_engine.inference.residency import OnProgress, Residency
 from peft_engine.inference.scheduler import Event, Failed, Finished, Job, Opened, Overloaded, Piece, Scheduler
 from peft_schemas.errors import WorkbenchError
 
@@ -48,6 +48,9 @@ class EchoEngine:
     opened: list[str] = field(default_factory=list)
     unloaded: bool = False
     most_open: int = 0
+    memory_bytes: int = 0
+    context_length: int = 100
+    capabilities: frozenset[Capability] = frozenset()
 
     def open(self, request: GenerationRequest) -> EchoSequence:
         assert isinstance(request.prompt, Conversation)
@@ -87,7 +90,7 @@ class House:
         self.scheduler = Scheduler(Residency(self._load), max_waiting=3)
         self.scheduler.start()
 
-    def _load(self, model: Servable) -> EchoEngine:
+    def _load(self, model: Servable, _: OnProgress) -> EchoEngine:
         if model.base == "broken":
             raise WorkbenchError("model-unreadable", "It is broken.", "Mend it.")
         self.engines.append(EchoEngine(self.slots, self.gate))
@@ -97,7 +100,17 @@ class House:
         path = self.folder / base
         if not path.exists():
             path.touch()
-        return Servable(base, base, base, None, path, None, 100, False, 0)
+        return Servable(
+            id=base,
+            label=base,
+            base=base,
+            weights=path,
+            format="gguf",
+            context_length=100,
+            created=0,
+            size_bytes=0,
+            source="package",
+        )
 
     def submit(self, text: str, *, base: str = "base", max_tokens: int | None = 3) -> Job:
         return self.scheduler.submit(self.model(base), asked(text, max_tokens=max_tokens))
@@ -237,7 +250,7 @@ async def test_a_base_whose_file_changed_is_loaded_anew(house: House) -> None:
 
 async def test_a_base_whose_file_is_gone_is_a_sentence(house: House) -> None:
     model = house.model()
-    model.gguf.unlink()
+    model.weights.unlink()
     (failed,) = await all_of(house.scheduler.submit(model, asked("a")))
 
     assert isinstance(failed, Failed)
