@@ -5,19 +5,42 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
+from peft_engine.inference.http.asking import BodyAtFault
 from peft_engine.inference.http.chat import complete
-from peft_engine.inference.http.errors import error_body, invalid_request, unguarded
+from peft_engine.inference.http.control import (
+    load_model,
+    pin_model,
+    show_status,
+    switch_model,
+    switch_to_model,
+    unload_model,
+)
+from peft_engine.inference.http.embeddings import EmbeddingList, EmbeddingRequest, embed
+from peft_engine.inference.http.errors import error_body, invalid_request, overloaded, report_response, unguarded
+from peft_engine.inference.http.metrics import MEDIA_TYPE as METRICS_TYPE
+from peft_engine.inference.http.metrics import show_metrics
 from peft_engine.inference.http.models import ModelCard, ModelList, list_models, show_model
+from peft_engine.inference.http.ollama import (
+    OllamaShown,
+    OllamaShowRequest,
+    OllamaTags,
+    OllamaVersion,
+    ollama_show,
+    ollama_tags,
+    ollama_version,
+)
 from peft_engine.inference.http.openapi import document, page
 from peft_engine.inference.http.operations import Operation
 from peft_engine.inference.http.requests import ChatCompletionRequest
 from peft_engine.inference.http.status import Health, Leaving, show_health, shut_down
-from peft_engine.inference.scheduler import Scheduler
+from peft_engine.inference.scheduler import Overloaded, Scheduler
 from peft_engine.loopback.guard import Allowance, Guard
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.serving import ServeModelParams, ServePinParams, ServeStatus
 
 
 async def show_document(_: Request) -> Response:
@@ -35,19 +58,71 @@ async def show_page(_: Request) -> Response:
 
 OPERATIONS: tuple[Operation, ...] = (
     Operation("GET", "/v1/models", "List the bases and adapters that can be asked for.", list_models, gives=ModelList),
-    Operation("GET", "/v1/models/{model_id}", "Show one of them.", show_model, gives=ModelCard),
     Operation(
         "POST",
-        "/v1/chat/completions",
-        "Answer a conversation.",
-        complete,
-        takes=ChatCompletionRequest,
+        "/v1/models/{model_id}/switch",
+        "Load a model, then let `default` stand for it.",
+        switch_to_model,
+        gives=ServeStatus,
+    ),
+    Operation("GET", "/v1/models/{model_id}", "Show one of them.", show_model, gives=ModelCard),
+    Operation(
+        "POST", "/v1/chat/completions", "Answer a conversation.", complete, takes=ChatCompletionRequest, computes=True
+    ),
+    Operation(
+        "POST",
+        "/v1/embeddings",
+        "Turn texts into points.",
+        embed,
+        takes=EmbeddingRequest,
+        gives=EmbeddingList,
         computes=True,
     ),
+    Operation("GET", "/models/status", "Say what is in memory.", show_status, gives=ServeStatus),
+    Operation(
+        "POST",
+        "/models/switch",
+        "Load a model, then let `default` stand for it.",
+        switch_model,
+        takes=ServeModelParams,
+        gives=ServeStatus,
+    ),
+    Operation(
+        "POST", "/models/load", "Bring a base into memory.", load_model, takes=ServeModelParams, gives=ServeStatus
+    ),
+    Operation(
+        "POST",
+        "/models/unload",
+        "Free a base when its answers are complete.",
+        unload_model,
+        takes=ServeModelParams,
+        gives=ServeStatus,
+    ),
+    Operation(
+        "POST",
+        "/models/pin",
+        "Keep a base in memory, or no longer.",
+        pin_model,
+        takes=ServePinParams,
+        gives=ServeStatus,
+    ),
     Operation("GET", "/health", "Say that the process lives, and what it does.", show_health, gives=Health),
+    Operation("GET", "/metrics", "Give figures to Prometheus.", show_metrics, media_type=METRICS_TYPE),
     Operation("POST", "/shutdown", "Make the process leave.", shut_down, gives=Leaving, status=202),
     Operation("GET", "/openapi.json", "Describe the operations to programs.", show_document),
     Operation("GET", "/docs", "Describe them to people.", show_page, media_type="text/html"),
+    Operation(
+        "GET", "/api/version", "Give the version that Ollama's clients ask for.", ollama_version, gives=OllamaVersion
+    ),
+    Operation("GET", "/api/tags", "List the models as Ollama does.", ollama_tags, gives=OllamaTags),
+    Operation(
+        "POST",
+        "/api/show",
+        "Show a model as Ollama does.",
+        ollama_show,
+        takes=OllamaShowRequest,
+        gives=OllamaShown,
+    ),
 )
 """Everything that is served. A route that is not here does not exist."""
 
@@ -71,12 +146,36 @@ def build_app(
     """
     app = Starlette(
         routes=[operation.route() for operation in OPERATIONS],
-        exception_handlers={HTTPException: _refused, Exception: _fault},
+        exception_handlers={
+            BodyAtFault: _at_fault,
+            WorkbenchError: _reported,
+            Overloaded: _overloaded,
+            ClientDisconnect: _gone,
+            HTTPException: _refused,
+            Exception: _fault,
+        },
     )
     app.state.scheduler = scheduler
     app.state.on_shutdown = on_shutdown
     where = "in serve.json, which `peftw serve` prints"
     return Guard(app, token=token, token_from=where, answer=unguarded, on_request=on_request, allowance=allowance)
+
+
+async def _at_fault(_: Request, error: Any) -> Response:
+    return invalid_request(error.message, param=error.param)
+
+
+async def _reported(_: Request, error: Any) -> Response:
+    return report_response(error.report())
+
+
+async def _overloaded(_: Request, __: Exception) -> Response:
+    return overloaded()
+
+
+async def _gone(_: Request, __: Exception) -> Response:
+    # Nobody reads this: the connection is gone.
+    return Response(status_code=499)
 
 
 async def _refused(request: Request, error: Any) -> Response:

@@ -26,8 +26,6 @@ _TOP_P = 0.95
 _KEEP_ALIVE = 10.0
 """Seconds after which a silent stream sends a comment, so that no client takes a long prompt for a dead connection."""
 
-_RETRY_SECONDS = 5
-
 
 async def complete(request: Request) -> Response:
     """Answer one chat completion request."""
@@ -43,7 +41,7 @@ async def complete(request: Request) -> Response:
     except WorkbenchError as error:
         return report_response(error.report())
     except Overloaded:
-        return overloaded(_RETRY_SECONDS)
+        return overloaded()
     answer = _Answer(asked, job)
     return await _until_hang_up(request, job, answer.streamed() if asked.stream else answer.whole())
 
@@ -55,7 +53,7 @@ def _generation_request(asked: ChatCompletionRequest, model: Servable) -> Genera
         prompt=Conversation(
             tuple({"role": roles.get(turn.role, turn.role), "content": turn.text()} for turn in asked.messages)
         ),
-        adapters=() if model.adapter is None else (AdapterUse(model.adapter),),
+        adapters=tuple(AdapterUse(adapter.path, adapter.scale) for adapter in model.adapters),
         sampling=Sampling(
             temperature=_TEMPERATURE if asked.temperature is None else asked.temperature,
             top_p=_TOP_P if asked.top_p is None else asked.top_p,

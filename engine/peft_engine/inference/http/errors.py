@@ -25,6 +25,10 @@ _OPENAI_CODE: dict[ErrorCode, str] = {
 """The codes that clients act upon."""
 
 
+_RETRY_SECONDS = 5
+"""After which a full queue is worth another try: an answer of a small model takes about as long."""
+
+
 class ErrorDetail(Shape):
     """What is wrong."""
 
@@ -113,11 +117,11 @@ def unguarded(refusal: Refusal) -> JSONResponse:
     return JSONResponse(error_body(refusal.message, kind=kind, code=code), refusal.status, headers=refusal.headers)
 
 
-def overloaded(seconds: int) -> JSONResponse:
+def overloaded() -> JSONResponse:
     """Return the answer to one request too many, with the seconds after which it is worth asking again."""
     body = error_body(
         "Too many requests are waiting already; ask again in a moment.",
         kind="rate_limit_error",
         code="rate_limit_exceeded",
     )
-    return JSONResponse(body, 429, headers={"Retry-After": str(seconds)})
+    return JSONResponse(body, 429, headers={"Retry-After": str(_RETRY_SECONDS)})

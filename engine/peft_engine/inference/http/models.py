@@ -6,12 +6,12 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
-from peft_engine.catalog import Servable, find_servable, list_servable
-from peft_engine.inference.http.errors import report_response
+from peft_engine.catalog import Servable, list_servable
+from peft_engine.inference.http.asking import find_model, scheduler_of
 from peft_engine.inference.http.operations import Shape, json_response
-from peft_engine.inference.scheduler import Scheduler
-from peft_schemas.errors import WorkbenchError
+from peft_schemas.errors import ErrorReport
 from peft_schemas.library import ModelCapability, ModelFormat
+from peft_schemas.serving import ResidentModel
 
 
 class ModelCard(Shape):
@@ -53,8 +53,17 @@ class ModelCard(Shape):
     context_length: int
     """Tokens of prompt and answer together, as served."""
 
+    status: Literal["none", "loading", "ready", "error"]
+    """How far the base is on its way into memory."""
+
+    error: ErrorReport | None
+    """Why it could not be brought there the last time."""
+
     loaded: bool
-    """Whether the base is in memory, so that an answer begins at once."""
+    """Whether it is there, so that an answer begins at once."""
+
+    memory_bytes: int
+    """What the base takes in memory, an estimate while it is being loaded."""
 
 
 class ModelList(Shape):
@@ -67,20 +76,21 @@ class ModelList(Shape):
 async def list_models(request: Request) -> Response:
     """Answer with everything that can be served now."""
     models = await asyncio.to_thread(list_servable)
-    scheduler: Scheduler = request.app.state.scheduler
-    return json_response(ModelList(data=[_card(model, scheduler) for model in models]))
+    residents = _residents(request)
+    return json_response(ModelList(data=[_card(model, residents.get(model.base)) for model in models]))
 
 
 async def show_model(request: Request) -> Response:
     """Answer with one model."""
-    try:
-        model = await asyncio.to_thread(find_servable, request.path_params["model_id"])
-    except WorkbenchError as error:
-        return report_response(error.report())
-    return json_response(_card(model, request.app.state.scheduler))
+    model = await find_model(request, request.path_params["model_id"])
+    return json_response(_card(model, _residents(request).get(model.base)))
 
 
-def _card(model: Servable, scheduler: Scheduler) -> ModelCard:
+def _residents(request: Request) -> dict[str, ResidentModel]:
+    return {resident.base: resident for resident in scheduler_of(request).residents()}
+
+
+def _card(model: Servable, resident: ResidentModel | None) -> ModelCard:
     return ModelCard(
         id=model.id,
         created=int(model.created),
@@ -96,5 +106,8 @@ def _card(model: Servable, scheduler: Scheduler) -> ModelCard:
         capabilities=sorted(model.capabilities),
         tool_calling="tools" in model.capabilities,
         context_length=model.context_length,
-        loaded=model.base in scheduler.loaded,
+        status=resident.state if resident is not None else "none",
+        error=resident.error if resident is not None else None,
+        loaded=resident is not None and resident.state == "ready",
+        memory_bytes=resident.memory_bytes if resident is not None else 0,
     )

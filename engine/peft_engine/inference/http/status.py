@@ -7,8 +7,8 @@ from typing import Literal
 from starlette.requests import Request
 from starlette.responses import Response
 
+from peft_engine.inference.http.asking import scheduler_of
 from peft_engine.inference.http.operations import Shape, json_response
-from peft_engine.inference.scheduler import Scheduler
 from peft_schemas import __version__
 
 
@@ -39,7 +39,7 @@ class Leaving(Shape):
 
 async def show_health(request: Request) -> Response:
     """Answer that the process lives. Asking does not keep it alive."""
-    scheduler: Scheduler = request.app.state.scheduler
+    scheduler = scheduler_of(request)
     return json_response(
         Health(
             version=__version__,
