@@ -1,6 +1,4 @@
 /** One run's panel: the extension's half. */
-import { randomBytes } from "node:crypto";
-
 import * as vscode from "vscode";
 
 import type { Problem } from "../problem";
@@ -10,7 +8,7 @@ import type { RunEvent } from "../protocol/words";
 import { type FeedReader, RunFeed, type RunSource } from "../runs/runFeed";
 import type { Server } from "../server/server";
 import { fileIcon } from "../views/icons";
-import { runPage } from "./runPage";
+import { showPage } from "./showPage";
 
 export class RunPanel implements FeedReader {
   private readonly feed: RunFeed;
@@ -21,10 +19,8 @@ export class RunPanel implements FeedReader {
     server: Server,
     extensionUri: vscode.Uri,
   ) {
-    const resources = vscode.Uri.joinPath(extensionUri, "dist", "webview");
     this.feed = new RunFeed(sourceOf(server), runId, this);
     panel.iconPath = fileIcon(extensionUri);
-    panel.webview.options = { enableScripts: true, localResourceRoots: [resources] };
     panel.webview.onDidReceiveMessage((message: unknown) => {
       if (isPanelMessage(message)) void this.received(message);
     });
@@ -33,12 +29,7 @@ export class RunPanel implements FeedReader {
       if (!panel.visible) this.feed.pause();
     });
     panel.onDidDispose(() => this.feed.dispose());
-    panel.webview.html = runPage({
-      cspSource: panel.webview.cspSource,
-      nonce: randomBytes(16).toString("base64"),
-      scriptUri: panel.webview.asWebviewUri(vscode.Uri.joinPath(resources, "run.js")).toString(),
-      styleUri: panel.webview.asWebviewUri(vscode.Uri.joinPath(resources, "run.css")).toString(),
-    });
+    showPage(panel.webview, "run", extensionUri);
   }
 
   reveal(): void {

@@ -12,7 +12,13 @@ import {
 } from "vscode-languageclient/node";
 
 import { Problem } from "../problem";
-import { type InitializationOptions, type Notifications, PROTOCOL_VERSION, type Requests } from "../protocol/types";
+import {
+  type ErrorReport,
+  type InitializationOptions,
+  type Notifications,
+  PROTOCOL_VERSION,
+  type Requests,
+} from "../protocol/types";
 import { checkVersion } from "./handshake";
 
 export interface ConnectionOptions {
@@ -94,7 +100,7 @@ export class Connection {
     return this.closing;
   }
 
-  /** @throws Problem when the daemon ends before it has answered. */
+  /** @throws Problem when the daemon ends before it has answered, or answers that it cannot do what was asked. */
   async request<M extends keyof Requests>(
     method: M,
     params: Requests[M]["params"],
@@ -104,7 +110,9 @@ export class Connection {
       // An undefined token would be sent as a second parameter.
       return await (token ? this.client.sendRequest(method, params, token) : this.client.sendRequest(method, params));
     } catch (error) {
-      if (!(error instanceof ResponseError) || !CONNECTION_LOST.has(error.code)) throw error;
+      if (!(error instanceof ResponseError)) throw error;
+      if (isReport(error.data)) throw Problem.fromReport(error.data);
+      if (!CONNECTION_LOST.has(error.code)) throw error;
       throw new Problem("The language server ended before it had answered.", "It is being restarted; try again.");
     }
   }
@@ -146,6 +154,10 @@ function clientOptions(options: ConnectionOptions, reportCrash: () => void): Lan
       },
     },
   };
+}
+
+function isReport(value: unknown): value is ErrorReport {
+  return typeof value === "object" && value !== null && "code" in value && "message" in value && "remedy" in value;
 }
 
 async function end(client: LanguageClient, child: ChildProcess | undefined): Promise<void> {

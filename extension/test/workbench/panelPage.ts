@@ -3,7 +3,7 @@ import path from "node:path";
 
 import type { Page } from "@playwright/test";
 
-import { runPage } from "../../src/panels/runPage";
+import { page as pageHtml } from "../../src/panels/page";
 import type { HostMessage, PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary } from "../../src/protocol/types";
 import type { RunEvent } from "../../src/protocol/words";
@@ -76,11 +76,17 @@ export class PanelPage {
 
   static async open(page: Page): Promise<PanelPage> {
     const panel = new PanelPage(page);
-    const parts = { cspSource: ORIGIN, nonce: "n0nce", scriptUri: `${ORIGIN}/run.js`, styleUri: `${ORIGIN}/run.css` };
+    const parts = {
+      name: "run" as const,
+      cspSource: ORIGIN,
+      nonce: "n0nce",
+      scriptUri: `${ORIGIN}/run.js`,
+      styleUri: `${ORIGIN}/run.css`,
+    };
     await page.route(`${ORIGIN}/**`, (route) => {
       const name = path.basename(new URL(route.request().url()).pathname);
       return name === "panel.html"
-        ? route.fulfill({ contentType: "text/html", body: runPage(parts) })
+        ? route.fulfill({ contentType: "text/html", body: pageHtml(parts) })
         : route.fulfill({ path: path.join(DIST, name) });
     });
     await page.addInitScript(playEditor, THEME);

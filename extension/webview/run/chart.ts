@@ -1,7 +1,7 @@
 /** One line chart in the colours of the editor's theme. */
 import uPlot from "uplot";
 
-import { element } from "./element";
+import { element } from "../element";
 import type { Column } from "./model";
 
 export interface Line {

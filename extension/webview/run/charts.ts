@@ -1,7 +1,7 @@
 /** The charts of a run: the loss in front, and what explains it beneath. */
 import { lossText } from "../../src/runs/describe";
 import { Chart } from "./chart";
-import { element } from "./element";
+import { element } from "../element";
 import type { Columns } from "./model";
 
 /** `2e-4`, with as many digits as tell neighbouring values apart. */

@@ -3,7 +3,7 @@ import type { PanelButton, PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary } from "../../src/protocol/types";
 import { can, isActive } from "../../src/protocol/words";
 import { durationText, stepText } from "../../src/runs/describe";
-import { element } from "./element";
+import { element } from "../element";
 
 export class Header {
   readonly root: HTMLElement;

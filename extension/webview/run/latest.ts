@@ -1,7 +1,7 @@
 /** The charts in words: a table of the newest values, and a sentence for screen readers. */
 import type { RunSummary } from "../../src/protocol/types";
 import { durationText, lossText, memoryText, stepText } from "../../src/runs/describe";
-import { element } from "./element";
+import { element } from "../element";
 
 const ROWS: readonly (readonly [metric: string, label: string, format: (value: number) => string])[] = [
   ["loss", "Training loss", lossText],

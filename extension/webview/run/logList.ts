@@ -1,5 +1,5 @@
 /** What the run said, line by line. It stays at its end, unless somebody has scrolled up to read. */
-import { element } from "./element";
+import { element } from "../element";
 import type { LogLine } from "./model";
 
 export class LogList {

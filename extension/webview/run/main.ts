@@ -10,7 +10,7 @@ import {
   type PanelState,
 } from "../../src/protocol/panel";
 import { Charts } from "./charts";
-import { element } from "./element";
+import { element } from "../element";
 import { Header } from "./header";
 import { Latest } from "./latest";
 import { LogList } from "./logList";

@@ -2,7 +2,7 @@
 import type { PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary } from "../../src/protocol/types";
 import { type Anomaly, isActive } from "../../src/protocol/words";
-import { element } from "./element";
+import { element } from "../element";
 import type { Recovery } from "./model";
 
 export class Watch {

@@ -1,13 +1,16 @@
-/** The HTML of the run panel: an empty page that may load our own script and style, and nothing else. */
+/** The HTML of a panel: an empty page that may load our own script and style, and nothing else. */
+/** A webview of ours, which is also the name of its files. */
+export type PageName = "run" | "chat";
 
 export interface PageParts {
+  readonly name: PageName;
   readonly cspSource: string;
   readonly nonce: string;
   readonly scriptUri: string;
   readonly styleUri: string;
 }
 
-export function runPage({ cspSource, nonce, scriptUri, styleUri }: PageParts): string {
+export function page({ name, cspSource, nonce, scriptUri, styleUri }: PageParts): string {
   const policy = [
     "default-src 'none'",
     `img-src ${cspSource}`,
@@ -21,11 +24,11 @@ export function runPage({ cspSource, nonce, scriptUri, styleUri }: PageParts): s
     <meta charset="utf-8" />
     <meta http-equiv="Content-Security-Policy" content="${policy}" />
     <meta name="viewport" content="width=device-width, initial-scale=1" />
-    <title>Run</title>
+    <title>${name}</title>
     <link rel="stylesheet" href="${styleUri}" />
   </head>
   <body>
-    <main id="run"></main>
+    <main id="${name}"></main>
     <script nonce="${nonce}" src="${scriptUri}"></script>
   </body>
 </html>
