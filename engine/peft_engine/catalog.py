@@ -1,23 +1,20 @@
-"""What can be chatted with on this machine: bases, and bases with a run's adapter. Looks at files only, loads nothing.
+"""What can be chatted with on this machine: bases, and bases with adapters. Looks at files only, loads nothing.
 
 The list is made anew at each call, so a run that completes, or is removed, shows at once.
 """
 
-import json
-import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
+from peft_engine.library.facts import folder_facts, gguf_facts
+from peft_engine.library.ids import ChosenAdapter, ModelId, format_model_id, parse_model_id
+from peft_engine.library.trained import Trained, read_trained
 from peft_engine.models import ResolvedBase, resolve_base
-from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
 from peft_engine.profiles import known_models
-from peft_engine.rundir import RunDirectory, find_run, list_runs
-from peft_schemas.config import ModelConfig
+from peft_engine.rundir import find_run, list_runs
 from peft_schemas.errors import WorkbenchError
+from peft_schemas.library import ModelCapability, ModelFacts, ModelFormat, ModelSource
 
 CONTEXT_LIMIT = 8192
 """Tokens. A model made for more is served with this much, because its K/V memory grows with every token of it."""
@@ -25,43 +22,87 @@ CONTEXT_LIMIT = 8192
 _FALLBACK_CONTEXT = 2048
 """Tokens, for a file that does not say what it was made for."""
 
+_SOURCES: dict[str, ModelSource] = {
+    "path": "folder",
+    "cache": "workbench",
+    "package": "package",
+    "hub-cache": "huggingface",
+}
+
 
 @dataclass(frozen=True)
+class AdapterChoice:
+    """An adapter on a base, and how strongly it is applied."""
+
+    name: str
+    """What the id calls it."""
+
+    path: Path
+    """A GGUF file or a PEFT folder, whichever goes with the format of the base's weights."""
+
+    scale: float = 1.0
+
+
+@dataclass(frozen=True, kw_only=True)
 class Servable:
     """One model id and the files behind it."""
 
     id: str
-    """`<base>` or `<base>:<run id>`."""
+    """`<base>`, `<base>:<run id>`, `<base>:<run id>@<scale>`, or several adapters joined by `+`."""
 
     label: str
     """A short name for people."""
 
     base: str
-    """`model.base` as written in the config."""
+    """The id of the base alone, which is `model.base` as written in a config."""
 
-    run_id: str | None
-    gguf: Path
-    """The base's weights for llama.cpp."""
+    run_id: str | None = None
+    """The run that made the only adapter, or the whole model."""
 
-    adapter: Path | None
-    """The run's adapter for llama.cpp."""
+    weights: Path
+    """The base's weights: a GGUF file, the first one of a split model, or a folder saved by transformers."""
+
+    format: ModelFormat
+    adapters: tuple[AdapterChoice, ...] = ()
+    """Applied together; none for the bare base."""
 
     context_length: int
     """Tokens of prompt and answer together, as served."""
 
-    tool_calling: bool
-    """Whether the model's own chat template knows tools."""
+    capabilities: frozenset[ModelCapability] = frozenset()
+    """What the base was made for, by its files. What it can do in memory its engine knows."""
 
     created: float
     """When it came to this machine, seconds since the epoch."""
 
+    size_bytes: int
+    """Of the base's weights on disk."""
+
+    parameters: int | None = None
+    quantization: str | None = None
+    architecture: str | None = None
+    source: ModelSource
+
 
 def list_servable() -> list[Servable]:
     """Return everything that can be served now: bases by name, then adapters, newest first."""
-    adapters = sorted(_adapters(), key=lambda model: (model.created, model.id), reverse=True)
     bases: dict[str, Servable] = {}
-    for base in [*_known_bases(), *map(_base_of, adapters)]:
-        bases.setdefault(base.id, base)
+    adapters: list[Servable] = []
+    for base in known_models():
+        try:
+            bases[base] = _of_base(resolve_base(base))
+        except WorkbenchError:
+            continue
+    for trained in _all_trained():
+        try:
+            adapters.append(_combine([trained], [ChosenAdapter(trained.run_id)]))
+        except WorkbenchError:
+            continue
+        try:
+            bases.setdefault(trained.base.base, _of_base(trained.base))
+        except WorkbenchError:
+            continue
+    adapters.sort(key=lambda model: (model.created, model.id), reverse=True)
     return [*sorted(bases.values(), key=lambda base: base.id), *adapters]
 
 
@@ -69,17 +110,14 @@ def find_servable(model_id: str) -> Servable:
     """Return the model of an id.
 
     Raises:
-        WorkbenchError: Nothing has that id (`model-missing`); its run has no adapter to serve any more
-            (`adapter-missing`); or its base has no GGUF form (`base-not-servable`).
+        WorkbenchError: Nothing has that id, or it is no id (`model-missing`); a run that it names has no adapter to
+            serve any more (`adapter-missing`); or its base has no form that is served (`base-not-servable`).
     """
-    base, _, run_id = model_id.rpartition(":")
-    run = _run_or_none(run_id) if base else None
-    if run is not None:
-        model = _of_run(run)
-        if model.id == model_id:
-            return model
     if model_id in known_models():
-        return _of_base(model_id, resolve_base(model_id))
+        return _of_base(resolve_base(model_id))
+    wanted = parse_model_id(model_id)
+    if wanted.adapters and (trained := _trained_of(wanted)):
+        return _combine(trained, wanted.adapters)
     servable = list_servable()
     for model in servable:
         if model.id == model_id:
@@ -94,97 +132,119 @@ def find_servable(model_id: str) -> Servable:
     )
 
 
-def _known_bases() -> Iterator[Servable]:
-    for base in known_models():
-        try:
-            yield _of_base(base, resolve_base(base))
-        except WorkbenchError:
-            continue
-
-
-def _adapters() -> Iterator[Servable]:
+def _all_trained() -> Iterator[Trained]:
     for run in list_runs():
         try:
-            yield _of_run(run)
+            yield read_trained(run)
         except WorkbenchError:
             continue
 
 
-def _run_or_none(run_id: str) -> RunDirectory | None:
-    try:
-        return find_run(run_id)
-    except WorkbenchError:
-        return None
-
-
-def _of_run(run: RunDirectory) -> Servable:
-    """Return the adapter of a completed run.
+def _trained_of(wanted: ModelId) -> list[Trained] | None:
+    """Return the results that an id names; None when it names one that is none, or that is of another base.
 
     Raises:
-        WorkbenchError: The run has none, or its base is elsewhere or has no GGUF form.
+        WorkbenchError: A run is there, but has nothing to serve.
     """
-    if run.manifest.is_file() and run.adapter.is_dir() and not run.gguf.exists():
+    found = []
+    for adapter in wanted.adapters:
+        try:
+            run = find_run(adapter.name)
+        except WorkbenchError:
+            return None
+        found.append(read_trained(run))
+    return found if all(trained.base.base == wanted.base for trained in found) else None
+
+
+def _combine(trained: Sequence[Trained], chosen: Sequence[ChosenAdapter]) -> Servable:
+    """Return the results of runs on their common base, in a form that all of them and the base have.
+
+    Raises:
+        WorkbenchError: There is no such form (`adapter-missing`, `base-not-servable`), or the base is not the same
+            (`not-supported`).
+    """
+    base = trained[0].base
+    if any(one.base != base for one in trained):
         raise WorkbenchError(
-            "adapter-missing",
-            f"The adapter of run {run.id} has no form that llama.cpp can load, so it cannot be chatted with here.",
-            f"Open it with PEFT; {run.events} says why it has none.",
+            "not-supported",
+            f"{' and '.join(one.run_id for one in trained)} were trained on different files, both called {base.base}.",
+            "Choose adapters of one base.",
         )
-    try:
-        # The manifest is written last: without it the adapter may be half of one.
-        created = run.manifest.stat().st_mtime
-        run.gguf.stat()
-        resolved = json.loads(run.resolved.read_bytes())
-        model = ModelConfig.model_validate(resolved["config"]["model"])
-        folder = Path(resolved["source"]).parent
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
-        raise WorkbenchError(
-            "adapter-missing",
-            f"Run {run.id} has no adapter to chat with: it has not completed, or {run.gguf.name} was removed.",
-            f"Look at it with `peftw runs show {run.id}`, or choose another model.",
-        ) from error
-    base = _of_base(model.base, resolve_base(model.base, model.revision, folder=folder))
+    if len(trained) == 1 and trained[0].model is not None:
+        bare = _of_folder(base, trained[0].model)
+        paths: list[Path] = []
+        chosen = [ChosenAdapter(chosen[0].name)]
+    else:
+        bare, paths = _with_adapters(base, trained)
+    model_id = format_model_id(ModelId(base.base, tuple(chosen)))
     return replace(
-        base,
-        id=f"{model.base}:{run.id}",
-        label=f"{run.id} on {base.label}",
-        run_id=run.id,
-        adapter=run.gguf,
-        created=created,
+        bare,
+        id=model_id,
+        label=f"{' + '.join(one.run_id for one in trained)} on {bare.label}",
+        run_id=trained[0].run_id if len(trained) == 1 else None,
+        adapters=tuple(
+            AdapterChoice(adapter.name, path, adapter.scale) for adapter, path in zip(chosen, paths, strict=False)
+        ),
+        created=max(one.created for one in trained),
     )
 
 
-def _of_base(base: str, resolved: ResolvedBase) -> Servable:
-    if resolved.gguf is None:
-        raise WorkbenchError(
-            "base-not-servable",
-            f"{base} has no GGUF file on this machine, which is the form that is served.",
-            "Point `model.base` at a GGUF file, or at a model whose package carries one.",
-        )
-    stat = resolved.gguf.stat()
-    header = _header(resolved.gguf, stat.st_size, stat.st_mtime_ns)
+def _with_adapters(base: ResolvedBase, trained: Sequence[Trained]) -> tuple[Servable, list[Path]]:
+    """Return the base in the form for which each adapter has one too, and the adapters in that form."""
+    native = [one.gguf for one in trained if one.gguf is not None]
+    if base.gguf is not None and len(native) == len(trained):
+        return _of_gguf(base, base.gguf), native
+    folders = [one.peft for one in trained if one.peft is not None]
+    if base.hf_dir is not None and len(folders) == len(trained):
+        return _of_folder(base, base.hf_dir), folders
+    if base.gguf is None:
+        raise _not_servable(base)
+    lacking = next((one for one in trained if one.gguf is None), trained[0])
+    raise WorkbenchError(
+        "adapter-missing",
+        f"The adapter of run {lacking.run_id} has no form that llama.cpp can load, and {base.base} has no folder that "
+        "transformers can load, so it cannot be chatted with here.",
+        f"Open it with PEFT; the events of run {lacking.run_id} say why it has none.",
+    )
+
+
+def _of_base(base: ResolvedBase) -> Servable:
+    if base.gguf is not None:
+        return _of_gguf(base, base.gguf)
+    if base.hf_dir is not None:
+        return _of_folder(base, base.hf_dir)
+    raise _not_servable(base)
+
+
+def _not_servable(base: ResolvedBase) -> WorkbenchError:
+    return WorkbenchError(
+        "base-not-servable",
+        f"{base.base} has neither a GGUF file nor a folder with safetensors on this machine, which are what is served.",
+        "Point `model.base` at a GGUF file or a folder, or at a model whose package carries one.",
+    )
+
+
+def _of_gguf(base: ResolvedBase, path: Path) -> Servable:
+    return _servable(base, path, gguf_facts(path))
+
+
+def _of_folder(base: ResolvedBase, folder: Path) -> Servable:
+    return _servable(base, folder, folder_facts(folder))
+
+
+def _servable(base: ResolvedBase, weights: Path, facts: ModelFacts) -> Servable:
     return Servable(
-        id=base,
-        label=Path(base).name,
-        base=base,
-        run_id=None,
-        gguf=resolved.gguf,
-        adapter=None,
-        context_length=min(header.context_length or _FALLBACK_CONTEXT, CONTEXT_LIMIT),
-        tool_calling=re.search(r"\btools\b", header.chat_template or "") is not None,
-        created=stat.st_mtime,
+        id=base.base,
+        label=Path(base.base).name,
+        base=base.base,
+        weights=weights,
+        format=facts.format,
+        context_length=min(facts.context_length or _FALLBACK_CONTEXT, CONTEXT_LIMIT),
+        capabilities=frozenset(facts.capabilities),
+        created=weights.stat().st_mtime,
+        size_bytes=facts.size_bytes,
+        parameters=facts.parameters,
+        quantization=facts.quantization,
+        architecture=facts.architecture,
+        source=_SOURCES[base.origin],
     )
-
-
-def _base_of(adapter: Servable) -> Servable:
-    return replace(adapter, id=adapter.base, label=Path(adapter.base).name, run_id=None, adapter=None)
-
-
-@lru_cache(maxsize=64)
-def _header(path: Path, size: int, mtime_ns: int) -> GgufHeader:
-    """Read a header once for each state of the file: skipping a long vocabulary takes a tenth of a second."""
-    try:
-        return read_gguf_header(path)
-    except (OSError, ValueError) as error:
-        raise WorkbenchError(
-            "model-unreadable", f"{path} cannot be read as a GGUF model: {error}.", "Get the file again."
-        ) from error
