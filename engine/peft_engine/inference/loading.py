@@ -18,6 +18,7 @@ from peft_engine.catalog import Servable
 from peft_engine.home import home
 from peft_engine.inference.contract import Engine
 from peft_engine.inference.residency import OnProgress
+from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 
 _TRIAL_SECONDS = 300
@@ -38,6 +39,8 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
     Raises:
         WorkbenchError: The engine is not installed, crashes here, or cannot load the files; or the load was given up.
     """
+    # Before any library, native or not, sees what a stranger wrote.
+    require_sound(model.weights)
     # Each engine is imported when it is needed: that alone loads its native library.
     if model.format == "gguf":
         require_library()

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Literal
 
 from peft_engine.models.damage import DamagedFile, TruncatedFile
-from peft_engine.models.formats import detect
+from peft_engine.models.formats import detect, serving_answer
+from peft_engine.models.formats.data import formats_data
 from peft_engine.models.formats.onnx import check_onnx
 from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.safetensors_header import StoredTensor, check_safetensors
@@ -54,9 +55,11 @@ def require_sound(path: Path) -> None:
         path: A file of any format, an adapter among them, or a folder.
 
     Raises:
-        WorkbenchError: It has a flaw, by whose kind the code goes; or it cannot be read (`model-unreadable`).
+        WorkbenchError: It has a flaw, by whose kind the code goes; it is of a format that nothing here loads
+            (`not-supported`, `pickle-refused`); or it cannot be read (`model-unreadable`).
     """
     try:
+        detected = detect(path)
         flaw = find_flaw(path)
     except OSError as error:
         raise WorkbenchError(
@@ -64,6 +67,8 @@ def require_sound(path: Path) -> None:
         ) from error
     if flaw is not None:
         raise flaw.error()
+    if formats_data().formats[detected.format].served_by is None:
+        serving_answer(detected).require()
 
 
 def find_flaw(path: Path) -> Flaw | None:

@@ -147,3 +147,14 @@ def test_E15_a_safetensors_file_cut_off_anywhere_is_refused(tmp_path: Path) -> N
         path.write_bytes(whole[:length])
         with pytest.raises(TruncatedFile if length > 9 else DamagedFile):
             check_safetensors(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "code"), [(b"\x80\x02}.", "pickle-refused"), (bytes(64), "not-supported"), (b"", "not-supported")]
+)
+def test_what_nothing_here_loads_is_refused_before_it_is_tried(tmp_path: Path, content: bytes, code: str) -> None:
+    path = tmp_path / "model.gguf"
+    path.write_bytes(content)
+    with pytest.raises(WorkbenchError) as error:
+        require_sound(path)
+    assert error.value.code == code

@@ -10,6 +10,7 @@ from peft_engine.files import sha256
 from peft_engine.inference.contract import AdapterUse
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_engine.inference.llama.weights import Weights
+from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 
 _TEMPLATE = b"tokenizer.chat_template"
@@ -42,7 +43,8 @@ class Adapters:
         """Return the key of an adapter in use, loading it if need be; None for the bare base.
 
         Raises:
-            WorkbenchError: The file is gone (`adapter-missing`) or does not fit the base (`model-unreadable`).
+            WorkbenchError: The file is gone (`adapter-missing`) or does not fit the base (`model-unreadable`); or its
+                header lies (as `require_sound`).
         """
         if use is None:
             return None
@@ -85,6 +87,7 @@ class Adapters:
         return known[1]
 
     def _load(self, content: str, path: Path) -> None:
+        require_sound(path)
         forget_complaints()
         handle = lib.llama_adapter_lora_init(self._weights.model, str(path).encode())
         if not handle:
