@@ -1,0 +1,245 @@
+"""PEFT adapters beside a loaded base, known by their content and not by their path."""
+
+import json
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, set_peft_model_state_dict
+from peft.tuners.lora import LoraLayer
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+
+from peft_engine.files import sha256
+from peft_engine.inference.contract import AdapterUse
+from peft_engine.inference.transformers.dora import settle
+from peft_schemas.errors import WorkbenchError
+
+_CONFIG, _TENSORS, _TEMPLATE = "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"
+
+_KEEP = 8
+"""Adapters in memory at once; one of a small model takes about a tenth of its base."""
+
+_READ = frozenset(
+    {"r", "lora_alpha", "target_modules", "exclude_modules", "fan_in_fan_out", "use_rslora", "modules_to_save"}
+    | {"layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern", "use_dora", "lora_bias"}
+    | {"trainable_token_indices", "target_parameters", "ensure_weight_tying"}
+)
+"""Settings that say what the tensors mean. Nothing else of the file reaches PEFT: one names a module to import."""
+
+_PLAIN = {
+    "peft_type": ("LORA",),
+    "bias": ("none",),
+    "init_lora_weights": (True, False, "gaussian", "orthogonal", "eva"),
+    "layer_replication": (None,),
+    "megatron_config": (None,),
+    "use_qalora": (False,),
+    "use_bdlora": (None,),
+    "alora_invocation_tokens": (None,),
+    "arrow_config": (None,),
+}
+"""Settings that must be absent or so, because otherwise the base itself would change, or more than LoRA is computed."""
+
+
+@dataclass(frozen=True)
+class AdapterKey:
+    """What K/V depend on beside base and tokens. Two folders with the same content are the same adapter."""
+
+    content: str
+    """A hash of the adapter's files."""
+
+    scale: float
+
+
+@dataclass(frozen=True)
+class _Loaded:
+    name: str
+    """What PEFT knows it by."""
+
+    template: str | None
+    has_dora: bool
+    has_modules: bool
+    """Whether whole modules of the base are replaced."""
+
+
+class Adapters:
+    """Loads adapters when they are asked for and forgets those that were not used for longest."""
+
+    def __init__(self, model: Any) -> None:
+        """Start with none for a base, whose modules will be wrapped but never changed."""
+        self._model = model
+        self._peft: Any = None
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
+        self._hashes: dict[Path, tuple[tuple[tuple[int, int, int], ...], str]] = {}
+        self._applied: tuple[AdapterKey, ...] = ()
+        self._count = 0
+
+    def keys(self, uses: Sequence[AdapterUse], *, needed: set[str]) -> tuple[AdapterKey, ...]:
+        """Return the keys of adapters in use, loading them if need be. Those with a scale of 0 are left out.
+
+        Args:
+            uses: What a request asks for.
+            needed: Contents that open sequences are using, which must stay.
+
+        Raises:
+            WorkbenchError: A folder is gone (`adapter-missing`), does not fit the base (`model-unreadable`), or cannot
+                be computed or combined exactly (`not-supported`).
+        """
+        keys = tuple(AdapterKey(self._load(use.path), use.scale) for use in uses if use.scale != 0)
+        self._check_together([use for use in uses if use.scale != 0], keys)
+        wanted = needed | {key.content for key in keys}
+        for content in [content for content in self._loaded if content not in wanted][: len(self._loaded) - _KEEP]:
+            self._forget(content)
+        return keys
+
+    def chat_template(self, keys: tuple[AdapterKey, ...]) -> str | None:
+        """Return the template that the first adapter with one of its own was trained with."""
+        return next((text for key in keys if (text := self._loaded[key.content].template)), None)
+
+    def apply(self, keys: tuple[AdapterKey, ...]) -> None:
+        """Let the model compute with exactly these adapters from now on."""
+        if keys == self._applied or self._peft is None:
+            return
+        tuner = self._peft.base_model
+        if not keys:
+            tuner.disable_adapter_layers()
+        else:
+            tuner.set_adapter([self._loaded[key.content].name for key in keys], inference_mode=True)
+            tuner.enable_adapter_layers()
+            for layer in self._layers():
+                for key in keys:
+                    layer.set_scale(self._loaded[key.content].name, key.scale)
+        self._applied = keys
+
+    def unload(self) -> None:
+        """Free the memory."""
+        self._model = self._peft = None
+        self._loaded.clear()
+
+    def _check_together(self, uses: list[AdapterUse], keys: tuple[AdapterKey, ...]) -> None:
+        for use, key in zip(uses, keys, strict=True):
+            loaded = self._loaded[key.content]
+            if loaded.has_modules and (key.scale != 1 or len(keys) > 1):
+                raise _not_supported(use.path, "replaces whole modules of the base, so it has no half strength")
+            if loaded.has_dora and len(keys) > 1:
+                raise _not_supported(use.path, "is a DoRA adapter, whose norms belong to the base alone")
+        if len({key.content for key in keys}) < len(keys):
+            raise _not_supported(uses[0].path, "is asked for twice at once")
+
+    def _load(self, folder: Path) -> str:
+        try:
+            content = self._hash(folder)
+            if content not in self._loaded:
+                self._add(content, folder)
+        except OSError as error:
+            raise WorkbenchError(
+                "adapter-missing",
+                f"The adapter {folder} cannot be read: {error.strerror or error}.",
+                "Choose another model, or run its config again.",
+            ) from error
+        self._loaded.move_to_end(content)
+        return content
+
+    def _hash(self, folder: Path) -> str:
+        files = [folder / _CONFIG, folder / _TENSORS]
+        if (folder / _TEMPLATE).exists():
+            files.append(folder / _TEMPLATE)
+        stats = [file.stat() for file in files]
+        state = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
+        known = self._hashes.get(folder)
+        if known is None or known[0] != state:
+            known = self._hashes[folder] = (state, "-".join(sha256(file) for file in files))
+        return known[1]
+
+    def _add(self, content: str, folder: Path) -> None:
+        config = _read_config(folder)
+        template = folder / _TEMPLATE
+        # A number, not the content: PEFT searches its names in the names of modules.
+        name = f"adapter{self._count}"
+        self._count += 1
+        try:
+            tensors = load_file(folder / _TENSORS)
+            self._inject(name, config)
+            result = set_peft_model_state_dict(self._peft, tensors, adapter_name=name)
+            unread = [*result.unexpected_keys, *(key for key in result.missing_keys if f".{name}" in key)]
+            if unread:
+                raise ValueError(f"{unread[0]} is in one of them alone")
+        except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+            self._remove(name)
+            reason = str(error).strip().rpartition("\n")[2].strip().removesuffix(".")
+            raise WorkbenchError(
+                "model-unreadable",
+                f"The adapter {folder} does not fit its base: {reason}.",
+                "Run its config again; if its base was replaced, choose the base it was trained on.",
+            ) from error
+        settle(self._layers(), name)
+        self._peft.requires_grad_(False)
+        self._loaded[content] = _Loaded(
+            name,
+            template.read_text(encoding="utf-8") if template.exists() else None,
+            has_dora=bool(config.use_dora),
+            has_modules=bool(config.modules_to_save or config.trainable_token_indices),
+        )
+
+    @torch.inference_mode(mode=False)
+    def _inject(self, name: str, config: LoraConfig) -> None:
+        # To PEFT the one that was added last is the active one.
+        self._applied = ()
+        if self._peft is None:
+            self._peft = PeftModel(self._model, config, adapter_name=name)
+        else:
+            self._peft.add_adapter(name, config)
+        self._peft.eval()
+        self._peft.base_model.disable_adapter_layers()
+
+    def _forget(self, content: str) -> None:
+        self._remove(self._loaded.pop(content).name)
+
+    def _remove(self, name: str) -> None:
+        """Take an adapter, or what there is of one, out of the model."""
+        if self._peft is not None and name in self._peft.peft_config:
+            self._peft.base_model.delete_adapter(name)
+            self._peft.base_model.disable_adapter_layers()
+            self._applied = ()
+
+    def _layers(self) -> list[LoraLayer]:
+        return [module for module in self._model.modules() if isinstance(module, LoraLayer)]
+
+
+def _read_config(folder: Path) -> LoraConfig:
+    """Return what an adapter's settings mean, without what only training needs.
+
+    Raises:
+        WorkbenchError: The file is damaged (`model-unreadable`), or says what cannot be computed (`not-supported`).
+    """
+    try:
+        written = json.loads((folder / _CONFIG).read_bytes())
+        if not isinstance(written, dict):
+            raise TypeError("it is not an object")
+        for name, allowed in _PLAIN.items():
+            if written.get(name, allowed[0]) not in allowed:
+                raise _not_supported(folder, f"has {name}: {written[name]!r}")
+        config = LoraConfig(
+            task_type="CAUSAL_LM",
+            inference_mode=True,
+            init_lora_weights=False,
+            **{name: written[name] for name in _READ if written.get(name) is not None},
+        )
+    except (ValueError, TypeError) as error:
+        raise WorkbenchError(
+            "model-unreadable",
+            f"{folder / _CONFIG} is not a PEFT adapter's: {error}.",
+            "Get the adapter again, or run its config again.",
+        ) from error
+    return config
+
+
+def _not_supported(folder: Path, why: str) -> WorkbenchError:
+    return WorkbenchError(
+        "not-supported",
+        f"The adapter {folder.name} {why}; so it cannot be served as asked.",
+        "Use it alone and at full strength, or merge it into its base and serve the result.",
+    )
