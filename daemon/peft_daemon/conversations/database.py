@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft_daemon.migrations import migrate, version_of
 from peft_engine.home import home
+from peft_engine.migrations import migrate, version_of
 from peft_schemas.errors import WorkbenchError
 
 MIGRATIONS: tuple[str, ...] = (

@@ -13,13 +13,13 @@ from typing import Any
 
 import pytest
 
-from peft_daemon.migrations import version_of
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.store import find_runs, list_artifacts, read_series
 from peft_daemon.runs.store import query as statements
 from peft_daemon.runs.store.database import connect, store_file
 from peft_daemon.runs.store.query import parse_condition
 from peft_daemon.runs.store.schema import MIGRATIONS, VERSION
+from peft_engine.migrations import version_of
 from peft_engine.notes import write_notes
 from peft_engine.rundir import EventLog, RunDirectory
 from peft_schemas.errors import WorkbenchError

@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from peft_daemon.migrations import migrate, version_of
 from peft_daemon.runs.store.schema import MIGRATIONS, VERSION
 from peft_engine.home import home
+from peft_engine.migrations import migrate, version_of
 
 _BUSY_SECONDS = 60.0
 """How long to wait for another window that writes. A block of events takes a tenth of a second."""
