@@ -31,7 +31,7 @@ export const PRODUCT = [
     platform: "browser",
     target: "chrome130",
     format: "iife",
-    entryPoints: { run: "webview/run/main.ts" },
+    entryPoints: { run: "webview/run/main.ts", chat: "webview/chat/main.ts" },
     outdir: "dist/webview",
   },
 ];

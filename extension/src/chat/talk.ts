@@ -166,9 +166,9 @@ export class Talk {
     try {
       await this.keepOne(at);
     } catch (error) {
-      if (!(error instanceof Problem) || !PARTED.has(error.code ?? ""))
-        return this.reader.onProblem(Problem.from(error));
-      await this.keepApart(error);
+      const problem = Problem.from(error);
+      if (PARTED.has(problem.code ?? "")) await this.keepApart(problem);
+      else this.reader.onProblem(problem);
     }
   }
 

@@ -1,5 +1,6 @@
 /** The run panel's page: asks for the run's events, and shows them as they come. */
 import "uplot/dist/uPlot.min.css";
+import "../base.css";
 import "./style.css";
 
 import {
