@@ -3,14 +3,13 @@
 A mask would cost the square of the whole row; examples side by side cost the sum of their squares and need no mask.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
 import torch
+from torch import Tensor
 from transformers import AttentionInterface, PreTrainedConfig
-from transformers.integrations.sdpa_attention import sdpa_attention_forward
 from transformers.utils import is_flash_attn_2_available
 
 from peft_engine.training.autocast import product_type
@@ -65,11 +64,17 @@ class Group:
     count: int
     """How many segments."""
 
-    laid: torch.Tensor
+    laid: Tensor
     """[segments x longest], for each place the token that stands there; a filling repeats its segment's last token."""
 
-    real: torch.Tensor
+    real: Tensor
     """[tokens of the segments], the places that are no filling."""
+
+    filling: Tensor
+    """[segments x longest - tokens], the other places."""
+
+    tokens: Tensor
+    """[tokens of the segments], those that stand at the real places."""
 
 
 @lru_cache(maxsize=4)
@@ -94,83 +99,168 @@ def group_by_length(lengths: tuple[int, ...]) -> tuple[Group, ...]:
 
 def _lay(starts: list[int], lengths: list[int], longest: int) -> Group:
     place, length = torch.arange(longest), torch.tensor(lengths).unsqueeze(1)
-    laid = torch.tensor(starts).unsqueeze(1) + torch.minimum(place, length - 1)
-    return Group(len(starts), laid.flatten(), (place < length).flatten().nonzero().squeeze(1))
+    laid = (torch.tensor(starts).unsqueeze(1) + torch.minimum(place, length - 1)).flatten()
+    stands = (place < length).flatten()
+    real, filling = (which.nonzero().squeeze(1) for which in (stands, ~stands))
+    return Group(len(starts), laid, real, filling, laid[real])
 
 
 class SegmentedAttention(torch.autograd.Function):
-    """Attention in float32 within segments. It is computed again in the backward pass.
+    """Causal attention in float32 within segments, of queries and keys that may still have to be turned.
 
-    That costs less than keeping the copies that the shared keys and values and the wider type take; and the backward
-    pass of bfloat16 was measured ten times slower than that of float32.
+    They are turned in the same pass (Su et al., 2021), so that nothing lies around between the projections and the
+    result; the backward pass does it again. In bfloat16 it was measured ten times slower than in float32.
     """
 
     @staticmethod
     def forward(
         ctx: Any,
-        query: torch.Tensor,
-        key: torch.Tensor,
-        value: torch.Tensor,
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        turn: tuple[Tensor, Tensor] | None,
         groups: tuple[Group, ...],
-        attend: Callable[..., torch.Tensor],
-    ) -> torch.Tensor:
+        scale: float,
+    ) -> Tensor:
         """Attend.
 
         Args:
             ctx: Autograd's.
-            query: [1, heads, tokens, head size].
-            key: [1, key heads, tokens, head size].
+            query: [tokens, heads, head size].
+            key: [tokens, key heads, head size].
             value: As `key`.
+            turn: Cosine and sine of each token's angles, [tokens, head size]; None where queries and keys are turned.
             groups: Which tokens are computed together.
-            attend: Takes query, key and value of [segments, heads, tokens, head size] and returns the causal attention
-                of [segments, tokens, heads, head size].
+            scale: What the products of queries and keys are multiplied by.
 
         Returns:
-            [1, tokens, heads, head size] of the query's type.
+            [tokens, heads, head size] of the query's type.
         """
-        ctx.save_for_backward(query, key, value)
-        ctx.groups, ctx.attend = groups, attend
-        out = query.new_empty(query.shape).transpose(1, 2).contiguous()
+        out = query.new_empty(query.shape)
+        sums = []
         for group in groups:
-            part = attend(*(_laid(given, group) for given in (query, key, value)))
-            out[0, group.laid[group.real]] = part.flatten(0, 1)[group.real].to(out.dtype)
+            part, summed = _attend(*_operands(query, key, value, turn, group), 0.0, True, scale=scale)
+            _put(out, part, group)
+            sums.append(summed)
+        ctx.save_for_backward(query, key, value, out, *sums)
+        ctx.turn, ctx.groups, ctx.scale = turn, groups, scale
         return out
 
     @staticmethod
-    def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of query, key and value."""
-        given = ctx.saved_tensors
-        incoming = gradients[0].transpose(1, 2)
-        found = [torch.empty_like(part) for part in given]
-        for group in ctx.groups:
-            laid = [_laid(part, group).requires_grad_() for part in given]
-            with torch.enable_grad():
-                out = ctx.attend(*laid)
-            weighed = torch.zeros_like(out).flatten(0, 1)
-            weighed[group.real] = incoming[0, :, group.laid[group.real]].transpose(0, 1).to(out.dtype)
-            for whole, part in zip(found, torch.autograd.grad(out, laid, weighed.view_as(out)), strict=True):
-                whole[0, :, group.laid[group.real]] = (
-                    part.transpose(1, 2).flatten(0, 1)[group.real].transpose(0, 1).to(whole.dtype)
-                )
-        return *found, None, None
+        query, key, value, out, *sums = ctx.saved_tensors
+        found = [given.new_empty(given.shape) for given in (query, key, value)]
+        for group, summed in zip(ctx.groups, sums, strict=True):
+            operands = _operands(query, key, value, ctx.turn, group)
+            # What fills a segment up weighs nothing.
+            weighed = gradients[0].index_select(0, group.laid).float().index_fill_(0, group.filling, 0.0)
+            parts = _attend_backward(
+                _heads(weighed, group), *operands, _laid(out, group), summed, 0.0, True, scale=ctx.scale
+            )
+            for whole, part, turns in zip(found, parts, (True, True, False), strict=True):
+                _put(whole, _turned_back(part, ctx.turn, group) if turns else part, group)
+        return *found, None, None, None
 
 
-def _laid(part: torch.Tensor, group: Group) -> torch.Tensor:
-    """Return [segments, heads, tokens, head size] in float32 from [1, heads, tokens, head size]."""
-    rows = part[0].transpose(0, 1).index_select(0, group.laid).float()
+_attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
+_attend_backward = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu_backward
+"""torch's own attention. Called by name, its result need not be made again to find the gradients."""
+
+
+def _operands(
+    query: Tensor, key: Tensor, value: Tensor, turn: tuple[Tensor, Tensor] | None, group: Group
+) -> tuple[Tensor, Tensor, Tensor]:
+    """Return a group's queries, keys and values, turned, [segments, heads, longest, head size] in float32."""
+    return _turned(query, turn, group), _turned(key, turn, group), _laid(value, group)
+
+
+def _laid(part: Tensor, group: Group) -> Tensor:
+    return _heads(part.index_select(0, group.laid).float(), group)
+
+
+def _heads(rows: Tensor, group: Group) -> Tensor:
+    """Return [segments, heads, longest, head size] of [segments x longest, heads, head size]."""
     return rows.view(group.count, -1, *rows.shape[1:]).transpose(1, 2)
+
+
+def _turned(part: Tensor, turn: tuple[Tensor, Tensor] | None, group: Group) -> Tensor:
+    """Turn each pair (x, y), whose halves lie half a head apart: (x cos - y sin, y cos + x sin)."""
+    if turn is None:
+        return _laid(part, group)
+    cos, sin = _angles(turn, group)
+    rows, half = part.index_select(0, group.laid), part.shape[-1] // 2
+    out = rows * cos
+    out[..., :half].addcmul_(rows[..., half:], sin[..., :half], value=-1)
+    out[..., half:].addcmul_(rows[..., :half], sin[..., half:])
+    return _heads(out, group)
+
+
+def _turned_back(part: Tensor, turn: tuple[Tensor, Tensor] | None, group: Group) -> Tensor:
+    """Return the gradients before the turning of those after it, [segments, heads, longest, head size]."""
+    if turn is None:
+        return part
+    cos, sin = (_heads(angle, group) for angle in _angles(turn, group))
+    half = part.shape[-1] // 2
+    out = part * cos
+    out[..., :half].addcmul_(part[..., half:], sin[..., half:])
+    out[..., half:].addcmul_(part[..., :half], sin[..., :half], value=-1)
+    return out
+
+
+def _angles(turn: tuple[Tensor, Tensor], group: Group) -> tuple[Tensor, Tensor]:
+    """Return cosine and sine at each place, [segments x longest, 1, head size] in float32."""
+    cos, sin = (angle.index_select(0, group.laid).float().unsqueeze(1) for angle in turn)
+    return cos, sin
+
+
+def _put(whole: Tensor, part: Tensor, group: Group) -> None:
+    """Write a group's results, [segments, heads, longest, head size], to where its tokens stand in the row."""
+    rows = part.transpose(1, 2).flatten(0, 1)
+    whole.index_copy_(0, group.tokens, rows.index_select(0, group.real).to(whole.dtype))
+
+
+def attend_within(
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    lengths: Tensor | None,
+    *,
+    scale: float,
+    turn: tuple[Tensor, Tensor] | None = None,
+) -> Tensor:
+    """Attend causally within each segment of one row, in float32.
+
+    Args:
+        query: [tokens, heads, head size].
+        key: [tokens, key heads, head size].
+        value: As `key`.
+        lengths: [segments + 1], where segments start and the last ends; None for one segment.
+        scale: What the products of queries and keys are multiplied by.
+        turn: Cosine and sine of each token's angles, [tokens, head size]; None where queries and keys are turned.
+
+    Returns:
+        [tokens, heads, head size], of the type of a matrix product.
+    """
+    dtype = product_type(query)
+    groups = group_by_length((query.shape[0],) if lengths is None else tuple(lengths.diff().tolist()))
+    with torch.autocast(query.device.type, enabled=False):
+        query, key, value = (part.to(dtype) for part in (query, key, value))
+        out: Tensor = SegmentedAttention.apply(query, key, value, turn, groups, scale)  # type: ignore[no-untyped-call]
+    return out
 
 
 def segmented_attention(
     module: torch.nn.Module,
-    query: torch.Tensor,
-    key: torch.Tensor,
-    value: torch.Tensor,
-    attention_mask: torch.Tensor | None,
-    cu_seq_lens_q: torch.Tensor | None = None,
-    **kwargs: Any,
-) -> tuple[torch.Tensor, None]:
-    """Attend causally within each segment, in float32.
+    query: Tensor,
+    key: Tensor,
+    value: Tensor,
+    attention_mask: Tensor | None,
+    scaling: float | None = None,
+    cu_seq_lens_q: Tensor | None = None,
+    **_: Any,
+) -> tuple[Tensor, None]:
+    """Attend, for a model whose attention layer is not known to `fusing`.
 
     Args:
         module: The attention layer.
@@ -178,23 +268,16 @@ def segmented_attention(
         key: [1, key heads, tokens, head size].
         value: As `key`.
         attention_mask: None; see `SEGMENTED`.
+        scaling: What the products of queries and keys are multiplied by; None for 1 / sqrt(head size).
         cu_seq_lens_q: [segments + 1], where segments start and the last ends. None for one segment.
-        **kwargs: What transformers hands to every attention.
+        **_: What else transformers hands to every attention.
 
     Returns:
-        [1, tokens, heads, head size] of the query's type, and no weights.
+        [1, tokens, heads, head size] of the type of a matrix product, and no weights.
     """
-    lengths = (query.shape[2],) if cu_seq_lens_q is None else tuple(cu_seq_lens_q.diff().tolist())
-
-    def attend(*laid: torch.Tensor) -> torch.Tensor:
-        out: torch.Tensor = sdpa_attention_forward(module, *laid, attention_mask, **kwargs)[0]
-        return out
-
-    dtype = product_type(query)
-    with torch.autocast(query.device.type, enabled=False):
-        query, key, value = (part.to(dtype) for part in (query, key, value))
-        out: torch.Tensor = SegmentedAttention.apply(query, key, value, group_by_length(lengths), attend)  # type: ignore[no-untyped-call]
-    return out, None
+    scale = query.shape[-1] ** -0.5 if scaling is None else scaling
+    query, key, value = (part[0].transpose(0, 1) for part in (query, key, value))
+    return attend_within(query, key, value, cu_seq_lens_q, scale=scale).unsqueeze(0), None
 
 
 AttentionInterface.register(SEGMENTED, segmented_attention)

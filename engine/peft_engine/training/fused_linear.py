@@ -106,32 +106,35 @@ class LoraLinear(torch.autograd.Function):
             out = out * (magnitude / norm).to(dtype)
         if bias is not None:
             out += bias.to(dtype)
-        ctx.save_for_backward(flat, flat_gate, down, a, b, magnitude, norm, plain)
-        ctx.weight, ctx.scale, ctx.dtype = weight, scale, dtype
-        ctx.shape, ctx.types = x.shape, (x.dtype, None if gate is None else gate.dtype)
+        ctx.save_for_backward(flat, flat_gate, down, low_a, low_b, magnitude, norm, plain)
+        ctx.weight, ctx.scale, ctx.dtype, ctx.shape = weight, scale, dtype, x.shape
+        ctx.types = x.dtype, None if gate is None else gate.dtype, a.dtype, b.dtype
         return out.view(*x.shape[:-1], -1)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of what learns; the weight and the bias are frozen."""
-        flat, gate, down, a, b, magnitude, norm, plain = ctx.saved_tensors
+        flat, gate, down, low_a, low_b, magnitude, norm, plain = ctx.saved_tensors
         dtype, scale = ctx.dtype, ctx.scale
+        x_type, gate_type, a_type, b_type = ctx.types
         g = gradients[0].reshape(-1, gradients[0].shape[-1]).to(dtype)
         d_magnitude = None
         if magnitude is not None:
             if ctx.needs_input_grad[4]:
                 d_magnitude = (g * plain).sum(dim=0, dtype=torch.float32).to(magnitude.dtype) / norm
             g = g * (magnitude / norm).to(dtype)
-        entered = flat if gate is None else silu(gate).mul_(flat)
-        low = g @ (b.to(dtype) * scale)
-        d_a = (low.t() @ entered).to(a.dtype) if ctx.needs_input_grad[2] else None
-        d_b = (g.t() @ down).to(b.dtype).mul_(scale) if ctx.needs_input_grad[3] else None
+        opened = None if gate is None else silu(gate)
+        entered = flat if opened is None else opened * flat
+        low = g @ (low_b * scale)
+        d_a = (low.t() @ entered).to(a_type) if ctx.needs_input_grad[2] else None
+        d_b = (g.t() @ down).to(b_type).mul_(scale) if ctx.needs_input_grad[3] else None
+        del entered
         d_x = d_gate = None
         if ctx.needs_input_grad[0] or ctx.needs_input_grad[1]:
             d_x = g @ ctx.weight.dense(dtype)
-            d_x.addmm_(low, a.to(dtype))
-            if gate is not None:
-                d_gate = torch.ops.aten.silu_backward(d_x * flat, gate).view(ctx.shape).to(ctx.types[1])
-                d_x.mul_(silu(gate))
-            d_x = d_x.view(ctx.shape).to(ctx.types[0])
+            d_x.addmm_(low, low_a)
+            if opened is not None:
+                d_gate = torch.ops.aten.silu_backward(d_x * flat, gate).view(ctx.shape).to(gate_type)
+                d_x.mul_(opened)
+            d_x = d_x.view(ctx.shape).to(x_type)
         return d_x, d_gate, d_a, d_b, d_magnitude, None, None, None, None, None

@@ -28,24 +28,23 @@ class RmsNorm(torch.autograd.Function):
             torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_().div_(x.shape[-1]).add_(epsilon).rsqrt_()
         )
         ctx.save_for_backward(x, weight, inverse)
-        normal: Tensor = (wide * inverse).to(x.dtype) * weight
+        normal: Tensor = (wide * inverse).to(x.dtype).mul_(weight)
         return normal.to(dtype)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of x and w.
 
-        With n = x / rms and g the gradient times w, dx = (g - n mean(g n)) / rms.
+        With g the gradient times w, dx = (g - x mean(g x) / rms²) / rms.
         """
         x, weight, inverse = ctx.saved_tensors
-        normal = x.float() * inverse
-        incoming = gradients[0].float()
+        wide, incoming = x.float(), gradients[0].float()
         d_weight = None
         if ctx.needs_input_grad[1]:
-            d_weight = (incoming * normal).flatten(0, -2).sum(dim=0).to(weight.dtype)
+            d_weight = (incoming * wide).mul_(inverse).flatten(0, -2).sum(dim=0).to(weight.dtype)
         d_x = None
         if ctx.needs_input_grad[0]:
             g = incoming * weight
-            shared = torch.linalg.vecdot(g, normal).div_(x.shape[-1]).unsqueeze(-1)
-            d_x = g.sub_(normal.mul_(shared)).mul_(inverse).to(x.dtype)
+            shared = torch.linalg.vecdot(g, wide).div_(x.shape[-1]).unsqueeze(-1).mul_(inverse.square())
+            d_x = g.addcmul_(wide, shared, value=-1).mul_(inverse).to(x.dtype)
         return d_x, d_weight, None, None

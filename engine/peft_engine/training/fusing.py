@@ -5,11 +5,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers.models.llama.modeling_llama import LlamaMLP, LlamaRMSNorm
-from transformers.models.mistral.modeling_mistral import MistralMLP, MistralRMSNorm
-from transformers.models.qwen2.modeling_qwen2 import Qwen2MLP, Qwen2RMSNorm
-from transformers.models.qwen3.modeling_qwen3 import Qwen3MLP, Qwen3RMSNorm
+from transformers.models.llama.modeling_llama import LlamaAttention, LlamaMLP, LlamaRMSNorm
+from transformers.models.mistral.modeling_mistral import MistralAttention, MistralMLP, MistralRMSNorm
+from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention, Qwen2MLP, Qwen2RMSNorm
+from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3MLP, Qwen3RMSNorm
 
+from peft_engine.training.attention import SEGMENTED, attend_within
 from peft_engine.training.autocast import product_type
 from peft_engine.training.fused_adapter import FusedAdapter, can_fuse
 from peft_engine.training.fused_norm import RmsNorm
@@ -17,6 +18,9 @@ from peft_engine.training.loss import fuse_loss
 
 _GATED = (LlamaMLP, MistralMLP, Qwen2MLP, Qwen3MLP)
 """Layers that compute down(act(gate(x)) ∘ up(x))."""
+
+_ATTENTIONS = (LlamaAttention, MistralAttention, Qwen2Attention, Qwen3Attention)
+"""Layers that turn queries and keys by their positions, after a norm of their own or none."""
 
 _NORMS = (LlamaRMSNorm, MistralRMSNorm, Qwen2RMSNorm, Qwen3RMSNorm)
 """Layers that compute w ∘ x / sqrt(mean(x²) + ε)."""
@@ -41,6 +45,8 @@ def fuse(model: Any, compute: torch.dtype) -> None:
                 rounded |= compute != torch.float32
         elif type(module) in _NORMS:
             module.forward = MethodType(_norm, module)
+        elif type(module) in _ATTENTIONS and module.config._attn_implementation == SEGMENTED:
+            module.forward = MethodType(_attention, module)
     for module in modules:
         if type(module) in _GATED and module.config.hidden_act == "silu" and _is_fused(module.down_proj):
             module.forward = MethodType(_gated, module)
@@ -62,6 +68,37 @@ def _norm(self: Any, hidden_states: Tensor) -> Tensor:
     with torch.autocast(hidden_states.device.type, enabled=False):
         out: Tensor = RmsNorm.apply(hidden_states, self.weight, self.variance_epsilon, dtype)  # type: ignore[no-untyped-call]
     return out
+
+
+def _attention(
+    self: Any,
+    hidden_states: Tensor,
+    position_embeddings: tuple[Tensor, Tensor],
+    attention_mask: Tensor | None = None,
+    past_key_values: Any = None,
+    cu_seq_lens_q: Tensor | None = None,
+    **kwargs: Any,
+) -> tuple[Tensor, Any]:
+    if past_key_values is not None:
+        out, weights = type(self).forward(
+            self,
+            hidden_states,
+            position_embeddings=position_embeddings,
+            attention_mask=attention_mask,
+            past_key_values=past_key_values,
+            cu_seq_lens_q=cu_seq_lens_q,
+            **kwargs,
+        )
+        return out, weights
+    heads = (-1, self.head_dim)
+    query, key, value = (
+        project(hidden_states)[0].unflatten(-1, heads) for project in (self.q_proj, self.k_proj, self.v_proj)
+    )
+    if hasattr(self, "q_norm"):
+        query, key = self.q_norm(query), self.k_norm(key)
+    cos, sin = position_embeddings
+    seen = attend_within(query, key, value, cu_seq_lens_q, scale=self.scaling, turn=(cos[0], sin[0]))
+    return self.o_proj(seen.flatten(1).unsqueeze(0)), None
 
 
 def _gated(self: Any, x: Tensor) -> Tensor:

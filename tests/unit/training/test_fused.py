@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 from peft import LoraConfig, get_peft_model
 from torch.autograd import gradcheck
 from torch.nn.functional import cross_entropy
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 
-from peft_engine.training.attention import SEGMENTED, group_by_length
+from peft_engine.training.attention import SEGMENTED, attend_within, group_by_length
 from peft_engine.training.batch import collate
 from peft_engine.training.fused_adapter import can_fuse
 from peft_engine.training.fused_linear import FrozenWeight, LoraLinear, row_norms
@@ -92,6 +92,42 @@ def test_the_norm_has_the_gradients_of_its_formula():
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
 
 
+@given(
+    lengths=st.lists(st.integers(1, 9), min_size=1, max_size=5),
+    key_heads=st.integers(1, 2),
+    shared_by=st.integers(1, 3),
+    half=st.integers(1, 4),
+    seed=SEEDS,
+)
+@examples(30)
+def test_D14_turned_attention_and_its_gradients_are_those_of_a_mask(lengths, key_heads, shared_by, half, seed):
+    torch.manual_seed(seed)
+    tokens, size = sum(lengths), 2 * half
+    query = torch.randn(tokens, key_heads * shared_by, size, requires_grad=True)
+    key, value = (torch.randn(tokens, key_heads, size, requires_grad=True) for _ in range(2))
+    angles = torch.rand(tokens, half).repeat(1, 2) * 6
+    starts = torch.tensor([0, *lengths]).cumsum(0)
+    found = attend_within(query, key, value, starts, scale=0.3, turn=(angles.cos(), angles.sin()))
+
+    def turned(x):
+        swapped = torch.cat((-x[..., half:], x[..., :half]), dim=-1)
+        return (x * angles.cos().unsqueeze(1) + swapped * angles.sin().unsqueeze(1)).transpose(0, 1)
+
+    segment = torch.repeat_interleave(torch.arange(len(lengths)), torch.tensor(lengths))
+    seen = (segment.unsqueeze(1) == segment) & torch.ones(tokens, tokens).tril().bool()
+    products = turned(query) @ turned(key).repeat_interleave(shared_by, dim=0).transpose(1, 2) * 0.3
+    weights = products.masked_fill(~seen, -torch.inf).softmax(-1)
+    expected = (weights @ value.transpose(0, 1).repeat_interleave(shared_by, dim=0)).transpose(0, 1)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-5)
+    upstream = torch.randn_like(found)
+    for one, other in zip(
+        torch.autograd.grad(found, (query, key, value), upstream),
+        torch.autograd.grad(expected, (query, key, value), upstream),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other, rtol=1e-3, atol=1e-4)
+
+
 @given(st.lists(st.integers(1, 60), min_size=1, max_size=12))
 @examples(50)
 def test_every_token_is_computed_in_exactly_one_group(lengths):
@@ -100,9 +136,9 @@ def test_every_token_is_computed_in_exactly_one_group(lengths):
     assert sum(group.laid.numel() for group in groups) <= sum(lengths) / 0.75
 
 
-def tiny():
+def tiny(kind=LlamaForCausalLM, **more):
     torch.manual_seed(0)
-    config = LlamaConfig(
+    config = kind.config_class(
         vocab_size=64,
         hidden_size=32,
         intermediate_size=48,
@@ -110,8 +146,9 @@ def tiny():
         num_attention_heads=4,
         num_key_value_heads=2,
         attn_implementation=SEGMENTED,
+        **more,
     )
-    return LlamaForCausalLM(config)
+    return kind(config)
 
 
 def adapted(**settings):
@@ -152,9 +189,12 @@ def test_a_fused_model_has_the_loss_and_the_gradients_of_the_plain_one(settings)
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4, msg=name)
 
 
-def test_full_fine_tuning_has_the_gradients_of_the_plain_model():
-    plain_loss, plain = loss_and_gradients(tiny().train())
-    loss, found = loss_and_gradients(fused_all(tiny().train()))
+@pytest.mark.parametrize("kind", [LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM])
+def test_full_fine_tuning_has_the_gradients_of_the_plain_model(kind):
+    plain_loss, plain = loss_and_gradients(tiny(kind, head_dim=8).train())
+    fused = fused_all(tiny(kind, head_dim=8).train())
+    assert all("forward" in vars(layer.self_attn) for layer in fused.model.layers)
+    loss, found = loss_and_gradients(fused)
     torch.testing.assert_close(loss, plain_loss, rtol=1e-5, atol=1e-4)
     assert found.keys() == plain.keys()
     for name, gradient in plain.items():
