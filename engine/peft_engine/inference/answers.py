@@ -78,8 +78,8 @@ class Answers:
         except WorkbenchError as error:
             self._fail(job, error.report())
         except Exception:
-            self._fail(job, _FAULT)
             self._give_up(place)
+            self._fail(job, _FAULT)
         else:
             self._open[job] = place, sequence
             self._residency.begin(place)
@@ -155,14 +155,14 @@ class Answers:
     def _give_up(self, place: Place) -> None:
         """After a fault the engine's state is not to be trusted: the next request loads it anew."""
         _log.exception("the engine of %s failed", place.model.base)
-        failed = [job for job, (other, _) in self._open.items() if other is place]
-        for job in failed:
-            del self._open[job]
-            self._fail(job, _FAULT)
+        failed: list[Waiting] = [job for job, (other, _) in self._open.items() if other is place]
+        self._open = {job: opened for job, opened in self._open.items() if opened[0] is not place}
         if self._embedding is not None and self._embedding[0] is place:
-            self._fail(self._embedding[1], _FAULT)
+            failed.append(self._embedding[1])
             self._embedding = None
         self._residency.remove(place)
+        for job in failed:
+            self._fail(job, _FAULT)
 
     def _fail(self, job: Waiting, error: ErrorReport) -> None:
         self._metrics.count_failure(job.model.id, error.code)

@@ -2,137 +2,22 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-from peft_engine.catalog import Servable
-from peft_engine.inference.contract import Capability, Conversation, Delta, FinishReason, GenerationRequest, Sampling
-from peft_engine.inference.residency import OnProgress, Residency
-from peft_engine.inference.scheduler import Event, Failed, Finished, Job, Opened, Overloaded, Piece, Scheduler
+from peft_engine.inference.contract import Delta
+from peft_engine.inference.scheduler import Failed, Finished, Opened, Overloaded, Piece
 from peft_schemas.errors import WorkbenchError
-
-
-def asked(text: str, *, max_tokens: int | None = 3) -> GenerationRequest:
-    return GenerationRequest(Conversation(({"role": "user", "content": text},)), (), Sampling(0, 1, 0), max_tokens)
-
-
-@dataclass
-class EchoSequence:
-    """Answers each step with the question."""
-
-    text: str
-    limit: int | None
-    prompt_tokens: int = 5
-    cached_tokens: int = 2
-    completion_tokens: int = 0
-    finish_reason: FinishReason | None = None
-    closed: bool = False
-
-    def take(self) -> Delta:
-        return Delta(self.text)
-
-    def close(self) -> None:
-        self.closed = True
-
-
-@dataclass
-class EchoEngine:
-    """An engine whose steps the test lets happen."""
-
-    slots: int = 1
-    gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(10**6))
-    open_sequences: list[EchoSequence] = field(default_factory=list)
-    opened: list[str] = field(default_factory=list)
-    unloaded: bool = False
-    most_open: int = 0
-    memory_bytes: int = 0
-    context_length: int = 100
-    capabilities: frozenset[Capability] = frozenset()
-
-    def open(self, request: GenerationRequest) -> EchoSequence:
-        assert isinstance(request.prompt, Conversation)
-        text = request.prompt.messages[0]["content"]
-        if text == "refuse":
-            raise WorkbenchError("context-exceeded", "Too long.", "Shorten it.")
-        if text == "fault in open":
-            raise ZeroDivisionError
-        sequence = EchoSequence(text, request.max_tokens)
-        self.opened.append(text)
-        self.open_sequences.append(sequence)
-        return sequence
-
-    def step(self) -> None:
-        self.gate.acquire()
-        self.open_sequences = [sequence for sequence in self.open_sequences if not sequence.closed]
-        self.most_open = max(self.most_open, len(self.open_sequences))
-        for sequence in self.open_sequences:
-            if sequence.text == "fault":
-                raise OSError("a step failed")
-            sequence.completion_tokens += 1
-            if sequence.completion_tokens == sequence.limit:
-                sequence.finish_reason = "length"
-
-    def unload(self) -> None:
-        self.unloaded = True
-
-
-class House:
-    """A scheduler whose engines are echoes."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self.engines: list[EchoEngine] = []
-        self.slots = 1
-        self.gate = threading.Semaphore(10**6)
-        self.scheduler = Scheduler(Residency(self._load), max_waiting=3)
-        self.scheduler.start()
-
-    def _load(self, model: Servable, _: OnProgress) -> EchoEngine:
-        if model.base == "broken":
-            raise WorkbenchError("model-unreadable", "It is broken.", "Mend it.")
-        self.engines.append(EchoEngine(self.slots, self.gate))
-        return self.engines[-1]
-
-    def model(self, base: str = "base") -> Servable:
-        path = self.folder / base
-        if not path.exists():
-            path.touch()
-        return Servable(
-            id=base,
-            label=base,
-            base=base,
-            weights=path,
-            format="gguf",
-            context_length=100,
-            created=0,
-            size_bytes=0,
-            source="package",
-        )
-
-    def submit(self, text: str, *, base: str = "base", max_tokens: int | None = 3) -> Job:
-        return self.scheduler.submit(self.model(base), asked(text, max_tokens=max_tokens))
-
-    async def until(self, condition: Callable[[], bool]) -> None:
-        async with asyncio.timeout(20):
-            while not condition():
-                await asyncio.sleep(0.005)
+from tests.unit.inference.echoes import House, all_of, asked
 
 
 @pytest.fixture
 async def house(tmp_path: Path) -> AsyncIterator[House]:
     house = House(tmp_path)
     yield house
-    for _ in range(100):
-        house.gate.release()
-    await asyncio.to_thread(house.scheduler.stop)
-
-
-async def all_of(job: Job) -> list[Event]:
-    async with asyncio.timeout(20):
-        return [event async for event in job.events()]
+    await house.stop()
 
 
 async def test_a_job_is_opened_answered_and_finished(house: House) -> None:
@@ -232,20 +117,12 @@ async def test_a_base_that_cannot_be_loaded_is_a_sentence(house: House) -> None:
     assert house.scheduler.loaded == ()
 
 
-async def test_another_base_waits_its_turn_and_replaces_the_first(house: House) -> None:
-    first, second = house.submit("a", base="one"), house.submit("b", base="two")
-    await asyncio.gather(all_of(first), all_of(second))
-
-    assert [engine.unloaded for engine in house.engines] == [True, False]
-    assert house.scheduler.loaded == ("two",)
-
-
 async def test_a_base_whose_file_changed_is_loaded_anew(house: House) -> None:
     await all_of(house.submit("a"))
     (house.folder / "base").write_text("another")
     await all_of(house.submit("b"))
 
-    assert len(house.engines) == 2
+    assert [engine.unloaded for engine in house.engines] == [True, False]
 
 
 async def test_a_base_whose_file_is_gone_is_a_sentence(house: House) -> None:
@@ -270,3 +147,75 @@ async def test_when_the_process_leaves_every_open_job_hears_of_it(tmp_path: Path
 
     assert all(isinstance(event, Failed) and event.error.code == "serve-failed" for event in last)
     assert house.engines[0].unloaded
+
+
+async def test_clients_take_turns_however_much_each_asks_for(tmp_path: Path) -> None:
+    house = House(tmp_path, max_waiting=50)
+    house.gate = threading.Semaphore(0)
+    first = house.submit("first", client="greedy")
+    await house.until(lambda: house.scheduler.active == 1)
+    greedy = [house.submit(f"g{number}", client="greedy") for number in range(20)]
+    modest = [house.submit(f"m{number}", client="modest") for number in range(2)]
+    for _ in range(100):
+        house.gate.release()
+    await asyncio.gather(*map(all_of, [first, *greedy, *modest]))
+
+    assert house.engines[0].opened[1:5] == ["g0", "m0", "g1", "m1"]
+    await house.stop()
+
+
+async def test_a_client_that_fills_its_line_leaves_room_for_others(house: House) -> None:
+    house.gate = threading.Semaphore(0)
+    house.submit("active", client="greedy")
+    await house.until(lambda: house.scheduler.active == 1)
+    for _ in range(3):
+        house.submit("waiting", client="greedy")
+    with pytest.raises(Overloaded):
+        house.submit("one too many", client="greedy")
+
+    house.submit("from another", client="modest")
+    assert house.scheduler.metrics.errors == {"overloaded": 1}
+
+
+async def test_texts_are_embedded_in_their_order_beside_answers(house: House) -> None:
+    job = house.scheduler.submit_embedding(house.model(), ["a", "bbb", [1, 2]])
+    answer = house.submit("fine")
+    embeddings = await job.embeddings()
+
+    assert [list(embedding.vector) for embedding in embeddings] == [[1.0], [3.0], [2.0]]
+    assert isinstance((await all_of(answer))[-1], Finished)
+    assert house.scheduler.metrics.embedded_tokens == 6
+    await house.until(lambda: house.scheduler.active == 0)
+
+
+@pytest.mark.parametrize(("text", "code"), [("refuse", "context-exceeded"), ("fault", "internal")])
+async def test_an_embedding_that_fails_is_a_sentence_and_the_next_one_is_made(
+    house: House, text: str, code: str
+) -> None:
+    with pytest.raises(WorkbenchError) as error:
+        await house.scheduler.submit_embedding(house.model(), ["a", text]).embeddings()
+
+    assert error.value.code == code
+    assert len(await house.scheduler.submit_embedding(house.model(), ["a"]).embeddings()) == 1
+
+
+async def test_every_request_is_counted_once_whatever_becomes_of_it(house: House) -> None:
+    house.slots = 2
+    await all_of(house.submit("fine"))
+    await all_of(house.submit("refuse"))
+    await all_of(house.submit("fault"))
+    await all_of(house.submit("x", base="broken"))
+    endless = house.submit("endless", max_tokens=None)
+    async for event in endless.events():
+        if isinstance(event, Piece):
+            break
+    await house.until(lambda: house.scheduler.active == 0)
+
+    metrics = house.scheduler.metrics
+    assert metrics.requests == {"base": 4, "broken": 1}
+    assert metrics.errors == {"context-exceeded": 1, "internal": 1, "model-unreadable": 1}
+    assert metrics.cancelled == 1
+    assert metrics.first_token.count == metrics.generation.count == 1
+    assert metrics.queued.count == 3
+    assert (metrics.loads.count, metrics.unloads) == (2, 1)
+    assert metrics.generation_tokens == 2
