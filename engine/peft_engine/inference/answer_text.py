@@ -15,31 +15,40 @@ class AnswerText:
         self._ready = ""
         self._held = ""
         self.stopped = False
+        self.decoded = 0
+        """Characters that tokens came to, those of a stop string included."""
+        self.certain = 0
+        """Characters of the answer that were or can be taken."""
 
     def feed(self, piece: bytes) -> None:
         """Take in the bytes of one token."""
         if self.stopped:
             return
-        self._held += self._decoder.decode(piece)
+        text = self._decoder.decode(piece)
+        self.decoded += len(text)
+        self._held += text
         found = [position for stop in self._stops if (position := self._held.find(stop)) >= 0]
         if found:
-            self._ready += self._held[: min(found)]
+            self._let_go(min(found))
             self._held = ""
             self.stopped = True
-            return
-        keep = self._undecided()
-        self._ready += self._held[: len(self._held) - keep]
-        self._held = self._held[len(self._held) - keep :]
+        else:
+            self._let_go(len(self._held) - self._undecided())
 
     def end(self) -> None:
         """Say that no more tokens come: what was held back is text after all; a cut-off character is dropped."""
-        self._ready += self._held
-        self._held = ""
+        self._let_go(len(self._held))
 
     def take(self) -> str:
         """Return the text that became certain since the last call."""
         text, self._ready = self._ready, ""
         return text
+
+    def _let_go(self, characters: int) -> None:
+        """Say that so many of the characters held back are certain."""
+        self._ready += self._held[:characters]
+        self._held = self._held[characters:]
+        self.certain += characters
 
     def _undecided(self) -> int:
         """Return how many characters at the end could begin a stop string."""

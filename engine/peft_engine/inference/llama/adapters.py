@@ -2,6 +2,7 @@
 
 import ctypes
 from collections import OrderedDict
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,73 +11,99 @@ from peft_engine.files import sha256
 from peft_engine.inference.contract import AdapterUse
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_engine.inference.llama.weights import Weights
-from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 
 _TEMPLATE = b"tokenizer.chat_template"
 _TEMPLATE_BYTES = 1 << 16
 
-_KEEP = 8
-"""Adapters in memory at once; one of a small model takes about a tenth of its base."""
+AdapterKey = tuple[tuple[str, float], ...]
+"""What K/V depend on beside base and tokens: the SHA-256 of each adapter in use and its scale, in the order of the
+former. Files with the same content are the same adapter. Empty for the bare base."""
+
+
+def contents(key: AdapterKey) -> tuple[str, ...]:
+    """Return the adapters of a key without their scales."""
+    return tuple(content for content, _ in key)
 
 
 @dataclass(frozen=True)
-class AdapterKey:
-    """What K/V depend on beside base and tokens. Two files with the same content are the same adapter."""
-
-    content: str
-    """The file's SHA-256."""
-
-    scale: float
+class _Loaded:
+    handle: Any
+    size: int
 
 
 class Adapters:
     """Loads adapters when they are asked for and forgets those that were not used for longest."""
 
-    def __init__(self, weights: Weights) -> None:
-        """Start with none for a base."""
+    def __init__(self, weights: Weights, *, budget: int) -> None:
+        """Start with none for a base.
+
+        Args:
+            weights: The base.
+            budget: Bytes that adapters may take together, as their files count them. Those in use are always kept.
+        """
         self._weights = weights
-        self._loaded: OrderedDict[str, Any] = OrderedDict()
+        self._budget = budget
+        self._loaded: OrderedDict[str, _Loaded] = OrderedDict()
         self._hashes: dict[Path, tuple[tuple[int, int, int], str]] = {}
 
-    def key(self, use: AdapterUse | None) -> AdapterKey | None:
-        """Return the key of an adapter in use, loading it if need be; None for the bare base.
+    @property
+    def memory_bytes(self) -> int:
+        """What the adapters in memory take."""
+        return sum(loaded.size for loaded in self._loaded.values())
+
+    def key(self, uses: Sequence[AdapterUse]) -> AdapterKey:
+        """Return the key of adapters applied together. Files are read again only when they changed.
 
         Raises:
-            WorkbenchError: The file is gone (`adapter-missing`) or does not fit the base (`model-unreadable`); or its
-                header lies (as `require_sound`).
+            WorkbenchError: A file is gone (`adapter-missing`) or does not fit the base (`model-unreadable`).
         """
-        if use is None:
-            return None
-        try:
-            content = self._hash(use.path)
-        except OSError as error:
-            raise WorkbenchError(
-                "adapter-missing",
-                f"The adapter {use.path} cannot be read: {error.strerror}.",
-                "Choose another model, or run its config again.",
-            ) from error
-        if content not in self._loaded:
-            self._load(content, use.path)
-        self._loaded.move_to_end(content)
-        return AdapterKey(content, use.scale)
+        scales: dict[str, float] = {}
+        for use in uses:
+            if use.scale == 0:
+                continue
+            try:
+                content = self._hash(use.path)
+            except OSError as error:
+                raise WorkbenchError(
+                    "adapter-missing",
+                    f"The adapter {use.path} cannot be read: {error.strerror}.",
+                    "Choose another model, or run its config again.",
+                ) from error
+            if content not in self._loaded:
+                self._load(content, use.path)
+            self._loaded.move_to_end(content)
+            scales[content] = scales.get(content, 0.0) + use.scale
+        return tuple(sorted((content, scale) for content, scale in scales.items() if scale != 0))
 
-    def chat_template(self, key: AdapterKey | None) -> str | None:
-        """Return the template that an adapter was trained with; None when it is the base's own."""
-        if key is None:
-            return None
+    def chat_template(self, key: AdapterKey) -> str | None:
+        """Return the template that the first of the adapters with one was trained with; None if all use the base's."""
         text = ctypes.create_string_buffer(_TEMPLATE_BYTES)
-        length = lib.llama_adapter_meta_val_str(self._loaded[key.content], _TEMPLATE, text, _TEMPLATE_BYTES)
-        return text.value.decode("utf-8", errors="replace") if length > 0 else None
+        for content in contents(key):
+            handle = self._loaded[content].handle
+            if lib.llama_adapter_meta_val_str(handle, _TEMPLATE, text, _TEMPLATE_BYTES) > 0:
+                return text.value.decode("utf-8", errors="replace")
+        return None
 
-    def apply(self, context: Any, key: AdapterKey | None) -> None:
-        """Let a context compute with exactly this adapter from now on."""
-        if key is None:
-            lib.llama_set_adapters_lora(context, None, 0, None)
-        else:
-            handles = (lib.llama_adapter_lora_p_ctypes * 1)(self._loaded[key.content])
-            lib.llama_set_adapters_lora(context, handles, 1, (ctypes.c_float * 1)(key.scale))
-        self._forget_oldest(in_use=key)
+    def apply(self, context: Any, key: AdapterKey) -> None:
+        """Let a context compute with exactly these adapters from now on."""
+        handles = (lib.llama_adapter_lora_p_ctypes * len(key))(*(self._loaded[content].handle for content, _ in key))
+        scales = (ctypes.c_float * len(key))(*(scale for _, scale in key))
+        lib.llama_set_adapters_lora(context, handles, len(key), scales)
+
+    def forget_unused(self, in_use: set[str]) -> None:
+        """Free the adapters that were not used for longest, until the budget holds.
+
+        Args:
+            in_use: Contents that open answers need, or that a context still has.
+        """
+        excess = self.memory_bytes - self._budget
+        for content in [content for content in self._loaded if content not in in_use]:
+            if excess <= 0:
+                return
+            freed = self._loaded.pop(content)
+            lib.llama_adapter_lora_free(freed.handle)
+            excess -= freed.size
 
     def _hash(self, path: Path) -> str:
         stat = path.stat()
@@ -87,7 +114,6 @@ class Adapters:
         return known[1]
 
     def _load(self, content: str, path: Path) -> None:
-        require_sound(path)
         forget_complaints()
         handle = lib.llama_adapter_lora_init(self._weights.model, str(path).encode())
         if not handle:
@@ -96,9 +122,4 @@ class Adapters:
                 f"The adapter {path} does not fit its base: {complaint()}.",
                 "Run its config again; if its base was replaced, choose the base it was trained on.",
             )
-        self._loaded[content] = handle
-
-    def _forget_oldest(self, in_use: AdapterKey | None) -> None:
-        while len(self._loaded) > _KEEP:
-            oldest = next(content for content in self._loaded if in_use is None or content != in_use.content)
-            lib.llama_adapter_lora_free(self._loaded.pop(oldest))
+        self._loaded[content] = _Loaded(handle, path.stat().st_size)

@@ -1,102 +1,155 @@
-"""One llama.cpp context: the K/V memory of one sequence, and what of it may be used again.
+"""A llama.cpp context: K/V memory of its own for each sequence, and the batches that are computed into it.
 
-Two rules make an answer independent of what was computed before it, to the bit:
-
-- K/V belong to the adapter and scale they were made under. When the key changes they are dropped.
-- A matrix product over one token rounds otherwise than one over many. So K/V are used again only where a cold run would
-  make them in the same way: the prompt is computed in blocks of fixed size, and whole blocks alone are kept.
+Each sequence has its own stream of K/V (`kv_unified` is off). In a memory that they share, the order of a sequence's
+entries depends on its neighbours, and with it the rounding of its attention; with streams of their own it does not.
 """
 
-from itertools import takewhile
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_engine.inference.llama.weights import Weights
 from peft_schemas.errors import WorkbenchError
 
-BLOCK = 64
-"""Prompt tokens in one step. Larger ones are hardly faster on a processor; a cancel waits for one of them."""
+BLOCK = 32
+"""Prompt tokens in one batch. Larger ones are not faster on a processor, whose arithmetic they fill already; running
+answers and a cancel wait for one of them."""
+
+Row = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class NextToken:
+    """A token to be computed at the end of a sequence."""
+
+    sequence: int
+    position: int
+    token: int
 
 
 class Context:
-    """Computes one sequence at a time."""
+    """Computes batches. A fault leaves it unusable."""
 
-    def __init__(self, weights: Weights, adapters: Adapters, *, length: int, threads: int) -> None:
+    def __init__(
+        self, weights: Weights, adapters: Adapters, *, length: int, sequences: int, threads: int, embeds: bool = False
+    ) -> None:
         """Allocate the K/V memory.
 
         Args:
             weights: The base.
             adapters: Where the adapters of keys are found.
-            length: Tokens of prompt and answer together.
+            length: Tokens that each sequence may have.
+            sequences: How many there are.
             threads: Processor threads that compute.
+            embeds: Whether hidden states are wanted and not logits.
 
         Raises:
             WorkbenchError: There is not enough memory (`out-of-memory`).
         """
         forget_complaints()
         parameters = lib.llama_context_default_params()
-        parameters.n_ctx = length
-        parameters.n_batch = parameters.n_ubatch = BLOCK
+        parameters.n_ctx = length * sequences
+        parameters.n_seq_max = sequences
+        parameters.kv_unified = False
+        parameters.n_batch = parameters.n_ubatch = max(BLOCK, sequences)
+        # Flash attention splits a long row's work otherwise for one sequence than for several.
+        parameters.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
         parameters.n_threads = parameters.n_threads_batch = threads
+        parameters.embeddings = embeds
         parameters.no_perf = True
-        self.handle: Any = lib.llama_init_from_model(weights.model, parameters)
-        if not self.handle:
+        self._handle: Any = lib.llama_init_from_model(weights.model, parameters)
+        if not self._handle:
             raise WorkbenchError(
                 "out-of-memory",
-                f"There is no memory for a context of {length} tokens: {complaint()}.",
+                f"There is no memory for {sequences} contexts of {length:,} tokens: {complaint()}.",
                 "Close other programs, or serve a smaller model.",
             )
-        self._memory = lib.llama_get_memory(self.handle)
+        self.memory_bytes = weights.kv_bytes_per_token * lib.llama_n_ctx(self._handle)
+        self._memory = lib.llama_get_memory(self._handle)
+        self._width = (weights.hidden_size if embeds else weights.vocabulary_size,)
+        self._read = lib.llama_get_embeddings_ith if embeds else lib.llama_get_logits_ith
         self._adapters = adapters
-        self._key: AdapterKey | None = None
-        self._reusable: list[int] = []
+        self.key: AdapterKey = ()
+        """The adapters that are computed under."""
+        # Made once: filling a batch costs a few microseconds, making one about a hundred.
+        self._batch = lib.llama_batch_init(max(BLOCK, sequences), 0, 1)
+        for index in range(max(BLOCK, sequences)):
+            self._batch.n_seq_id[index] = 1
 
-    def begin(self, prompt: list[int], key: AdapterKey | None) -> int:
-        """Start a sequence under an adapter and return how many of its first tokens need not be computed."""
-        if key != self._key:
-            self._adapters.apply(self.handle, key)
-            self._key = key
-            self._reusable = []
-        # The last token is always computed: its logits choose the first word of the answer.
-        pairs = zip(prompt[:-1], self._reusable, strict=False)
-        common = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
-        kept = common - common % BLOCK
-        if kept == 0 or not lib.llama_memory_seq_rm(self._memory, 0, kept, -1):
-            lib.llama_memory_clear(self._memory, False)
-            kept = 0
-        self._reusable = self._reusable[:kept]
-        return kept
+    def use(self, key: AdapterKey) -> None:
+        """Compute under exactly these adapters from now on."""
+        if key != self.key:
+            self._adapters.apply(self._handle, key)
+            self.key = key
 
-    def decode_block(self, tokens: list[int]) -> None:
-        """Compute the next block of the prompt; a full one can be used again.
+    def compute_block(self, sequence: int, position: int, tokens: Sequence[int], *, every_row: bool = False) -> None:
+        """Compute the next tokens of one prompt.
 
-        Raises:
-            WorkbenchError: The computation failed; the context is no longer usable.
-        """
-        self._decode(tokens)
-        if len(tokens) == BLOCK:
-            self._reusable += tokens
-
-    def decode_token(self, token: int) -> None:
-        """Compute one token of the answer.
+        Args:
+            sequence: Whose they are.
+            position: Of the first of them.
+            tokens: At most `BLOCK`.
+            every_row: Whether a row of results is kept for each of them, and not for the last alone.
 
         Raises:
-            WorkbenchError: The computation failed; the context is no longer usable.
+            WorkbenchError: The computation failed.
         """
-        self._decode([token])
+        batch = self._batch
+        for index, token in enumerate(tokens):
+            batch.token[index] = token
+            batch.pos[index] = position + index
+            batch.seq_id[index][0] = sequence
+            batch.logits[index] = every_row
+        batch.logits[len(tokens) - 1] = True
+        self._decode(len(tokens))
+
+    def compute_tokens(self, rows: Sequence[NextToken]) -> None:
+        """Compute one token of each of several answers.
+
+        Raises:
+            WorkbenchError: The computation failed.
+        """
+        batch = self._batch
+        for index, row in enumerate(rows):
+            batch.token[index] = row.token
+            batch.pos[index] = row.position
+            batch.seq_id[index][0] = row.sequence
+            batch.logits[index] = True
+        self._decode(len(rows))
+
+    def row(self, index: int) -> Row:
+        """Return the logits, or the hidden state, of a token of the last batch; -1 is the last.
+
+        It is a view of memory that the next batch overwrites.
+        """
+        return np.ctypeslib.as_array(self._read(self._handle, index), self._width)
+
+    def forget(self, sequence: int, *, keep: int) -> bool:
+        """Drop the K/V of a sequence behind its first tokens; False if this kind of model can only forget all."""
+        return bool(lib.llama_memory_seq_rm(self._memory, sequence, keep, -1))
+
+    def copy(self, source: int, target: int) -> None:
+        """Give a sequence the K/V of another one in place of its own."""
+        lib.llama_memory_seq_rm(self._memory, target, 0, -1)
+        lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
 
     def free(self) -> None:
         """Free the K/V memory."""
-        lib.llama_free(self.handle)
+        lib.llama_batch_free(self._batch)
+        lib.llama_free(self._handle)
 
-    def _decode(self, tokens: list[int]) -> None:
+    def _decode(self, count: int) -> None:
         forget_complaints()
-        array = (lib.llama_token * len(tokens))(*tokens)
-        status = lib.llama_decode(self.handle, lib.llama_batch_get_one(array, len(tokens)))
+        self._batch.n_tokens = count
+        status = lib.llama_decode(self._handle, self._batch)
         if status != 0:
             raise WorkbenchError(
                 "internal",
-                f"llama.cpp could not compute {len(tokens)} tokens (status {status}): {complaint()}.",
+                f"llama.cpp could not compute {count} tokens (status {status}): {complaint()}.",
                 "Ask again: the model is loaded anew.",
             )

@@ -1,92 +1,147 @@
-"""A GGUF base that answers under any adapter."""
+"""A GGUF base that gives several answers at once, each under adapters of its own."""
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from peft_engine.inference.contract import Conversation, GenerationRequest
-from peft_engine.inference.llama.adapters import Adapters
+from peft_engine.inference.answer import Answer
+from peft_engine.inference.contract import AdapterUse, Capability, Embedding, GenerationRequest
+from peft_engine.inference.llama.adapters import AdapterKey, Adapters, contents
 from peft_engine.inference.llama.context import Context
+from peft_engine.inference.llama.embedder import Embedder
+from peft_engine.inference.llama.prompts import Prompts
 from peft_engine.inference.llama.sequence import LlamaSequence
+from peft_engine.inference.llama.slots import Slots
+from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.weights import Weights
-from peft_engine.inference.template import TemplateRefused, TemplateRequest
-from peft_engine.inference.template_process import TemplateProcess
 from peft_schemas.errors import WorkbenchError
+
+_ADAPTER_SHARE = 1.0
+"""What adapters may take together, relative to the base. One of rank 16 takes about a tenth of a small base."""
 
 
 class LlamaEngine:
     """One base in memory with the adapters that were asked for. Driven by one thread."""
 
-    slots = 1
-
-    def __init__(self, path: Path, *, context_length: int, threads: int) -> None:
+    def __init__(self, path: Path, *, context_length: int, threads: int, slots: int = 4) -> None:
         """Load a base.
 
         Args:
             path: The GGUF file.
             context_length: Tokens of prompt and answer together.
             threads: Processor threads that compute.
+            slots: How many sequences can be open at once. Each has K/V memory for a whole context.
 
         Raises:
             WorkbenchError: The file cannot be loaded (`model-unreadable`) or memory is short (`out-of-memory`).
         """
-        self._templates = TemplateProcess()
-        self._templates.start()
-        self._name = path.name
-        self._length = context_length
+        self.context_length = context_length
         self._weights = Weights(path)
-        self._adapters = Adapters(self._weights)
-        self._context = Context(self._weights, self._adapters, length=context_length, threads=threads)
-        self._sequence: LlamaSequence | None = None
+        self._adapters = Adapters(self._weights, budget=int(_ADAPTER_SHARE * self._weights.memory_bytes))
+        self._context = Context(self._weights, self._adapters, length=context_length, sequences=slots, threads=threads)
+        self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)
+        self._together = Together(self._context)
+        self._slots = Slots(slots)
+        self._prompts = Prompts(path.name, self._weights, self._adapters)
+        self._open: list[LlamaSequence] = []
+
+    @property
+    def slots(self) -> int:
+        """How many sequences can be open at once."""
+        return len(self._slots)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What the base can do beside completing text."""
+        return self._prompts.capabilities
+
+    @property
+    def memory_bytes(self) -> int:
+        """What the engine takes: weights, K/V and adapters in memory now."""
+        parts = (self._weights, self._context, self._embedder, self._adapters)
+        return sum(part.memory_bytes for part in parts)
 
     def open(self, request: GenerationRequest) -> LlamaSequence:
         """Prepare an answer. Contract: `Engine.open`."""
-        adapter = self._adapters.key(request.adapters[0] if request.adapters else None)
-        if not isinstance(request.prompt, Conversation):
-            raise NotImplementedError
-        template = request.prompt.template or self._adapters.chat_template(adapter) or self._weights.chat_template
-        prompt = self._weights.tokenize(self._render(request.prompt, template))
-        room = self._length - len(prompt)
-        if room < 1:
-            raise WorkbenchError(
-                "context-exceeded",
-                f"The conversation has {len(prompt):,} tokens, but the model's context holds {self._length:,} "
-                "with the answer.",
-                "Start a new conversation, shorten it, or choose a model with a longer context.",
-            )
-        cached = self._context.begin(prompt, adapter)
+        key = self._key(request.adapters)
+        prompt = self._prompts.tokens(request.prompt, key)
+        self._check_length(prompt, answer=1)
+        room = self.context_length - len(prompt)
         limit = room if request.max_tokens is None else min(room, request.max_tokens)
-        self._sequence = LlamaSequence(self._weights, self._context, prompt, request, cached_tokens=cached, limit=limit)
-        return self._sequence
+        answer = Answer(self._weights, request, prompt, limit=limit)
+        start = self._slots.take(prompt, key)
+        if start.source is not start.slot:
+            self._context.copy(start.source.sequence, start.slot.sequence)
+        self._context.forget(start.slot.sequence, keep=start.tokens)
+        sequence = LlamaSequence(prompt, key, answer, start.slot, self._slots)
+        self._open.append(sequence)
+        return sequence
 
     def step(self) -> None:
-        """Advance the open sequence. Contract: `Engine.step`."""
-        if self._sequence is not None and not self._sequence.closed:
-            self._sequence.advance()
+        """Advance each open sequence. Contract: `Engine.step`.
+
+        Next tokens under the same adapters share a batch. Each block of a prompt is a batch of its own, as in a cold
+        run. Adapters are changed once for all that is computed under them.
+        """
+        self._open = [sequence for sequence in self._open if sequence.active]
+        for key, group in _by_adapters(self._open):
+            self._context.use(key)
+            self._write([sequence for sequence in group if not sequence.reading], key)
+            for sequence in group:
+                if sequence.reading:
+                    self._read(sequence)
+
+    def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
+        """Return the embedding of each text or token list. Contract: `Engine.embed`."""
+        key = self._key(adapters)
+        prompts = [
+            self._weights.tokenize(text) if isinstance(text, str) else self._prompts.given(text) for text in texts
+        ]
+        for prompt in prompts:
+            self._check_length(prompt, answer=0)
+        return [self._embedder.embed(prompt or [self._weights.first_token], key) for prompt in prompts]
 
     def unload(self) -> None:
         """Free the memory."""
-        self._templates.close()
+        self._prompts.close()
+        self._embedder.free()
         self._context.free()
         self._weights.unload()
 
-    def _render(self, conversation: Conversation, template: str | None) -> str:
-        if template is None:
+    def _key(self, uses: Sequence[AdapterUse]) -> AdapterKey:
+        key = self._adapters.key(uses)
+        needed = {content for sequence in self._open for content in contents(sequence.key)}
+        self._adapters.forget_unused(
+            {*needed, *contents(key), *contents(self._context.key), *contents(self._embedder.key)}
+        )
+        return key
+
+    def _check_length(self, prompt: list[int], *, answer: int) -> None:
+        if len(prompt) + answer > self.context_length:
             raise WorkbenchError(
-                "not-supported",
-                f"{self._name} has no chat template, so it cannot hold a conversation.",
-                "Choose a model that was made for chat, such as one whose name ends in Instruct.",
+                "context-exceeded",
+                f"The prompt has {len(prompt):,} tokens, but the model's context holds {self.context_length:,} "
+                "with the answer.",
+                "Start a new conversation, shorten it, or choose a model with a longer context.",
             )
-        try:
-            return self._templates.render(
-                TemplateRequest(
-                    template=template,
-                    messages=[dict(message) for message in conversation.messages],
-                    bos_token=self._weights.bos_text,
-                    eos_token=self._weights.eos_text,
-                )
-            )
-        except TemplateRefused as refused:
-            raise WorkbenchError(
-                "not-supported",
-                f"The chat template of {self._name} refuses this conversation: {refused}.",
-                "Change the order or the roles of the messages, or choose another model.",
-            ) from refused
+
+    def _write(self, sequences: Sequence[LlamaSequence], key: AdapterKey) -> None:
+        """Compute the newest token of each answer, and choose the next."""
+        if sequences:
+            rows = self._together.compute(key, [sequence.next_token() for sequence in sequences])
+            for sequence, row in zip(sequences, rows, strict=True):
+                sequence.computed_token(row)
+
+    def _read(self, sequence: LlamaSequence) -> None:
+        """Compute a block of a prompt, and choose the first token of the answer after the last one."""
+        block = sequence.next_block
+        self._context.compute_block(sequence.number, sequence.position, block)
+        if sequence.computed_block(block):
+            sequence.accept(self._context.row(-1))
+
+
+def _by_adapters(sequences: Sequence[LlamaSequence]) -> Iterator[tuple[AdapterKey, list[LlamaSequence]]]:
+    """Return the sequences by what they are computed under, in the order of their first."""
+    groups: dict[AdapterKey, list[LlamaSequence]] = {}
+    for sequence in sequences:
+        groups.setdefault(sequence.key, []).append(sequence)
+    yield from groups.items()

@@ -3,23 +3,22 @@
 import sys
 from pathlib import Path
 
-from peft_engine.inference.contract import Sampling
 from peft_engine.inference.llama.adapters import Adapters
-from peft_engine.inference.llama.context import BLOCK, Context
-from peft_engine.inference.llama.sampler import Sampler
+from peft_engine.inference.llama.context import BLOCK, Context, NextToken
+from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.weights import Weights
 from peft_schemas.errors import WorkbenchError
 
 
 def main(path: Path) -> int:
-    """Compute one block of many tokens and one single token, which take different paths through the library."""
+    """Compute a block of many tokens, and one token and two, which take different paths through the library."""
     try:
         weights = Weights(path)
-        context = Context(weights, Adapters(weights), length=4 * BLOCK, threads=2)
-        context.begin([], None)
-        context.decode_block(list(range(min(BLOCK, weights.vocabulary_size))))
-        sampler = Sampler(Sampling(temperature=0, top_p=1, seed=0))
-        context.decode_token(sampler.next_token(context.handle))
+        context = Context(weights, Adapters(weights, budget=0), length=4 * BLOCK, sequences=2, threads=2)
+        block = list(range(min(BLOCK, weights.vocabulary_size)))
+        for sequence in (0, 1):
+            context.compute_block(sequence, 0, block)
+        Together(context).compute((), [NextToken(sequence, len(block), 0) for sequence in (0, 1)])
     except WorkbenchError as error:
         print(error.message, file=sys.stderr)  # noqa: T201  (read by `loading`)
         return 1

@@ -1,10 +1,30 @@
 """A GGUF model in memory and its vocabulary."""
 
 import ctypes
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from llguidance import LLTokenizer
+from llguidance.llamacpp import lltokenizer_from_vocab
 
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_schemas.errors import WorkbenchError
+
+
+@dataclass(frozen=True)
+class Fill:
+    """The tokens by which a model is asked for what stands between two texts."""
+
+    prefix: int
+    suffix: int
+    middle: int
+
+    @classmethod
+    def of(cls, vocab: Any) -> "Fill | None":
+        """Return those of a vocabulary, None if it was not made for that."""
+        tokens = (lib.llama_vocab_fim_pre(vocab), lib.llama_vocab_fim_suf(vocab), lib.llama_vocab_fim_mid(vocab))
+        return cls(*tokens) if min(tokens) >= 0 else None
 
 
 class Weights:
@@ -26,26 +46,56 @@ class Weights:
             )
         self._vocab = lib.llama_model_get_vocab(self.model)
         self.trained_context: int = lib.llama_model_n_ctx_train(self.model)
+        self.hidden_size: int = lib.llama_model_n_embd_out(self.model)
+        self.memory_bytes: int = lib.llama_model_size(self.model)
+        self.kv_bytes_per_token = self._kv_bytes_per_token()
         self.vocabulary_size: int = lib.llama_vocab_n_tokens(self._vocab)
-        template = lib.llama_model_chat_template(self.model, None)
-        self.chat_template: str | None = template.decode("utf-8", errors="replace") if template else None
+        self.fill = Fill.of(self._vocab)
+        # What an empty prompt is: something must come before the first token of an answer.
+        begin, end = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
+        self.first_token: int = begin if begin >= 0 else max(end, 0)
         self.bos_text = self._special(lib.llama_vocab_bos(self._vocab))
         self.eos_text = self._special(lib.llama_vocab_eos(self._vocab))
         self._piece_buffer = ctypes.create_string_buffer(256)
+        self._guide: LLTokenizer | None = None
 
-    def tokenize(self, prompt: str) -> list[int]:
-        """Return the tokens of a rendered prompt, in which special tokens are written out."""
-        data = prompt.encode()
+    def chat_template(self, *, tools: bool) -> str | None:
+        """Return the model's own template; where it has one for tools and these are given, that one."""
+        named = lib.llama_model_chat_template(self.model, b"tool_use") if tools else None
+        template = named or lib.llama_model_chat_template(self.model, None)
+        return template.decode("utf-8", errors="replace") if template else None
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of a prompt, in which special tokens are written out."""
         # A template that writes the first token itself must not get a second one.
-        add_special = not (self.bos_text and prompt.startswith(self.bos_text))
-        room = len(data) + 8
-        tokens = (lib.llama_token * room)()
-        count = lib.llama_tokenize(self._vocab, data, len(data), tokens, room, add_special, True)
-        return list(tokens[:count])
+        return self._tokens(text, first=not (self.bos_text and text.startswith(self.bos_text)), special=True)
+
+    def tokenize_infill(self, prefix: str, suffix: str, fill: "Fill") -> list[int]:
+        """Return the prompt whose answer is the text between two others."""
+        return [
+            *self._tokens("", first=True, special=False),
+            fill.prefix,
+            *self._tokens(prefix, first=False, special=False),
+            fill.suffix,
+            *self._tokens(suffix, first=False, special=False),
+            fill.middle,
+        ]
+
+    @property
+    def guide(self) -> LLTokenizer:
+        """The vocabulary as llguidance knows it. Made when it is first asked for, which takes about a second."""
+        if self._guide is None:
+            ends = [token for token in range(self.vocabulary_size) if self.ends_answer(token)]
+            self._guide = lltokenizer_from_vocab(self._vocab, eos_token=ends or None)
+        return self._guide
 
     def piece(self, token: int) -> bytes:
         """Return a token's bytes, which may be part of a character; none for special tokens."""
         return self._bytes(token, special=False)
+
+    def spelling(self, token: int) -> bytes:
+        """Return a token as it is written, special ones too."""
+        return self._bytes(token, special=True)
 
     def ends_answer(self, token: int) -> bool:
         """Tell whether a token ends the model's turn."""
@@ -54,6 +104,29 @@ class Weights:
     def unload(self) -> None:
         """Free the memory, adapters included."""
         lib.llama_model_free(self.model)
+
+    def _tokens(self, text: str, *, first: bool, special: bool) -> list[int]:
+        """Tokenise; `first` puts the vocabulary's first token in front, `special` reads special tokens in the text."""
+        data = text.encode()
+        room = len(data) + 8
+        tokens = (lib.llama_token * room)()
+        count = lib.llama_tokenize(self._vocab, data, len(data), tokens, room, first, special)
+        return list(tokens[:count])
+
+    def _kv_bytes_per_token(self) -> int:
+        """Keys and values of one token in all layers, as float16."""
+        heads: int = lib.llama_model_n_head(self.model)
+        kv_heads: int = lib.llama_model_n_head_kv(self.model)
+        layers: int = lib.llama_model_n_layer(self.model)
+        architecture = self._metadata("general.architecture") or ""
+        sizes = [self._metadata(f"{architecture}.attention.{name}_length") for name in ("key", "value")]
+        usual: int = lib.llama_model_n_embd(self.model) // max(heads, 1)
+        return 2 * layers * kv_heads * sum(int(size or usual) for size in sizes)
+
+    def _metadata(self, key: str) -> str | None:
+        text = ctypes.create_string_buffer(64)
+        length = lib.llama_model_meta_val_str(self.model, key.encode(), text, len(text))
+        return text.value.decode("utf-8", errors="replace") if length >= 0 else None
 
     def _special(self, token: int) -> str:
         if token < 0:

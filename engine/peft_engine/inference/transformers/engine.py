@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch.nn.functional import normalize
 
+from peft_engine.inference.answer import Answer
 from peft_engine.inference.contract import (
     AdapterUse,
     Capability,
@@ -22,7 +23,6 @@ from peft_engine.inference.template_conversation import render_conversation
 from peft_engine.inference.template_process import TemplateProcess
 from peft_engine.inference.transformers.adapters import AdapterKey, Adapters
 from peft_engine.inference.transformers.attention import Span
-from peft_engine.inference.transformers.constraint import Matcher
 from peft_engine.inference.transformers.memory import BLOCK, KeyValues, Prefixes
 from peft_engine.inference.transformers.sequence import TransformersSequence
 from peft_engine.inference.transformers.vocabulary import Vocabulary
@@ -86,9 +86,9 @@ class TransformersEngine:
         self._check_length(len(prompt), answer=1)
         room = self.context_length - len(prompt)
         limit = room if request.max_tokens is None else min(room, request.max_tokens)
-        matcher = Matcher(request.constraint, self._vocabulary.guide) if request.constraint else None
+        answer = Answer(self._vocabulary, request, prompt, limit=limit)
         memory = self._prefixes.begin(adapters, prompt, capacity=len(prompt) + limit)
-        sequence = TransformersSequence(self._vocabulary, request, prompt, adapters, memory, matcher, limit=limit)
+        sequence = TransformersSequence(prompt, adapters, memory, answer)
         self._open.append(sequence)
         return sequence
 

@@ -73,9 +73,9 @@ class Vocabulary:
 
     def piece(self, token: int) -> bytes:
         """Return a token's bytes, which may be part of a character; none for special tokens."""
-        return b"" if token in self._specials else self.bytes(token)
+        return b"" if token in self._specials else self.spelling(token)
 
-    def bytes(self, token: int) -> bytes:
+    def spelling(self, token: int) -> bytes:
         """Return a token's bytes; of a special token its name."""
         return bytes(self.guide.decode_bytes([token]))
 

@@ -3,17 +3,31 @@
 from collections.abc import Callable
 
 import numpy as np
-from llguidance import LLMatcher, LLTokenizer
+from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from numpy.typing import NDArray
 
 from peft_engine.inference.contract import Constraint
 from peft_schemas.errors import WorkbenchError
 
+_SPACE = r"[\x20\x0A]{0,16}"
+"""What may stand between the words of JSON. Without a limit a small model may write nothing else."""
+
+
+def _json_schema(text: str) -> str:
+    return LLMatcher.grammar_from_json_schema(text, defaults={"whitespace_pattern": _SPACE})
+
+
 _GRAMMARS: dict[str, Callable[[str], str]] = {
-    "json-schema": LLMatcher.grammar_from_json_schema,
+    "json-schema": _json_schema,
     "regex": LLMatcher.grammar_from_regex,
     "lark": LLMatcher.grammar_from_lark,
 }
+
+_LONGEST = 2**16
+"""Characters of a constraint. Longer ones take seconds to compile; a large tool schema has a tenth of it."""
+
+_LIMITS = LLParserLimits(max_grammar_size=200_000, max_lexer_states=50_000)
+"""Less than the library's own, so that no constraint can hold up other answers for seconds or fill the memory."""
 
 
 class Matcher:
@@ -27,9 +41,7 @@ class Matcher:
         """
         self._size = vocabulary.vocab_size
         try:
-            grammar = _GRAMMARS[constraint.kind](constraint.text)
-            self._matcher = LLMatcher(vocabulary, grammar, log_level=0)
-            refused = self._matcher.get_error() if self._matcher.is_error() else ""
+            refused = self._compile(constraint, vocabulary)
         except ValueError as error:
             refused = str(error)
         if refused:
@@ -39,10 +51,20 @@ class Matcher:
                 "Correct or simplify it.",
             )
 
+    def _compile(self, constraint: Constraint, vocabulary: LLTokenizer) -> str:
+        """Compile and return what is wrong; empty for nothing."""
+        if len(constraint.text) > _LONGEST:
+            return f"it has {len(constraint.text):,} characters, more than {_LONGEST:,}"
+        self._matcher = LLMatcher(vocabulary, _GRAMMARS[constraint.kind](constraint.text), log_level=0, limits=_LIMITS)
+        if not self._matcher.is_error():
+            # That nothing at all can match shows with the first token only.
+            self._matcher.compute_bitmask()
+        return str(self._matcher.get_error()) if self._matcher.is_error() else ""
+
     def allowed(self) -> NDArray[np.bool_]:
         """Return for each token whether it may come next."""
         bits = np.frombuffer(self._matcher.compute_bitmask(), np.uint8)
-        return np.unpackbits(bits, bitorder="little")[: self._size].astype(np.bool_)
+        return np.unpackbits(bits, bitorder="little")[: self._size].view(np.bool_)
 
     def accept(self, token: int) -> None:
         """Take in the token that came."""
