@@ -170,7 +170,8 @@ class TrainingConfig(Word):
     """Gradients longer than this are scaled down to it before each step."""
 
     precision: Precision = "auto"
-    """The number type in which is computed. `auto` follows `model.dtype` where the device computes that type well."""
+    """The number type in which is computed. `auto` follows `model.dtype` where that is written; else it is the fastest
+    that the device has in hardware, bfloat16 on newer GPUs and processors."""
 
     max_length: Annotated[int, Field(ge=8, le=1_048_576)] = 1024
     """The longest example in tokens. What is longer is cut at the end."""

@@ -33,6 +33,9 @@ def choose_dtype(config: RunConfig, device: torch.device) -> torch.dtype:
 def choose_precision(config: RunConfig, dtype: torch.dtype, device: torch.device) -> ComputeType:
     """Return the type that autocast computes in; float32 for none, when each tensor computes in its own type.
 
+    `auto` is bfloat16 on a CPU that multiplies it in hardware, where it was measured twice as fast, unless
+    `model.dtype` is written; on a CUDA device it is the type of the weights.
+
     Args:
         config: The run's config.
         dtype: Of the base weights.
@@ -47,6 +50,8 @@ def choose_precision(config: RunConfig, dtype: torch.dtype, device: torch.device
         chosen: ComputeType = "float32"
         if device.type == "cuda" and dtype != torch.float32:
             chosen = "bfloat16" if dtype == torch.bfloat16 else "float16"
+        elif device.type == "cpu" and config.model.dtype == "auto" and cpu_multiplies_bfloat16():
+            chosen = "bfloat16"
     else:
         chosen = written
         if dtype not in (torch.float32, _TYPES[chosen]):
@@ -85,3 +90,9 @@ def _computes(device: torch.device, precision: ComputeType) -> bool:
 
 def _has_bfloat16() -> bool:
     return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+
+
+def cpu_multiplies_bfloat16() -> bool:
+    """Tell whether this processor has an instruction for products of bfloat16: AVX-512 BF16, with or without AMX."""
+    supported = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
+    return supported is not None and bool(supported())

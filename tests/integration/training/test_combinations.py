@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
 from peft_engine.training.model import load_model
-from peft_engine.training.precision import choose_precision
+from peft_engine.training.precision import choose_precision, cpu_multiplies_bfloat16
 from peft_engine.training.quantization import quantization_config
 from peft_schemas.config import MethodType, ModelConfig, Quantization, RunConfig
 from peft_schemas.errors import WorkbenchError
@@ -141,7 +141,8 @@ def test_an_evaluation_between_two_steps_does_not_disturb_what_packed_weights_te
 
 
 @pytest.mark.parametrize(
-    ("written", "computed"), [({}, "float32"), ({"dtype": "bfloat16"}, "bfloat16"), ({"dtype": "float16"}, "float16")]
+    ("written", "computed"),
+    [({"dtype": "float32"}, "float32"), ({"dtype": "bfloat16"}, "bfloat16"), ({"dtype": "float16"}, "float16")],
 )
 def test_packed_weights_are_computed_with_in_the_type_of_the_run(tiny_base, written, computed):
     model = load_model(tiny_base, settings(tiny_base, model={"quantization": "nf4", **written}), CPU, 64).model
@@ -152,7 +153,6 @@ def test_packed_weights_are_computed_with_in_the_type_of_the_run(tiny_base, writ
 @pytest.mark.parametrize(
     ("dtype", "precision", "device", "expected"),
     [
-        ("float32", "auto", "cpu", "float32"),
         ("bfloat16", "auto", "cpu", "float32"),
         ("bfloat16", "auto", "cuda", "bfloat16"),
         ("float16", "auto", "cuda", "float16"),
@@ -163,6 +163,15 @@ def test_packed_weights_are_computed_with_in_the_type_of_the_run(tiny_base, writ
 def test_autocast_follows_the_config_and_the_device(tiny_base, dtype, precision, device, expected):
     config = settings(tiny_base, training={"precision": precision})
     assert choose_precision(config, getattr(torch, dtype), torch.device(device)) == expected
+
+
+@pytest.mark.parametrize("hardware", [True, False])
+def test_a_cpu_computes_in_bfloat16_where_that_is_in_hardware_and_no_type_is_written(tiny_base, monkeypatch, hardware):
+    monkeypatch.setattr(torch.cpu, "_is_avx512_bf16_supported", lambda: hardware)
+    assert cpu_multiplies_bfloat16() is hardware
+    chosen = choose_precision(settings(tiny_base), torch.float32, CPU)
+    assert chosen == ("bfloat16" if hardware else "float32")
+    assert choose_precision(settings(tiny_base, model={"dtype": "float32"}), torch.float32, CPU) == "float32"
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,9 @@ class Workshop:
             "checkpoint": {"every_steps": 2},
         }
         training = {"max_steps": 4, "batch_size": 4, "learning_rate": 0.01, **sections.pop("training", {})}
+        if "dtype" not in sections.get("model", {}):
+            # Exact on every machine, so that losses can be compared with those of the libraries.
+            training.setdefault("precision", "float32")
         config = RunConfig.model_validate({**data, "training": training, **sections})
         run = create_run_directory("demo")
         source = self.folder / "demo.peft.yaml"
