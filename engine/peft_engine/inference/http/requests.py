@@ -1,90 +1,87 @@
-"""What `POST /v1/chat/completions` takes.
+"""What every request for text takes, and what is said of a body that is none.
 
 A field that we do not know is ignored, as OpenAI's clients expect of a compatible service; a known one that we cannot
 honour is refused and never dropped in silence.
 """
 
-from typing import Annotated, Literal
+import secrets
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-_MAX_STOPS = 16
+from peft_engine.inference.contract import Sampling
+from peft_engine.inference.http.bounds import DEFAULTS, LIMITS
 
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="ignore", frozen=True)
-
-
-class TextPart(_Part):
-    """One piece of a message's content. Only text can be read by the models served here."""
-
-    type: Literal["text"]
-    text: str
+Stop = Annotated[str, Field(min_length=1)]
+TokenLimit = Annotated[int, Field(ge=1, lt=2**31)]
 
 
-class ChatTurn(_Part):
-    """One message."""
+class Body(BaseModel):
+    """Something that a client sends. The docstring under a field is its description in the OpenAPI document."""
 
-    role: Literal["system", "developer", "user", "assistant"]
-    content: str | list[TextPart] | None = None
-
-    def text(self) -> str:
-        """Return the content as one text."""
-        if self.content is None or isinstance(self.content, str):
-            return self.content or ""
-        return "".join(part.text for part in self.content)
+    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
 
 
-class StreamOptions(_Part):
+class StreamOptions(Body):
     """How a stream ends."""
 
-    include_usage: bool = False
+    include_usage: bool | None = None
+    """Whether a last event without choices counts the tokens."""
 
 
-class TextFormat(_Part):
-    """The only answer format so far."""
-
-    type: Literal["text"]
-
-
-class ChatCompletionRequest(_Part):
-    """The body of a chat completion request."""
-
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False)
+class TextRequest(Body):
+    """What to generate from, how, and in which form it is wanted."""
 
     model: Annotated[str, Field(min_length=1, max_length=4096)]
-    messages: Annotated[list[ChatTurn], Field(min_length=1)]
-    stream: bool = False
+    stream: bool | None = None
+    """Whether the answer comes as server-sent events while it is made."""
+
     stream_options: StreamOptions | None = None
-    max_tokens: Annotated[int, Field(ge=1)] | None = None
-    max_completion_tokens: Annotated[int, Field(ge=1)] | None = None
-    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
-    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    n: Annotated[int, Field(ge=1, le=LIMITS.answers)] | None = None
+    """How many answers; the second has the next seed, and so on."""
+
+    max_tokens: TokenLimit | None = None
+    stop: Stop | Annotated[list[Stop], Field(max_length=LIMITS.stops)] | None = None
+    """Texts before which an answer ends."""
+
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    stop: Annotated[str, Field(min_length=1)] | list[Annotated[str, Field(min_length=1)]] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] | None = None
+    """0 always takes the most likely token."""
 
-    # Known, and only possible with the value that changes nothing.
-    n: Literal[1] | None = None
-    response_format: TextFormat | None = None
-    tools: Annotated[list[object], Field(max_length=0)] | None = None
-    functions: Annotated[list[object], Field(max_length=0)] | None = None
-    tool_choice: Literal["none", "auto"] | None = None
-    logprobs: Literal[False] | None = None
-    frequency_penalty: Literal[0] | None = None
-    presence_penalty: Literal[0] | None = None
-    logit_bias: Annotated[dict[str, float], Field(max_length=0)] | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    top_k: Annotated[int, Field(ge=-1, lt=2**31)] | None = None
+    """As llama.cpp and vLLM have it; 0 and -1 are for all."""
 
-    @field_validator("stop")
+    min_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    """As llama.cpp and vLLM have it."""
+
+    frequency_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    presence_penalty: Annotated[float, Field(ge=-2, le=2)] | None = None
+    repetition_penalty: Annotated[
+        float | None,
+        Field(gt=0, le=10, validation_alias=AliasChoices("repetition_penalty", "repeat_penalty")),
+    ] = None
+    """vLLM's name; `repeat_penalty`, llama.cpp's, is understood too."""
+
+    logit_bias: (
+        Annotated[
+            dict[Annotated[str, Field(pattern=r"^\d{1,9}$")], Annotated[float, Field(ge=-100, le=100)]],
+            Field(max_length=LIMITS.biased_tokens),
+        ]
+        | None
+    ) = None
+    """Token ids and what is added to their logits."""
+
+    @field_validator("top_p")
     @classmethod
-    def _few_stops(cls, value: str | list[str] | None) -> str | list[str] | None:
-        if isinstance(value, list) and len(value) > _MAX_STOPS:
-            raise ValueError(f"at most {_MAX_STOPS} stop texts are possible")
-        return value
+    def _smallest_nucleus(cls, value: float | None) -> float | None:
+        # 0 is in OpenAI's range and means the most likely token alone.
+        return 1e-6 if value == 0 else value
 
     @property
-    def limit(self) -> int | None:
-        """The most tokens that the answer may have, by whichever name it was given."""
-        return self.max_completion_tokens if self.max_completion_tokens is not None else self.max_tokens
+    def answers(self) -> int:
+        """How many answers are wanted of each prompt."""
+        return self.n or 1
 
     @property
     def stops(self) -> tuple[str, ...]:
@@ -93,19 +90,28 @@ class ChatCompletionRequest(_Part):
             return ()
         return (self.stop,) if isinstance(self.stop, str) else tuple(self.stop)
 
+    @property
+    def wants_usage(self) -> bool:
+        """Whether a stream ends by counting tokens. On a request that does not stream it changes nothing."""
+        return self.stream_options is not None and bool(self.stream_options.include_usage)
 
-_FORMS = {"str", "TextPart"}
-_UNSUPPORTED = {
-    "n": "only one answer a request is possible",
-    "response_format": "only plain text answers are possible",
-    "tools": "tools are not supported yet",
-    "functions": "tools are not supported yet",
-    "tool_choice": "tools are not supported yet",
-    "logprobs": "log-probabilities are not supported yet",
-    "frequency_penalty": "penalties are not supported yet",
-    "presence_penalty": "penalties are not supported yet",
-    "logit_bias": "logit_bias is not supported yet",
-}
+    def sampling(self) -> Sampling:
+        """Return how the first answer chooses its tokens."""
+        return Sampling(
+            temperature=DEFAULTS.temperature if self.temperature is None else self.temperature,
+            top_p=DEFAULTS.top_p if self.top_p is None else self.top_p,
+            seed=secrets.randbits(32) if self.seed is None else self.seed % 2**32,
+            top_k=max(self.top_k or 0, 0),
+            min_p=self.min_p or 0.0,
+            frequency_penalty=self.frequency_penalty or 0.0,
+            presence_penalty=self.presence_penalty or 0.0,
+            repetition_penalty=self.repetition_penalty or 1.0,
+            logit_bias=tuple(sorted((int(token), bias) for token, bias in (self.logit_bias or {}).items())),
+        )
+
+
+_FORMS = {"str", "int", "float", "bool", "dict", "list", "nullable"}
+"""What pydantic calls the forms that a value may have."""
 
 
 def first_fault(error: ValidationError) -> tuple[str, str]:
@@ -116,12 +122,15 @@ def first_fault(error: ValidationError) -> tuple[str, str]:
     fault = max(
         (fault for fault in faults if fault["loc"][:1] == first_field), key=lambda fault: len(_path(fault["loc"]))
     )
-    path = _path(fault["loc"])
-    field = ".".join(path) or "body"
-    reason = (_UNSUPPORTED.get(path[0]) if path else None) or fault["msg"]
-    return field, f"{field}: {reason}."
+    field = ".".join(_path(fault["loc"])) or "body"
+    return field, f"{field}: {fault['msg'].removeprefix('Value error, ')}."
 
 
-def _path(location: tuple[int | str, ...]) -> list[str]:
+def _path(location: tuple[Any, ...]) -> list[str]:
     """Return names and positions of the document, without the names of the forms that were tried."""
-    return [str(part) for part in location if isinstance(part, int) or (part.isidentifier() and part not in _FORMS)]
+    return [str(part) for part in location if isinstance(part, int) or _names_field(part)]
+
+
+def _names_field(part: str) -> bool:
+    # Fields begin with a small letter, our forms with a large one; pydantic's others are no words.
+    return part.isidentifier() and not part[0].isupper() and part not in _FORMS
