@@ -13,16 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from peft_engine.export.data import conversion_data
+from peft_engine.export.refusal import NotConvertible
+from peft_engine.export.rotary import paired
+from peft_engine.export.tensor_names import tensor_names
+
 Matrix = NDArray[np.float32]
 
-_LLAMA_LIKE = frozenset({"llama", "mistral"})
-"""Families, by transformers' `model_type`, that llama.cpp runs as `llama`: same names, same order of rotary halves."""
-
 _KEY = re.compile(r"^base_model\.model\.(?P<module>.+)\.lora_(?P<side>[AB])\.weight$")
-
-
-class NotConvertible(ValueError):
-    """The adapter has no GGUF form that is known to be right; the message is a sentence that says why."""
 
 
 def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) -> None:
@@ -38,9 +36,10 @@ def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) ->
         NotConvertible: The base's family or the adapter's kind has no verified conversion. Nothing is written.
         OSError: The disk is full. Nothing is left.
     """
-    family = base_config.get("model_type")
-    if family not in _LLAMA_LIKE:
-        raise NotConvertible(f"Adapters of the model family {family} cannot be converted to GGUF yet.")
+    family = conversion_data().families.get(base_config.get("model_type") or "")
+    if family is None:
+        kind = base_config.get("model_type")
+        raise NotConvertible(f"Adapters of the model family {kind} cannot be converted to GGUF yet.")
     config = json.loads((adapter / "adapter_config.json").read_bytes())
     if config.get("use_dora"):
         raise NotConvertible("A DoRA adapter has no GGUF form: llama.cpp knows no magnitude vectors.")
@@ -48,10 +47,10 @@ def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) ->
         modules = ", ".join(config["modules_to_save"])
         raise NotConvertible(f"An adapter that holds whole modules ({modules}) has no GGUF form.")
     pairs = _pairs(load_file(adapter / "adapter_model.safetensors"))
-    names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, base_config["num_hidden_layers"])
+    names = tensor_names(family, base_config)
     making = target.with_name(f".{target.name}.making")
     try:
-        writer = gguf.GGUFWriter(making, "llama")
+        writer = gguf.GGUFWriter(making, family.architecture)
         writer.add_type(gguf.GGUFType.ADAPTER)
         writer.add_string(gguf.Keys.Adapter.TYPE, "lora")
         writer.add_float32(gguf.Keys.Adapter.LORA_ALPHA, _alpha(config))
@@ -63,7 +62,7 @@ def write_lora_gguf(adapter: Path, base_config: dict[str, Any], target: Path) ->
             if name is None:
                 raise NotConvertible(f"The layer {module} has no name in llama.cpp, so the adapter has no GGUF form.")
             writer.add_tensor(f"{name}.lora_a", a)
-            writer.add_tensor(f"{name}.lora_b", _rotary_order(module, b, base_config))
+            writer.add_tensor(f"{name}.lora_b", paired(module, b, base_config) if family.rotary == "pairs" else b)
         writer.write_header_to_file()
         writer.write_kv_data_to_file()
         writer.write_tensors_to_file()
@@ -88,14 +87,3 @@ def _pairs(tensors: dict[str, NDArray[Any]]) -> dict[str, tuple[Matrix, Matrix]]
             raise NotConvertible(f"The adapter holds {key}, which is not a LoRA matrix, so it has no GGUF form.")
         sides.setdefault(match["module"], {})[match["side"]] = tensor.astype(np.float32)
     return {module: (side["A"], side["B"]) for module, side in sides.items()}
-
-
-def _rotary_order(module: str, b: Matrix, base_config: dict[str, Any]) -> Matrix:
-    """Reorder the rows that queries and keys rotate: transformers halves each head, llama.cpp pairs neighbours."""
-    heads = {
-        "q_proj": base_config["num_attention_heads"],
-        "k_proj": base_config.get("num_key_value_heads") or base_config["num_attention_heads"],
-    }.get(module.rpartition(".")[2])
-    if heads is None:
-        return b
-    return b.reshape(heads, 2, b.shape[0] // heads // 2, b.shape[1]).swapaxes(1, 2).reshape(b.shape)

@@ -119,7 +119,7 @@ def _flaw_of_folder(folder: Path) -> Flaw | None:
     if not config:
         return _missing(folder / "config.json")
     tensors: list[StoredTensor] = []
-    for name, promised in _shards(folder).items():
+    for name, promised in shards(folder).items():
         held = _tensors_of_shard(folder, name, promised)
         if isinstance(held, Flaw):
             return held
@@ -142,14 +142,14 @@ def _flaw_of_folder(folder: Path) -> Flaw | None:
     return None
 
 
-def _shards(folder: Path) -> dict[str, set[str]]:
-    """Return the names of the files with weights, and of the tensors that the index places in each."""
+def shards(folder: Path) -> dict[str, set[str]]:
+    """Return the names of a folder's files with weights, and of the tensors that the index places in each."""
     listed = read_json(folder / SAFETENSORS_INDEX).get("weight_map")
-    shards: dict[str, set[str]] = {}
+    placed: dict[str, set[str]] = {}
     for tensor, name in listed.items() if isinstance(listed, dict) else ():
         if isinstance(name, str):
-            shards.setdefault(name, set()).add(tensor)
-    return shards or {"model.safetensors": set()}
+            placed.setdefault(name, set()).add(tensor)
+    return placed or {"model.safetensors": set()}
 
 
 def _tensors_of_shard(folder: Path, name: str, promised: set[str]) -> list[StoredTensor] | Flaw:
