@@ -8,11 +8,10 @@ from typing import Any
 import clock
 
 from peft_engine.rundir import EventTail, create_run_directory
-from peft_engine.rundir.directory import now
+from peft_engine.rundir.lay_out import lay_out
 from peft_engine.training import session  # noqa: F401  (its libraries are part of the floor)
 from peft_engine.training.worker import work
 from peft_schemas.config import RunConfig
-from peft_schemas.events import ControlFile, StateFile
 
 
 def main(task: dict[str, Any]) -> dict[str, Any]:
@@ -41,25 +40,7 @@ def main(task: dict[str, Any]) -> dict[str, Any]:
         }
     )
     run = create_run_directory("benchmark")
-    source = str(Path(task["data"]).with_name("benchmark.peft.yaml"))
-    resolved = {"config": config.model_dump(mode="json"), "explained": [], "source": source}
-    run.resolved.write_text(json.dumps(resolved), encoding="utf-8")
-    run.write_control(ControlFile())
-    run.write_state(
-        StateFile(
-            run_id=run.id,
-            name="benchmark",
-            state="queued",
-            pid=None,
-            started=None,
-            created=now(),
-            updated=now(),
-            base=config.model.base,
-            config_path=source,
-            step=0,
-            total_steps=None,
-        )
-    )
+    run.write_state(lay_out(run, config, Path(task["data"]).with_name("benchmark.peft.yaml")))
     code = work(run.path)
     if code:
         raise SystemExit(f"our worker failed: {run.path}")

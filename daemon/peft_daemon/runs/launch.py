@@ -17,10 +17,10 @@ from peft_engine.home import runs_dir
 from peft_engine.models import resolve_base
 from peft_engine.queue.line import enqueue
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
-from peft_engine.rundir.directory import now
+from peft_engine.rundir.lay_out import lay_out as lay_out_files
 from peft_engine.rundir.moves import move
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.events import FINAL_STATES, ControlFile, StateFile
+from peft_schemas.events import FINAL_STATES
 
 _BY_HAND = "laid out, to be started by torchrun"
 
@@ -95,32 +95,9 @@ def _make(path: Path, python: str, begin: Callable[[RunDirectory], object]) -> R
 
 
 def _fill(run: RunDirectory, text: str, resolved: ResolvedConfig, path: Path) -> None:
-    config = resolved.config
     run.source.write_text(text, encoding="utf-8")
-    record = {
-        "config": config.model_dump(mode="json"),
-        "explained": resolved.report().model_dump(mode="json")["values"],
-        "source": str(path.absolute()),
-    }
-    run.write_resolved(record)
-    run.write_control(ControlFile())
-    time = now()
-    state = StateFile(
-        run_id=run.id,
-        name=str(config.name),
-        state="queued",
-        pid=None,
-        started=None,
-        created=time,
-        updated=time,
-        base=config.model.base,
-        config_path=str(path.absolute()),
-        step=0,
-        total_steps=None,
-        priority=config.schedule.priority,
-    )
-    # Last, because a directory counts as a run once it has a state.
-    enqueue(run, state)
+    explained = resolved.report().model_dump(mode="json")["values"]
+    enqueue(run, lay_out_files(run, resolved.config, path, explained=explained))
 
 
 def _refuse_twin(name: str, resolved: ResolvedConfig) -> None:

@@ -1,6 +1,5 @@
 """Measuring what each backend makes of a config, by short runs of the very worker that trains."""
 
-import json
 import os
 import subprocess
 import sys
@@ -15,10 +14,11 @@ from peft_engine.backends.facts import backend_facts
 from peft_engine.home import home, models_dir
 from peft_engine.rundir import EventTail, RunDirectory
 from peft_engine.rundir.directory import now
+from peft_engine.rundir.lay_out import lay_out
 from peft_schemas.bench import BackendChoice, BackendMeasurement, BackendName, BackendRun, MeasuredBackend
 from peft_schemas.config import CheckpointConfig, EvaluationConfig, ExportConfig, RunConfig, ScheduleConfig
 from peft_schemas.errors import ErrorReport, WorkbenchError
-from peft_schemas.events import AnyEvent, CompletedEvent, ControlFile, FailedEvent, MetricEvent, PlanEvent, StateFile
+from peft_schemas.events import AnyEvent, CompletedEvent, FailedEvent, MetricEvent, PlanEvent
 
 BACKENDS: tuple[BackendName, ...] = ("transformers", "unsloth")
 
@@ -110,25 +110,7 @@ def _shortened(config: RunConfig, backend: BackendName) -> RunConfig:
 def _lay_out(path: Path, config: RunConfig, source: Path) -> RunDirectory:
     path.mkdir(parents=True)
     run = RunDirectory(path)
-    record = {"config": config.model_dump(mode="json"), "explained": [], "source": str(source.absolute())}
-    run.resolved.write_text(json.dumps(record), encoding="utf-8")
-    run.write_control(ControlFile())
-    time = now()
-    run.write_state(
-        StateFile(
-            run_id=run.id,
-            name=str(config.name),
-            state="queued",
-            pid=None,
-            started=None,
-            created=time,
-            updated=time,
-            base=config.model.base,
-            config_path=str(source.absolute()),
-            step=0,
-            total_steps=None,
-        )
-    )
+    run.write_state(lay_out(run, config, source))
     return run
 
 

@@ -1,6 +1,5 @@
 """Laying out runs and waiting for what becomes of them."""
 
-import json
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -11,9 +10,9 @@ from peft_daemon.runs.judge import settle
 from peft_daemon.runs.worker import start_worker
 from peft_engine.queue.line import enqueue
 from peft_engine.rundir import EventTail, RunDirectory, create_run_directory
-from peft_engine.rundir.directory import now
+from peft_engine.rundir.lay_out import lay_out
 from peft_schemas.config import RunConfig
-from peft_schemas.events import LAST_WORDS, LEGAL_MOVES, RESTING_STATES, AnyEvent, ControlFile, RunState, StateFile
+from peft_schemas.events import LAST_WORDS, LEGAL_MOVES, RESTING_STATES, AnyEvent, RunState, StateFile
 
 PATIENCE = 120
 """Seconds to wait for processes of our own; a loaded machine was ten times slower than an idle one."""
@@ -32,27 +31,7 @@ def launch(nurse: Path, *, name: str = "demo", **schedule: object) -> RunDirecto
         }
     )
     run = create_run_directory(name)
-    source = run.path / "config.peft.yaml"
-    run.resolved.write_text(json.dumps({"config": config.model_dump(mode="json"), "source": str(source)}))
-    run.write_control(ControlFile())
-    time = now()
-    enqueue(
-        run,
-        StateFile(
-            run_id=run.id,
-            name=name,
-            state="queued",
-            pid=None,
-            started=None,
-            created=time,
-            updated=time,
-            base="org/base",
-            config_path=str(source),
-            step=0,
-            total_steps=None,
-            priority=config.schedule.priority,
-        ),
-    )
+    enqueue(run, lay_out(run, config, run.source))
     start_worker(run, nurse)
     return run
 

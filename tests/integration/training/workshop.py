@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from peft_engine.rundir import EventTail, RunDirectory, create_run_directory
-from peft_engine.rundir.directory import now
+from peft_engine.rundir.lay_out import lay_out
 from peft_engine.training.worker import work
 from peft_schemas.config import RunConfig
-from peft_schemas.events import FINAL_STATES, AnyEvent, ControlFile, StateFile
+from peft_schemas.events import FINAL_STATES, AnyEvent
 
 PATIENCE = 300
 """Seconds to wait for a process of our own; a loaded machine was ten times slower than an idle one."""
@@ -52,25 +52,7 @@ class Workshop:
             training.setdefault("precision", "float32")
         config = RunConfig.model_validate({**data, "training": training, **sections})
         run = create_run_directory("demo")
-        source = self.folder / "demo.peft.yaml"
-        resolved = {"config": config.model_dump(mode="json"), "explained": [], "source": str(source)}
-        run.write_resolved(resolved)
-        run.write_control(ControlFile())
-        run.write_state(
-            StateFile(
-                run_id=run.id,
-                name="demo",
-                state="queued",
-                pid=None,
-                started=None,
-                created=now(),
-                updated=now(),
-                base=config.model.base,
-                config_path=str(source),
-                step=0,
-                total_steps=None,
-            )
-        )
+        run.write_state(lay_out(run, config, self.folder / "demo.peft.yaml"))
         return run
 
 
