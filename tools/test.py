@@ -16,6 +16,9 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 NODE = (20, 0)
+MOST_WORKERS = 4
+"""Files of tests at the same time: each may hold a model of half a gigabyte."""
+
 GIST = 2000
 """Characters of a failure that the closing table repeats."""
 
@@ -51,9 +54,15 @@ class Outcome:
     seconds: float = 0.0
 
 
-def pytest(*folders: str) -> list[str]:
-    """Return the command of a pytest layer."""
-    return [sys.executable, "-m", "pytest", "-q", *folders, "--junitxml={report}"]
+def pytest(folder: str, *, side_by_side: bool = True) -> list[str]:
+    """Return the command of a pytest layer.
+
+    Args:
+        folder: Of the tests.
+        side_by_side: Whether files of tests are run at the same time, one a core.
+    """
+    workers = ["-n", str(min(os.cpu_count() or 1, MOST_WORKERS)), "--dist", "loadfile"] if side_by_side else []
+    return [sys.executable, "-m", "pytest", "-q", folder, *workers, "--junitxml={report}"]
 
 
 def node() -> str | None:
@@ -105,7 +114,8 @@ LAYERS = (
     Layer("property", pytest("tests/property")),
     Layer("lsp", pytest("tests/lsp")),
     Layer("integration", pytest("tests/integration"), require=unsloth),
-    Layer("e2e", pytest("tests/e2e"), require=neovim),
+    # These measure, and start whole systems.
+    Layer("e2e", pytest("tests/e2e", side_by_side=False), require=neovim),
     Layer("extension", ["npm", "run", "--silent", "test", "--", "--report={report}"], EXTENSION, node),
     Layer("host", ["npm", "run", "--silent", "test:host", "--", "--report={report}"], EXTENSION, editor),
     Layer("workbench", ["npm", "run", "--silent", "test:workbench", "--", "--report={report}"], EXTENSION, editor),
