@@ -1,12 +1,15 @@
 """What can be chatted with on this machine: bases, and bases with adapters. Looks at files only, loads nothing.
 
-The list is made anew at each call, so a run that completes, or is removed, shows at once.
+The list is made anew at each call, so a run that completes, or is removed, shows at once, and so does a definition
+file. Of other tools' models there are those that the last scan found.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from peft_engine.library.definitions import Defined, read_definitions
+from peft_engine.library.entries import Entry, list_entries
 from peft_engine.library.facts import folder_facts, gguf_facts
 from peft_engine.library.ids import ChosenAdapter, ModelId, format_model_id, parse_model_id
 from peft_engine.library.trained import Trained, read_trained
@@ -14,7 +17,7 @@ from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.profiles import known_models
 from peft_engine.rundir import find_run, list_runs
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.library import ModelCapability, ModelFacts, ModelFormat, ModelSource
+from peft_schemas.library import ModelCapability, ModelFacts, ModelFormat, ModelSource, SamplingDefaults
 
 CONTEXT_LIMIT = 8192
 """Tokens. A model made for more is served with this much, because its K/V memory grows with every token of it."""
@@ -82,17 +85,39 @@ class Servable:
     quantization: str | None = None
     architecture: str | None = None
     source: ModelSource
+    trains_as: str | None = None
+    """What `model.base` of a config would be to train the base; None where it has no such form."""
+
+    definition: Path | None = None
+    """The file that declares it."""
+
+    sampling: SamplingDefaults = field(default_factory=SamplingDefaults)
+    """What a request that does not say is answered with."""
+
+    template: str | None = None
+    """A chat template in place of the model's own."""
+
+    pinned: bool = False
+    """Whether it is loaded when the server starts, and kept in memory."""
 
 
 def list_servable() -> list[Servable]:
     """Return everything that can be served now: bases by name, then adapters, newest first."""
     bases: dict[str, Servable] = {}
     adapters: list[Servable] = []
-    for base in known_models():
+    for defined in read_definitions()[0]:
         try:
-            bases[base] = _of_base(resolve_base(base))
+            bases[defined.id] = of_definition(defined)
         except WorkbenchError:
             continue
+    for base in known_models():
+        try:
+            bases.setdefault(base, _of_base(resolve_base(base)))
+        except WorkbenchError:
+            continue
+    for entry in list_entries():
+        if entry.facts is not None and entry.path.exists():
+            bases.setdefault(entry.id, _of_entry(entry, entry.facts))
     for trained in _all_trained():
         try:
             adapters.append(_combine([trained], [ChosenAdapter(trained.run_id)]))
@@ -113,8 +138,11 @@ def find_servable(model_id: str) -> Servable:
         WorkbenchError: Nothing has that id, or it is no id (`model-missing`); a run that it names has no adapter to
             serve any more (`adapter-missing`); or its base has no form that is served (`base-not-servable`).
     """
-    if model_id in known_models():
-        return _of_base(resolve_base(model_id))
+    for defined in read_definitions()[0]:
+        if defined.id == model_id:
+            return of_definition(defined)
+    if (base := _base_or_none(model_id)) is not None:
+        return base
     wanted = parse_model_id(model_id)
     if wanted.adapters and (trained := _trained_of(wanted)):
         return _combine(trained, wanted.adapters)
@@ -130,6 +158,72 @@ def find_servable(model_id: str) -> Servable:
         if names
         else "Run a config first, or install the small model that `peftw doctor` names.",
     )
+
+
+def of_definition(defined: Defined) -> Servable:
+    """Return the model that a file declares.
+
+    Raises:
+        WorkbenchError: Its base or an adapter is missing, or they do not go together.
+    """
+    definition, folder = defined.definition, defined.path.parent
+    base = _base_or_none(definition.model) or _of_base(resolve_base(definition.model, folder=folder))
+    adapters = tuple(
+        AdapterChoice(Path(wanted.adapter).name, _adapter_path(wanted.adapter, base, folder), wanted.scale)
+        for wanted in definition.adapters
+    )
+    return replace(
+        base,
+        id=defined.id,
+        label=defined.id,
+        # The base is shared by all that are served with the same length of context.
+        base=base.base if definition.context_length is None else defined.id,
+        adapters=adapters,
+        context_length=definition.context_length or base.context_length,
+        definition=defined.path,
+        sampling=definition.sampling,
+        template=definition.template,
+        pinned=definition.pin,
+        source="added",
+    )
+
+
+def _adapter_path(adapter: str, base: Servable, folder: Path) -> Path:
+    try:
+        trained = read_trained(find_run(adapter))
+    except WorkbenchError as error:
+        path = folder / Path(adapter).expanduser()
+        if error.code != "run-missing":
+            raise
+        if not path.exists():
+            raise WorkbenchError(
+                "adapter-missing",
+                f"There is no run {adapter}, and no adapter at {path}.",
+                "Correct the definition of the model.",
+            ) from error
+        return path
+    found = trained.gguf if base.format == "gguf" else trained.peft
+    if found is None:
+        raise WorkbenchError(
+            "adapter-missing",
+            f"The adapter of run {adapter} has no form that goes with a base in {base.format} format.",
+            "Name a base in another format in the definition of the model.",
+        )
+    return found
+
+
+def _base_or_none(base: str) -> Servable | None:
+    """Return a base by an id that needs no config to be understood: a known model's, or one that a scan found."""
+    if base in known_models():
+        return _of_base(resolve_base(base))
+    for entry in list_entries():
+        if entry.id == base and entry.facts is not None and entry.path.exists():
+            return _of_entry(entry, entry.facts)
+    return None
+
+
+def _of_entry(entry: Entry, facts: ModelFacts) -> Servable:
+    return _servable(entry.id, entry.path, facts, entry.source, trains_as=entry.base)
 
 
 def _all_trained() -> Iterator[Trained]:
@@ -225,18 +319,18 @@ def _not_servable(base: ResolvedBase) -> WorkbenchError:
 
 
 def _of_gguf(base: ResolvedBase, path: Path) -> Servable:
-    return _servable(base, path, gguf_facts(path))
+    return _servable(base.base, path, gguf_facts(path), _SOURCES[base.origin], trains_as=base.base)
 
 
 def _of_folder(base: ResolvedBase, folder: Path) -> Servable:
-    return _servable(base, folder, folder_facts(folder))
+    return _servable(base.base, folder, folder_facts(folder), _SOURCES[base.origin], trains_as=base.base)
 
 
-def _servable(base: ResolvedBase, weights: Path, facts: ModelFacts) -> Servable:
+def _servable(base: str, weights: Path, facts: ModelFacts, source: ModelSource, *, trains_as: str | None) -> Servable:
     return Servable(
-        id=base.base,
-        label=Path(base.base).name,
-        base=base.base,
+        id=base,
+        label=Path(base).name,
+        base=base,
         weights=weights,
         format=facts.format,
         context_length=min(facts.context_length or _FALLBACK_CONTEXT, CONTEXT_LIMIT),
@@ -246,5 +340,6 @@ def _servable(base: ResolvedBase, weights: Path, facts: ModelFacts) -> Servable:
         parameters=facts.parameters,
         quantization=facts.quantization,
         architecture=facts.architecture,
-        source=_SOURCES[base.origin],
+        source=source,
+        trains_as=trains_as,
     )

@@ -20,7 +20,7 @@ def runs_dir() -> Path:
 
 
 def models_dir() -> Path:
-    """Return the folder of base models that were materialised on this machine."""
+    """Return the folder of base models that were materialised on this machine, and of the files that define models."""
     return home() / "models"
 
 

@@ -1,5 +1,6 @@
 """What a user has decided for this machine, once for all runs: `settings.yaml` in the state folder."""
 
+import re
 from typing import Annotated, Literal
 
 import yaml
@@ -42,6 +43,44 @@ class Retention(Word):
     model of a billion parameters trained in full."""
 
 
+class Models(Word):
+    """Where models are looked for."""
+
+    folders: list[str] = []
+    """Folders of your own, beside those of other tools; `~` stands for your home folder."""
+
+
+class Serving(Word):
+    """How models are served."""
+
+    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(%|MB|GB)$")] = "60%"
+    """What all models may take together, as a share of the machine's memory or in MB of 10^6 or GB of 10^9 bytes. 60%
+    is our own choice: it leaves room for an editor, a browser and a small training run."""
+
+    threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """Processor threads that compute; None for one a core, hyper-threads not counted."""
+
+    port: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Where the process listens; 0 for the port of the last time, or any free one."""
+
+    unload_minutes: Annotated[float, Field(ge=0)] = 15
+    """A model that was not used for so long is unloaded; 0 for never."""
+
+    leave_minutes: Annotated[float, Field(ge=0)] = 30
+    """The process leaves after so long without a request; 0 for never. It stays while a pinned model is loaded."""
+
+    load: list[str] = []
+    """Ids of models that are loaded when the process starts. The first one is the default model."""
+
+    pin: list[str] = []
+    """Ids of models that are loaded when the process starts, and stay."""
+
+    def memory_bytes(self, total: int) -> int:
+        """Return what all models may take, on a machine with so much memory."""
+        number, unit = re.fullmatch(r"([\d.]+) ?(%|MB|GB)", self.memory).groups()  # type: ignore[union-attr]
+        return int(float(number) * {"%": total / 100, "MB": 1e6, "GB": 1e9}[unit])
+
+
 class Settings(Word):
     """The content of `settings.yaml`. Every key may be left out."""
 
@@ -49,8 +88,14 @@ class Settings(Word):
     """How many runs may train at once on a device of each kind; 1 where nothing is written. Each of several CUDA
     devices has that many."""
 
+    models: Models = Models()
+    """Where models are looked for."""
+
     retention: Retention = Retention()
     """What may go when space is wanted."""
+
+    serving: Serving = Serving()
+    """How models are served."""
 
 
 def read_settings() -> Settings:

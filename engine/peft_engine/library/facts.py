@@ -17,17 +17,33 @@ from peft_schemas.library import ModelCapability, ModelFacts
 _TOKENS = "tokenizer.ggml.tokens"
 _INFILL_KEYS = ("tokenizer.ggml.fim_pre_token_id", "tokenizer.ggml.prefix_token_id")
 _TOOLS = re.compile(r"\btools\b")
+_NO_BASES = ("clip", "imatrix")
+"""What older files, which do not name their kind, name as their architecture."""
+
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-(?P<count>\d{5})\.gguf", re.IGNORECASE)
 """How llama.cpp's gguf-split names the parts of a model; the first one has the metadata."""
 
+_COUNTED_PARTS = 1000
+"""A name can announce 99,999."""
+
 _States = tuple[tuple[Path, int, int], ...]
+
+
+class NoBase(WorkbenchError):
+    """The files are sound, but not those of a base model."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(
+            "base-not-servable", f"{path} is {what}, not a model.", "Choose the file of the model that it belongs to."
+        )
 
 
 def gguf_facts(path: Path) -> ModelFacts:
     """Return what a GGUF file says; of a split model, given its first part, what all parts say together.
 
     Raises:
-        WorkbenchError: A part is missing or cannot be read (`model-unreadable`).
+        WorkbenchError: A part is missing or cannot be read (`model-unreadable`); `NoBase` when it is an adapter or the
+            like.
     """
     return _gguf_facts(_states(gguf_parts(path), path))
 
@@ -48,7 +64,7 @@ def gguf_parts(path: Path) -> list[Path]:
     shard = _SHARD.fullmatch(path.name)
     if shard is None:
         return [path]
-    count = int(shard["count"])
+    count = min(int(shard["count"]), _COUNTED_PARTS)
     return [path.with_name(f"{shard['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
 
 
@@ -76,6 +92,9 @@ def _gguf_facts(states: _States) -> ModelFacts:
     except (OSError, ValueError) as error:
         raise _unreadable(first, error) from error
     values = header.values
+    kind = values.get("general.type", "model")
+    if kind != "model" or header.architecture in _NO_BASES:
+        raise NoBase(first, f"a file of the kind {kind if kind != 'model' else header.architecture}")
     tokens = values.get(_TOKENS, [])
     return ModelFacts(
         format="gguf",

@@ -1,0 +1,127 @@
+"""E33: models declared by files."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from peft_engine.catalog import find_servable, list_servable
+from peft_engine.home import models_dir
+from peft_engine.library.definitions import read_definitions, write_definition
+from peft_engine.library.scan import scan
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.library import ModelDefinition, SamplingDefaults
+from tests.unit.library.layouts import write_gguf
+
+SMOL = "HuggingFaceTB/SmolLM2-135M-Instruct"
+
+
+def define(name: str, text: str) -> Path:
+    models_dir().mkdir(parents=True, exist_ok=True)
+    path = models_dir() / name
+    path.write_text(text)
+    return path
+
+
+def test_E33_a_file_that_appears_is_a_model_at_once(tmp_path: Path) -> None:
+    assert "notes" not in [model.id for model in list_servable()]
+    lora = write_gguf(tmp_path / "lora.gguf", kind="adapter")
+    path = define(
+        "notes.yaml",
+        f"""
+model: {SMOL}
+adapters:
+  - {{adapter: {lora}, scale: 0.5}}
+sampling: {{temperature: 0.3, top_p: 0.9}}
+template: "{{{{ messages }}}}"
+context_length: 1024
+pin: true
+""",
+    )
+
+    model = find_servable("notes")
+    assert [(adapter.path, adapter.scale) for adapter in model.adapters] == [(lora, 0.5)]
+    assert model.sampling == SamplingDefaults(temperature=0.3, top_p=0.9)
+    assert (model.template, model.context_length, model.pinned) == ("{{ messages }}", 1024, True)
+    assert model.definition == path
+    assert model in list_servable()
+
+    path.unlink()
+    with pytest.raises(WorkbenchError):
+        find_servable("notes")
+
+
+def test_E33_a_base_is_a_path_beside_the_file_or_an_id_of_the_library(machine: Path) -> None:
+    weights = write_gguf(machine / ".lmstudio/models/pub/repo/tiny.gguf")
+    scan()
+    define("by-id.yaml", "model: pub/repo/tiny\n")
+    models_dir().joinpath("beside").mkdir()
+    shutil.copy(weights, models_dir() / "beside/own.gguf")
+    define("by-path.yaml", "id: team/own\nmodel: beside/own.gguf\n")
+
+    assert find_servable("by-id").weights == weights
+    assert find_servable("by-id").base == "pub/repo/tiny"
+    assert find_servable("team/own").weights == models_dir() / "beside/own.gguf"
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "part"),
+    [
+        ("model: x\n\ntemperature: 1\n", 3, "temperature"),
+        ("model: x\nsampling:\n  top_p: 7\n", 3, "sampling.top_p"),
+        ("model: x\npin: maybe\n", 2, "pin"),
+        ("model: x\nadapters:\n  - adapter: a-1\n  - adapter: b-1\n    scale: 9\n", 5, "adapters.1.scale"),
+        ("model: x\nid: ../../etc/passwd\n", 2, "id"),
+        ("model: x\n  bad: [\n", 2, "mapping values"),
+        ("pin: true\n", 1, "model"),
+        ("- a\n", 1, "the whole file"),
+        ("", None, "the whole file"),
+        ("model: !!python/object:os.system x\n", 1, "could not determine a constructor"),
+        ("a: &a [x]\nmodel: *b\n", 2, "undefined alias"),
+    ],
+)
+def test_E33_a_bad_file_is_told_with_its_line_and_the_others_load(text: str, line: int | None, part: str) -> None:
+    define("good.yaml", f"model: {SMOL}\n")
+    bad = define("bad.yaml", text)
+
+    found, faults = read_definitions()
+    assert [defined.id for defined in found] == ["good"]
+    (fault,) = faults
+    assert (fault.path, fault.line) == (str(bad), line)
+    assert part in fault.message
+
+
+def test_E33_a_file_that_is_no_text_takes_no_other_down() -> None:
+    define("good.yaml", f"model: {SMOL}\n")
+    define("bad.yaml", "").write_bytes(b"\xff\xfe\x00")
+    define("deep.yaml", "[" * 5_000)
+
+    found, faults = read_definitions()
+    assert [defined.id for defined in found] == ["good"]
+    assert len(faults) == 2
+
+
+def test_E33_an_id_is_defined_once() -> None:
+    define("a.yaml", f"id: same\nmodel: {SMOL}\n")
+    define("b.yaml", f"id: same\nmodel: {SMOL}\n")
+    found, (fault,) = read_definitions()
+    assert [defined.path.name for defined in found] == ["a.yaml"]
+    assert "a.yaml already" in fault.message
+
+
+def test_E33_a_definition_whose_base_is_gone_takes_no_other_down() -> None:
+    define("lost.yaml", "model: gone.gguf\n")
+    define("good.yaml", f"model: {SMOL}\n")
+    assert [model.id for model in list_servable()] == [SMOL, "good"]
+    with pytest.raises(WorkbenchError, match="There is no model at"):
+        find_servable("lost")
+
+
+def test_a_definition_that_is_written_is_read_as_the_same() -> None:
+    wanted = ModelDefinition(model=SMOL, sampling=SamplingDefaults(top_k=3), pin=True)
+    path = write_definition("my model", wanted)
+    assert path.name == "my-model.yaml"
+    (defined,), _ = read_definitions()
+    assert defined.definition == wanted
+    with pytest.raises(WorkbenchError, match="already"):
+        write_definition("my model", wanted)
