@@ -5,12 +5,15 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from peft_engine.files import sha256
 from peft_engine.inference.contract import AdapterUse
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
+from peft_engine.inference.llama.odd_rank import write_with_odd_rank
 from peft_engine.inference.llama.weights import Weights
+from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 
 _TEMPLATE = b"tokenizer.chat_template"
@@ -30,6 +33,8 @@ def contents(key: AdapterKey) -> tuple[str, ...]:
 class _Loaded:
     handle: Any
     size: int
+    routine: str
+    """What is equal for adapters that are computed by the same routines."""
 
 
 class Adapters:
@@ -56,7 +61,8 @@ class Adapters:
         """Return the key of adapters applied together. Files are read again only when they changed.
 
         Raises:
-            WorkbenchError: A file is gone (`adapter-missing`) or does not fit the base (`model-unreadable`).
+            WorkbenchError: A file is gone (`adapter-missing`) or does not fit the base (`model-unreadable`); or its
+                header lies (as `require_sound`).
         """
         scales: dict[str, float] = {}
         for use in uses:
@@ -84,6 +90,10 @@ class Adapters:
             if lib.llama_adapter_meta_val_str(handle, _TEMPLATE, text, _TEMPLATE_BYTES) > 0:
                 return text.value.decode("utf-8", errors="replace")
         return None
+
+    def routines(self, key: AdapterKey) -> frozenset[str]:
+        """Return what is equal for keys whose rows are computed by the same routines."""
+        return frozenset(self._loaded[content].routine for content in contents(key))
 
     def apply(self, context: Any, key: AdapterKey) -> None:
         """Let a context compute with exactly these adapters from now on."""
@@ -114,12 +124,16 @@ class Adapters:
         return known[1]
 
     def _load(self, content: str, path: Path) -> None:
+        require_sound(path)
         forget_complaints()
-        handle = lib.llama_adapter_lora_init(self._weights.model, str(path).encode())
+        with TemporaryDirectory(prefix="peftw-adapter-") as folder:
+            rewritten = Path(folder) / "adapter.gguf"
+            is_rewritten = write_with_odd_rank(path, rewritten)
+            handle = lib.llama_adapter_lora_init(self._weights.model, str(rewritten if is_rewritten else path).encode())
         if not handle:
             raise WorkbenchError(
                 "model-unreadable",
                 f"The adapter {path} does not fit its base: {complaint()}.",
                 "Run its config again; if its base was replaced, choose the base it was trained on.",
             )
-        self._loaded[content] = _Loaded(handle, path.stat().st_size)
+        self._loaded[content] = _Loaded(handle, path.stat().st_size, "rewritten" if is_rewritten else content)

@@ -39,7 +39,7 @@ class LlamaEngine:
         self._adapters = Adapters(self._weights, budget=int(_ADAPTER_SHARE * self._weights.memory_bytes))
         self._context = Context(self._weights, self._adapters, length=context_length, sequences=slots, threads=threads)
         self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)
-        self._together = Together(self._context)
+        self._together = Together(self._context, self._adapters)
         self._slots = Slots(slots)
         self._prompts = Prompts(path.name, self._weights, self._adapters)
         self._open: list[LlamaSequence] = []

@@ -3,24 +3,35 @@
 Weights are read once for a batch, so a batch is faster than its rows one by one. But a library may compute a product
 with one row by another routine than one with many, which rounds otherwise, and an answer would depend on its
 neighbours. Whether it does so depends on the processor, the build and the types of the weights. So it is tried, with
-the first rows that could share a batch: they are computed singly and together, and compared.
+the first rows that could share a batch: they are computed singly and together, and compared. Where they differ, such
+rows are computed singly for good.
 """
 
 from collections.abc import Sequence
 
 import numpy as np
 
-from peft_engine.inference.llama.adapters import AdapterKey, contents
+from peft_engine.inference.llama.adapters import AdapterKey, Adapters
 from peft_engine.inference.llama.context import Context, NextToken, Row
+
+_TRIALS = 8
+"""Batches of a kind that must agree. Rounding does not show in every row: activations are quantized on their way."""
 
 
 class Together:
     """Knows which batches are exact."""
 
-    def __init__(self, context: Context) -> None:
-        """Know nothing yet."""
+    def __init__(self, context: Context, adapters: Adapters) -> None:
+        """Know nothing yet.
+
+        Args:
+            context: Where rows are computed.
+            adapters: Know by which routines each adapter is computed.
+        """
         self._context = context
-        self._exact: dict[tuple[tuple[str, ...], int], bool] = {}
+        self._adapters = adapters
+        self._trials: dict[tuple[frozenset[str], int], int | None] = {}
+        """By routines and number of rows: trials still to be made, None where batches are not exact."""
 
     def compute(self, key: AdapterKey, rows: Sequence[NextToken]) -> list[Row]:
         """Compute rows under the adapters in use and return the logits of each, in one batch if that is exact.
@@ -38,18 +49,20 @@ class Together:
         if len(rows) == 1:
             self._context.compute_tokens(rows)
             return [self._context.row(0)]
-        # A scale multiplies what is computed and chooses no routine.
-        kind = (contents(key), len(rows))
-        if kind not in self._exact:
-            singly = self._singly(rows)
-            self._exact[kind] = False
-            if not self._drop(rows):
-                return singly
-            self._exact[kind] = self._agree(rows, singly)
-            if self._exact[kind]:
-                return singly
+        kind = (self._adapters.routines(key), len(rows))
+        trials = self._trials.setdefault(kind, _TRIALS)
+        if trials == 0:
+            return self._jointly(rows)
+        singly = self._singly(rows)
+        if trials is None or not self._drop(rows):
+            self._trials[kind] = None
+        elif self._agree(rows, singly):
+            self._trials[kind] = trials - 1
+        else:
+            self._trials[kind] = None
             self._drop(rows)
-        return self._jointly(rows) if self._exact[kind] else self._singly(rows)
+            return self._singly(rows)
+        return singly
 
     def _jointly(self, rows: Sequence[NextToken]) -> list[Row]:
         self._context.compute_tokens(rows)

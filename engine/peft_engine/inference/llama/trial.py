@@ -14,11 +14,12 @@ def main(path: Path) -> int:
     """Compute a block of many tokens, and one token and two, which take different paths through the library."""
     try:
         weights = Weights(path)
-        context = Context(weights, Adapters(weights, budget=0), length=4 * BLOCK, sequences=2, threads=2)
+        adapters = Adapters(weights, budget=0)
+        context = Context(weights, adapters, length=4 * BLOCK, sequences=2, threads=2)
         block = list(range(min(BLOCK, weights.vocabulary_size)))
         for sequence in (0, 1):
             context.compute_block(sequence, 0, block)
-        Together(context).compute((), [NextToken(sequence, len(block), 0) for sequence in (0, 1)])
+        Together(context, adapters).compute((), [NextToken(sequence, len(block), 0) for sequence in (0, 1)])
     except WorkbenchError as error:
         print(error.message, file=sys.stderr)  # noqa: T201  (read by `loading`)
         return 1
