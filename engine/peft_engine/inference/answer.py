@@ -11,6 +11,7 @@ from peft_engine.inference.answer_text import AnswerText
 from peft_engine.inference.constraint import Matcher
 from peft_engine.inference.contract import Delta, FinishReason, GenerationRequest, TokenLogprob
 from peft_engine.inference.sampler import Logits, Sampler, log_probabilities, most_likely
+from peft_engine.inference.template_conversation import turn_beginnings
 
 _log = logging.getLogger(__name__)
 
@@ -57,7 +58,7 @@ class Answer:
         self._limit = limit
         self._sampler = Sampler(request.sampling, prompt)
         self._matcher = Matcher(request.constraint, vocabulary.guide) if request.constraint else None
-        self._text = AnswerText(request.stop)
+        self._text = AnswerText((*request.stop, *turn_beginnings(request.prompt)))
         self._alternatives = request.top_logprobs
         self._logprobs: deque[tuple[TokenLogprob, int]] = deque()
 

@@ -69,7 +69,7 @@ class Conversation:
     """Function declarations in OpenAI's shape, for a template that knows tools."""
 
     template: str | None = None
-    """A chat template to use in place of the adapter's or the base's own."""
+    """A chat template, or the name of a prompt format, to use in place of the adapter's or the base's own."""
 
 
 @dataclass(frozen=True)

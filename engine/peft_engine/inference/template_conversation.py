@@ -4,9 +4,10 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from peft_engine.inference.contract import Conversation
+from peft_engine.inference.contract import Conversation, Prompt
 from peft_engine.inference.template import TemplateRefused, TemplateRequest
 from peft_engine.inference.template_process import TemplateProcess
+from peft_engine.prompt_formats import PromptFormat, prompt_formats
 from peft_schemas.errors import WorkbenchError
 
 
@@ -25,7 +26,7 @@ def render_conversation(
 
     Args:
         templates: Where templates are rendered.
-        conversation: What was said, and perhaps a template to use in place of `template`.
+        conversation: What was said, and perhaps a template, or a prompt format's name, to use in place of `template`.
         template: The adapter's, the base's or its family's; None where there is none.
         bos_text: The token that begins a text, as it is written; empty for none.
         eos_text: The token that ends one.
@@ -34,7 +35,8 @@ def render_conversation(
     Raises:
         WorkbenchError: There is no template, or it refuses the conversation (`not-supported`).
     """
-    chosen = conversation.template or template
+    named = _named(conversation)
+    chosen = named.template if named else conversation.template or template
     if chosen is None:
         raise WorkbenchError(
             "not-supported",
@@ -73,6 +75,12 @@ def _render_with_system(templates: TemplateProcess, request: TemplateRequest) ->
     return templates.render(replace(request, messages=folded))
 
 
+def turn_beginnings(prompt: Prompt) -> tuple[str, ...]:
+    """Return the texts before which an answer to a prompt must end, where its format marks turns by no tokens."""
+    named = _named(prompt) if isinstance(prompt, Conversation) else None
+    return () if named is None else tuple(named.stop)
+
+
 def fold_system(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | None:
     """Return messages whose first user turn begins with what the system said; None where nothing can be folded."""
     if len(messages) < 2 or messages[0].get("role") != "system" or messages[1].get("role") != "user":
@@ -81,3 +89,7 @@ def fold_system(messages: Sequence[dict[str, Any]]) -> list[dict[str, Any]] | No
     if not isinstance(system, str) or not isinstance(user, str) or not system.strip():
         return None
     return [{**messages[1], "content": f"{system.strip()}\n\n{user}"}, *messages[2:]]
+
+
+def _named(conversation: Conversation) -> PromptFormat | None:
+    return prompt_formats().formats.get(conversation.template or "")

@@ -71,6 +71,8 @@ class TransformersEngine:
             found.add("chat")
             if re.search(r"\btools\b", template):
                 found.add("tools")
+        if self._vocabulary.infill is not None:
+            found.add("infill")
         return frozenset(found)
 
     @property
@@ -144,7 +146,7 @@ class TransformersEngine:
         elif isinstance(prompt, Text):
             tokens = self._vocabulary.tokenize(prompt.text)
         elif isinstance(prompt, Infill):
-            raise NotImplementedError
+            tokens = self._vocabulary.tokenize_gap(prompt.prefix, prompt.suffix)
         else:
             tokens = self._given(prompt.ids)
         return tokens or self._vocabulary.beginning

@@ -8,6 +8,7 @@ import llguidance
 import llguidance.hf
 from transformers import AutoTokenizer, TokenizersBackend
 
+from peft_engine.prompt_formats import prompt_formats, recognise_format, recognise_infill
 from peft_schemas.errors import WorkbenchError
 
 
@@ -27,8 +28,14 @@ class Vocabulary:
         if not isinstance(tokenizer, TokenizersBackend):
             raise _unreadable(folder, f"{type(tokenizer).__name__} has no tokenizer.json")
         self._tokenizer: Any = tokenizer
+        self._name = folder.name
+        self._written = {
+            token.content: place for place, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
+        self._specials = frozenset(self._written.values()) | frozenset(tokenizer.all_special_ids)
         self._ends: frozenset[int] = frozenset()
-        self._specials = frozenset(tokenizer.all_special_ids)
+        self.infill = recognise_infill(tokenizer.get_vocab())
+        """The tokens that mark a gap, None where there are none."""
         self.bos_text: str = tokenizer.bos_token or ""
         self.eos_text: str = tokenizer.eos_token or ""
         self.beginning: tuple[int, ...] = (tokenizer.bos_token_id or tokenizer.eos_token_id or 0,)
@@ -41,22 +48,25 @@ class Vocabulary:
             size: Rows of the output layer, which may be more than there are tokens.
             ends: Tokens that end an answer beside the tokenizer's own.
         """
-        own = self._tokenizer.eos_token_id
-        self._ends = frozenset(ends) | (frozenset() if own is None else {own})
+        named = (self._written.get(token) for token in (self.eos_text, *prompt_formats().turn_ends))
+        self._ends = frozenset(ends) | {token for token in named if token is not None}
         self.guide = llguidance.hf.from_tokenizer(self._tokenizer, n_vocab=size, eos_token=sorted(self._ends) or None)
         """The vocabulary as llguidance knows it."""
 
-    def special_tokens(self) -> frozenset[str]:
-        """Return the tokens that are no text."""
-        return frozenset(token.content for token in self._tokenizer.added_tokens_decoder.values() if token.special)
-
     def chat_template(self, *, tools: bool) -> str | None:
-        """Return the tokenizer's own template; where it has one for tools and these are given, that one."""
+        """Return the tokenizer's own template, else that of the family that its special tokens tell of.
+
+        Args:
+            tools: Whether the template is to write tools, for which some tokenizers have one of its own.
+        """
         written = self._tokenizer.chat_template
         if isinstance(written, dict):
             named = written.get("tool_use") if tools else None
-            return named or written.get("default")
-        return written if isinstance(written, str) else None
+            written = named or written.get("default")
+        if isinstance(written, str):
+            return written
+        family = recognise_format(self._written)
+        return None if family is None else family.template
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Return the tokens of a text as the model was trained to read one, its first special token included."""
@@ -66,10 +76,21 @@ class Vocabulary:
         """Return the tokens of a prompt in which a template has written all special tokens out."""
         return tuple(self._tokenizer.encode(prompt, add_special_tokens=False))
 
-    def token(self, text: str) -> int | None:
-        """Return the token that is written so."""
-        found = self._tokenizer.convert_tokens_to_ids(text)
-        return found if isinstance(found, int) and found != self._tokenizer.unk_token_id else None
+    def tokenize_gap(self, prefix: str, suffix: str) -> tuple[int, ...]:
+        """Return the prompt that asks for what stands between two texts.
+
+        Raises:
+            WorkbenchError: The vocabulary has no tokens for it (`not-supported`).
+        """
+        if self.infill is None:
+            raise WorkbenchError(
+                "not-supported",
+                f"{self._name} cannot fill in the middle of a text: its vocabulary has no tokens for it.",
+                "Choose a model that was made for code, or send the text as one prompt.",
+            )
+        marks = self.infill
+        before, after, gap = self._tokenizer.convert_tokens_to_ids([marks.prefix, marks.suffix, marks.middle])
+        return (before, *self.tokenize_rendered(prefix), after, *self.tokenize_rendered(suffix), gap)
 
     def piece(self, token: int) -> bytes:
         """Return a token's bytes, which may be part of a character; none for special tokens."""

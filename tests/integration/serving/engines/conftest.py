@@ -1,0 +1,81 @@
+"""Every engine on the same random weights, each in its own form, with the same adapters."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytest
+
+from peft_engine.inference.contract import Engine
+
+Kind = Literal["llama", "transformers"]
+KINDS: tuple[Kind, ...] = ("llama", "transformers")
+
+
+@dataclass(frozen=True)
+class Forms:
+    """A base and two adapters as one engine loads them."""
+
+    kind: Kind
+    base: Path
+    first: Path
+    second: Path
+
+    def load(self, *, slots: int = 4, context_length: int | None = None) -> Engine:
+        """Return a new engine."""
+        from tests.integration.serving.engines.tiny import CONTEXT
+
+        length = context_length or CONTEXT
+        if self.kind == "transformers":
+            from peft_engine.inference.transformers import TransformersEngine
+
+            return TransformersEngine(self.base, context_length=length, threads=1, slots=slots)
+        from peft_engine.inference.llama import LlamaEngine
+
+        return LlamaEngine(self.base, context_length=length, threads=1, slots=slots)
+
+
+@pytest.fixture(scope="session")
+def tiny_forms(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> dict[Kind, Forms]:
+    """The random weights in every form."""
+    from tests.integration.serving.engines.tiny import write_adapter, write_adapter_gguf, write_base, write_gguf
+
+    folder = tmp_path_factory.mktemp("tiny")
+    base = folder / "tiny"
+    write_base(base, model_cache / "HuggingFaceTB--SmolLM2-135M-Instruct")
+    write_gguf(base, folder / "tiny.gguf")
+    adapters = [write_adapter(base, folder / f"adapter{seed}", seed=seed) for seed in (1, 2)]
+    ggufs = [write_adapter_gguf(base, adapter, adapter.with_suffix(".gguf")) for adapter in adapters]
+    return {
+        "transformers": Forms("transformers", base, *adapters),
+        "llama": Forms("llama", folder / "tiny.gguf", *ggufs),
+    }
+
+
+@pytest.fixture(scope="session", params=KINDS)
+def forms(request: pytest.FixtureRequest, tiny_forms: dict[Kind, Forms]) -> Forms:
+    """The random weights as each engine in turn loads them."""
+    return tiny_forms[request.param]
+
+
+@pytest.fixture(scope="session")
+def engine(forms: Forms) -> Iterator[Engine]:
+    """An engine that tests share, which they must be able to."""
+    engine = forms.load()
+    yield engine
+    engine.unload()
+
+
+@pytest.fixture
+def fresh(forms: Forms) -> Iterator[Callable[..., Engine]]:
+    """Load engines of this test's own."""
+    loaded: list[Engine] = []
+
+    def load(**options: int) -> Engine:
+        loaded.append(forms.load(**options))
+        return loaded[-1]
+
+    yield load
+    for engine in loaded:
+        engine.unload()
