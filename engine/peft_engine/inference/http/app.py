@@ -11,6 +11,11 @@ from starlette.types import ASGIApp
 
 from peft_engine.inference.http.asking import BodyAtFault
 from peft_engine.inference.http.chat import complete
+from peft_engine.inference.http.chat_request import ChatCompletionRequest
+from peft_engine.inference.http.chat_shapes import ChatCompletion, ChatCompletionChunk
+from peft_engine.inference.http.completion_request import CompletionRequest
+from peft_engine.inference.http.completion_shapes import Completion
+from peft_engine.inference.http.completions import complete_text
 from peft_engine.inference.http.control import (
     load_model,
     pin_model,
@@ -35,7 +40,9 @@ from peft_engine.inference.http.ollama import (
 )
 from peft_engine.inference.http.openapi import document, page
 from peft_engine.inference.http.operations import Operation
-from peft_engine.inference.http.requests import ChatCompletionRequest
+from peft_engine.inference.http.responses import respond
+from peft_engine.inference.http.responses_request import ResponsesRequest
+from peft_engine.inference.http.responses_shapes import ResponseAnswer, ResponseEvent
 from peft_engine.inference.http.status import Health, Leaving, show_health, shut_down
 from peft_engine.inference.scheduler import Overloaded, Scheduler
 from peft_engine.loopback.guard import Allowance, Guard
@@ -67,7 +74,34 @@ OPERATIONS: tuple[Operation, ...] = (
     ),
     Operation("GET", "/v1/models/{model_id}", "Show one of them.", show_model, gives=ModelCard),
     Operation(
-        "POST", "/v1/chat/completions", "Answer a conversation.", complete, takes=ChatCompletionRequest, computes=True
+        "POST",
+        "/v1/chat/completions",
+        "Answer a conversation.",
+        complete,
+        takes=ChatCompletionRequest,
+        gives=ChatCompletion,
+        events=ChatCompletionChunk,
+        computes=True,
+    ),
+    Operation(
+        "POST",
+        "/v1/completions",
+        "Continue a text, or fill a gap in it.",
+        complete_text,
+        takes=CompletionRequest,
+        gives=Completion,
+        events=Completion,
+        computes=True,
+    ),
+    Operation(
+        "POST",
+        "/v1/responses",
+        "Answer a conversation in the newer shape.",
+        respond,
+        takes=ResponsesRequest,
+        gives=ResponseAnswer,
+        events=ResponseEvent,
+        computes=True,
     ),
     Operation(
         "POST",
