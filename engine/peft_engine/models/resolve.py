@@ -4,12 +4,13 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Literal
 
 from peft_engine.home import models_dir
-from peft_engine.models.gguf_header import read_gguf_header
+from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
 from peft_engine.profiles import known_models
 from peft_schemas.errors import WorkbenchError
 
@@ -187,7 +188,8 @@ def _from_folder(
 
 def _from_gguf(base: str, revision: str | None, origin: Origin, path: Path, cache: Path) -> ResolvedBase:
     try:
-        header = read_gguf_header(path)
+        stat = path.stat()
+        header = _gguf_header(path, stat.st_size, stat.st_mtime_ns)
     except (OSError, ValueError) as error:
         raise WorkbenchError(
             "model-unreadable",
@@ -204,6 +206,12 @@ def _from_gguf(base: str, revision: str | None, origin: Origin, path: Path, cach
         context_length=header.context_length,
         has_chat_template=header.chat_template is not None,
     )
+
+
+@lru_cache(maxsize=64)
+def _gguf_header(path: Path, size: int, mtime_ns: int) -> GgufHeader:
+    """Read a header once for each state of the file: every request for a model asks, and a vocabulary is long."""
+    return read_gguf_header(path)
 
 
 def _json(path: Path) -> dict[str, Any]:
