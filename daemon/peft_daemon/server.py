@@ -35,7 +35,9 @@ LATER = (
     "peft_daemon.runs.feature",
     "peft_daemon.runs.library",
     "peft_daemon.serving.feature",
+    "peft_daemon.serving.log",
     "peft_daemon.conversations.feature",
+    "peft_daemon.models.feature",
 )
 """What can wait until it is asked for, in the order in which editors ask."""
 

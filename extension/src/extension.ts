@@ -1,11 +1,14 @@
 /** Wiring: makes the parts and introduces them to each other. */
 import * as vscode from "vscode";
 
+import { LastEditor } from "./chat/lastEditor";
 import { ChatModels } from "./chat/models";
 import { registerParticipant } from "./chat/participant";
 import { registerProvider } from "./chat/provider";
 import { registerCommands } from "./commands/register";
+import { ChatPanels } from "./panels/chatPanels";
 import { RunPanels } from "./panels/runPanels";
+import { showProblem } from "./notices";
 import { announceLowDisk } from "./runs/cleanUp";
 import { announceAnomalies } from "./runs/anomalyNotice";
 import { markAnomalies } from "./runs/anomalyMarks";
@@ -13,9 +16,11 @@ import { announceEnds } from "./runs/endNotice";
 import { RunStore } from "./runs/runStore";
 import { announceFailures } from "./server/failureNotice";
 import { Server } from "./server/server";
-import { affectsServer } from "./server/settings";
+import { affectsServer, readSettings } from "./server/settings";
 import { Setup } from "./server/setup";
 import { Training } from "./server/training";
+import { ModelServer } from "./serving/modelServer";
+import { createServingStatus } from "./serving/statusBar";
 import { createLanguageStatus } from "./views/languageStatus";
 import { Pages } from "./views/pages";
 import { RunsTree } from "./views/runsTree";
@@ -35,6 +40,17 @@ export function activate(context: vscode.ExtensionContext): void {
   const pages = new Pages();
   const models = new ChatModels(server, store, context.workspaceState);
   const provider = registerProvider(server, models);
+  const serving = new ModelServer(server, log);
+  const lastEditor = new LastEditor();
+  const chats = new ChatPanels({
+    server,
+    serving,
+    models,
+    lastEditor,
+    extensionUri: context.extensionUri,
+    log,
+    memory: context.workspaceState,
+  });
   const view = vscode.window.createTreeView("peft.runs", { treeDataProvider: tree });
   const running = server;
 
@@ -47,10 +63,14 @@ export function activate(context: vscode.ExtensionContext): void {
     panels.register(),
     pages.register(),
     models.register(),
+    serving.register(),
+    lastEditor.register(),
+    chats.register(),
     registerParticipant(running, models, context.extensionUri),
     ...(provider ? [provider] : []),
-    registerCommands({ server: running, setup, training, store, panels, models, pages, log }),
+    registerCommands({ server: running, setup, training, store, panels, models, chats, serving, pages, log }),
     createStatusBar(running, store),
+    createServingStatus(serving, models),
     createLanguageStatus(running),
     announceFailures(running, storage),
     announceEnds(store, context.globalState),
@@ -65,6 +85,9 @@ export function activate(context: vscode.ExtensionContext): void {
     vscode.workspace.onDidGrantWorkspaceTrust(() => running.state.kind !== "stopped" && running.restart()),
   );
   startWhenWanted(context, running, view.visible);
+  if (readSettings().autoStart && vscode.workspace.isTrusted) {
+    serving.start().catch((error: unknown) => void showProblem(error));
+  }
 }
 
 /**

@@ -25,6 +25,7 @@ from peft_schemas.events import AnomalyEvent, AnyEvent, RecoveryAction, RunState
 from peft_schemas.findings import FileFinding
 from peft_schemas.hardware import HardwareReport
 from peft_schemas.interchange import TranslationReport
+from peft_schemas.library import ModelAddParams, ModelEntry, ModelIdParams, ModelList, ModelQuery
 from peft_schemas.records import (
     ArtifactList,
     BundleManifest,
@@ -404,7 +405,13 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/serve/unload", ServeModelParams, ServeStatus, "Free a base when its answers are complete."),
     Request("peft/serve/switch", ServeModelParams, ServeStatus, "Load a model, then make it the default."),
     Request("peft/serve/pin", ServePinParams, ServeStatus, "Keep a base in memory, or no longer."),
+    Request("peft/serve/log", Empty, PageResult, "Return the end of the inference process's log."),
     Request("peft/serve/endpoint", Empty, ServeEndpoint, "Say how other programs reach the process; starts it."),
+    Request("peft/models/list", ModelQuery, ModelList, "List the library: bases, the adapters on them, faults."),
+    Request("peft/models/show", ModelIdParams, ModelEntry, "Describe one model."),
+    Request("peft/models/scan", Empty, ModelList, "Look at the disk again and list the library."),
+    Request("peft/models/add", ModelAddParams, ModelEntry, "Put a file or folder into the library."),
+    Request("peft/models/remove", ModelIdParams, Empty, "Take a model off the library; its files stay."),
     Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
 )
 NOTIFICATIONS: tuple[Notification, ...] = (
@@ -412,5 +419,6 @@ NOTIFICATIONS: tuple[Notification, ...] = (
     Notification("peft/runs/changed", RunListResult, "The runs that are new, or whose state or step changed."),
     Notification("peft/disk/low", CleanupPlan, "Space has become low, and what could be removed."),
     Notification("peft/chat/delta", ChatDeltaParams, "A piece of an answer."),
+    Notification("peft/models/changed", Empty, "The library has changed."),
     Notification("peft/serve/changed", ServeStatus, "The inference process, or what it has in memory, changed."),
 )

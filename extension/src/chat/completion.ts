@@ -4,19 +4,25 @@ import { randomUUID } from "node:crypto";
 import type * as vscode from "vscode";
 
 import { Problem } from "../problem";
-import type { ChatMessage, ChatResult } from "../protocol/types";
+import type { ChatMessage, ChatResult, ChatTool } from "../protocol/types";
 import type { Server } from "../server/server";
 
 export interface Question {
   readonly model: string;
   readonly messages: ChatMessage[];
-  readonly maxTokens?: number;
+  /** As the daemon takes them; what is left out is as it likes. */
+  readonly max_tokens?: number;
+  readonly temperature?: number;
+  readonly top_p?: number;
+  readonly seed?: number;
+  readonly tools?: ChatTool[];
+  readonly tool_choice?: "auto" | "required";
 }
 
 /** @throws Problem with the daemon's own words when there is no answer. A cancelled answer is an answer. */
 export async function complete(
   server: Server,
-  { model, messages, maxTokens }: Question,
+  question: Question,
   onText: (text: string) => void,
   token: vscode.CancellationToken,
 ): Promise<ChatResult> {
@@ -28,8 +34,7 @@ export async function complete(
     onText(text);
   });
   try {
-    const params = { request_id: id, model, messages, ...(maxTokens !== undefined && { max_tokens: maxTokens }) };
-    const result = await server.request("peft/chat/complete", params, token);
+    const result = await server.request("peft/chat/complete", { ...question, request_id: id }, token);
     if (result.error) throw Problem.fromReport(result.error);
     // A piece that is still under way would otherwise be lost with the subscription.
     if (result.text.startsWith(streamed) && result.text !== streamed) onText(result.text.slice(streamed.length));

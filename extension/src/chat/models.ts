@@ -10,6 +10,7 @@ const CHOSEN = "peft.chatModel";
 const NEWEST = "Newest adapter";
 
 export class ChatModels {
+  private known: readonly ChatModel[] = [];
   private readonly emitter = new vscode.EventEmitter<void>();
 
   /** The models that can be chatted with may have changed. */
@@ -32,7 +33,14 @@ export class ChatModels {
   }
 
   async list(): Promise<ChatModel[]> {
-    return (await this.server.request("peft/chat/models", {})).models;
+    const { models } = await this.server.request("peft/chat/models", {});
+    this.known = models;
+    return models;
+  }
+
+  /** A model's name for people, as the last list had it. */
+  labelOf(id: string): string {
+    return this.known.find((model) => model.id === id)?.label ?? id.slice(id.lastIndexOf("/") + 1);
   }
 
   async current(): Promise<ChatModel> {

@@ -46,7 +46,7 @@ class Provider implements vscode.LanguageModelChatProvider {
     const question = {
       model: model.id,
       messages: messages.map(plainMessage),
-      maxTokens: typeof limit === "number" ? limit : model.maxOutputTokens,
+      max_tokens: typeof limit === "number" ? limit : model.maxOutputTokens,
     };
     try {
       await complete(this.server, question, (text) => progress.report(new vscode.LanguageModelTextPart(text)), token);

@@ -3,19 +3,20 @@ import * as vscode from "vscode";
 
 import type { ChatModels } from "../chat/models";
 import { showProblem } from "../notices";
+import type { ChatPanels } from "../panels/chatPanels";
 import type { RunPanels } from "../panels/runPanels";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { Setup } from "../server/setup";
 import type { Training } from "../server/training";
+import type { ModelServer } from "../serving/modelServer";
 import type { Pages } from "../views/pages";
 import { cleanUpRuns } from "../runs/cleanUp";
+import { askAboutSelection, chatWithAdapter, chooseChatModel, openChatPanel } from "./chatCommands";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { importConfig } from "./importConfig";
 import {
   cancelRun,
-  chatWithAdapter,
-  chooseChatModel,
   openRun,
   openRunConfig,
   pauseRun,
@@ -24,6 +25,13 @@ import {
   revealRunFolder,
   stopRun,
 } from "./runCommands";
+import {
+  copyEndpoint,
+  modelServerMenu,
+  openModelServerLog,
+  restartModelServer,
+  startModelServer,
+} from "./servingCommands";
 import { startRun } from "./startRun";
 
 export interface Parts {
@@ -33,12 +41,14 @@ export interface Parts {
   readonly store: RunStore;
   readonly panels: RunPanels;
   readonly models: ChatModels;
+  readonly chats: ChatPanels;
+  readonly serving: ModelServer;
   readonly pages: Pages;
   readonly log: vscode.LogOutputChannel;
 }
 
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { server, setup, training, store, panels, models, pages, log } = parts;
+  const { server, setup, training, store, panels, models, chats, serving, pages, log } = parts;
   const remarks = vscode.languages.createDiagnosticCollection("peft.import");
   const handlers: Record<string, (given: unknown, ...more: unknown[]) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
@@ -56,8 +66,16 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.openRun": (given) => openRun(store, panels, given),
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),
-    "peft.chatWithAdapter": (given) => chatWithAdapter(store, models, given),
+    "peft.chatWithAdapter": (given) => chatWithAdapter(store, models, chats, given),
+    "peft.openChat": () => openChatPanel(chats),
+    "peft.askAboutSelection": () => askAboutSelection(chats),
     "peft.chooseChatModel": () => chooseChatModel(models),
+    "peft.startModelServer": () => startModelServer(parts),
+    "peft.stopModelServer": () => serving.stop(),
+    "peft.restartModelServer": () => restartModelServer(parts),
+    "peft.modelServerMenu": () => modelServerMenu(parts),
+    "peft.copyEndpoint": () => copyEndpoint(parts),
+    "peft.showModelServerLog": () => openModelServerLog(parts),
     "peft.restartServer": () => server.restart(),
     "peft.showLogs": () => log.show(),
     "peft.setUpEnvironment": async () => {

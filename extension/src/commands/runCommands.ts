@@ -1,8 +1,6 @@
 /** What can be done with a run that exists. */
 import * as vscode from "vscode";
 
-import type { ChatModels } from "../chat/models";
-import { openChat } from "../chat/openChat";
 import type { RunPanels } from "../panels/runPanels";
 import { Problem } from "../problem";
 import type { RunResumeResult } from "../protocol/types";
@@ -78,20 +76,6 @@ export async function recoverRun(
 export async function openRun(store: RunStore, panels: RunPanels, given: unknown): Promise<void> {
   const run = await pickRun(store, given, () => true, "There are no runs yet.");
   if (run) panels.open(run.id, run.name);
-}
-
-export async function chatWithAdapter(store: RunStore, models: ChatModels, given: unknown): Promise<void> {
-  if (!(await requireTrust("Chats"))) return;
-  const none = "There is no adapter to chat with yet: complete a run first.";
-  const run = await pickRun(store, given, ({ chat_model }) => chat_model !== null, none);
-  if (!run?.chat_model) return;
-  await models.choose(run.chat_model);
-  await openChat(run.chat_model);
-}
-
-export async function chooseChatModel(models: ChatModels): Promise<void> {
-  if (!(await requireTrust("Chats"))) return;
-  if (await models.letChoose()) await openChat((await models.current()).id);
 }
 
 export async function openRunConfig(store: RunStore, given: unknown): Promise<void> {

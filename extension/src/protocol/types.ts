@@ -585,6 +585,17 @@ export interface ConversationText {
   file_name: string;
 }
 /**
+ * A definition file that cannot be used. The others are.
+ */
+export interface DefinitionFault {
+  path: string;
+  /**
+   * Counted from 1; None for the whole file.
+   */
+  line: number | null;
+  message: string;
+}
+/**
  * Nothing to say.
  */
 export interface Empty {}
@@ -800,6 +811,117 @@ export interface MetricEvent {
    * Expected seconds until the last step.
    */
   eta_seconds?: number | null;
+}
+/**
+ * A run's adapter on a base.
+ */
+export interface ModelAdapter {
+  /**
+   * What to ask for to chat with it.
+   */
+  id: string;
+  run_id: string;
+}
+/**
+ * Name a file or folder that is to be in the library.
+ */
+export interface ModelAddParams {
+  path: string;
+  /**
+   * What it is to be called; by its name when this is left out.
+   */
+  id?: string | null;
+}
+/**
+ * One base of the library, or one model that a definition file declares.
+ */
+export interface ModelEntry {
+  /**
+   * What to ask for to chat with it.
+   */
+  id: string;
+  source: "package" | "workbench" | "huggingface" | "lm-studio" | "ollama" | "llama.cpp" | "folder" | "added";
+  /**
+   * Its file or folder, as it was asked for where there is none.
+   */
+  path: string;
+  /**
+   * What `model.base` would be to train it; None where it has no such form.
+   */
+  base: string | null;
+  /**
+   * None when it cannot be used.
+   */
+  facts: ModelFacts | null;
+  /**
+   * Why it cannot.
+   */
+  problem?: ErrorReport | null;
+  /**
+   * The file that declares it.
+   */
+  definition?: string | null;
+  /**
+   * Whether that file asks for it to be loaded when the server starts.
+   */
+  pinned?: boolean;
+  adapters?: ModelAdapter[];
+}
+/**
+ * What the headers and configuration files of a base say. What they do not say is None.
+ */
+export interface ModelFacts {
+  format: "gguf" | "safetensors";
+  /**
+   * Of all files with weights together.
+   */
+  size_bytes: number;
+  /**
+   * What its makers call it.
+   */
+  name?: string | null;
+  /**
+   * The family, as its file names it: `llama`, `qwen2`.
+   */
+  architecture?: string | null;
+  parameters?: number | null;
+  /**
+   * As llama.cpp (`Q4_K_M`), the quantizing tool (`gptq`) or PyTorch (`bfloat16`) names it.
+   */
+  quantization?: string | null;
+  /**
+   * The longest sequence in tokens that it was made for.
+   */
+  context_length?: number | null;
+  capabilities?: ("chat" | "tools" | "infill" | "embeddings" | "vision")[];
+  licence?: string | null;
+}
+/**
+ * Name a model of the library.
+ */
+export interface ModelIdParams {
+  id: string;
+}
+/**
+ * Bases by id, and the definition files with faults.
+ */
+export interface ModelList {
+  models: ModelEntry[];
+  faults?: DefinitionFault[];
+}
+/**
+ * Which models are wanted. What is left out sets no limit.
+ */
+export interface ModelQuery {
+  format?: ("gguf" | "safetensors") | null;
+  source?: ("package" | "workbench" | "huggingface" | "lm-studio" | "ollama" | "llama.cpp" | "folder" | "added") | null;
+  capability?: ("chat" | "tools" | "infill" | "embeddings" | "vision") | null;
+  min_bytes?: number | null;
+  max_bytes?: number | null;
+  /**
+   * A part of the id, in whatever case.
+   */
+  text?: string;
 }
 /**
  * Change what is noted of a run; what is left out stays.
@@ -1509,8 +1631,20 @@ export interface Requests {
   "peft/serve/switch": { params: ServeModelParams; result: ServeStatus };
   /** Keep a base in memory, or no longer. */
   "peft/serve/pin": { params: ServePinParams; result: ServeStatus };
+  /** Return the end of the inference process's log. */
+  "peft/serve/log": { params: Empty; result: PageResult };
   /** Say how other programs reach the process; starts it. */
   "peft/serve/endpoint": { params: Empty; result: ServeEndpoint };
+  /** List the library: bases, the adapters on them, faults. */
+  "peft/models/list": { params: ModelQuery; result: ModelList };
+  /** Describe one model. */
+  "peft/models/show": { params: ModelIdParams; result: ModelEntry };
+  /** Look at the disk again and list the library. */
+  "peft/models/scan": { params: Empty; result: ModelList };
+  /** Put a file or folder into the library. */
+  "peft/models/add": { params: ModelAddParams; result: ModelEntry };
+  /** Take a model off the library; its files stay. */
+  "peft/models/remove": { params: ModelIdParams; result: Empty };
   /** Describe the machine. */
   "peft/hardware": { params: Empty; result: HardwareReport };
 }
@@ -1525,6 +1659,8 @@ export interface Notifications {
   "peft/disk/low": CleanupPlan;
   /** A piece of an answer. */
   "peft/chat/delta": ChatDeltaParams;
+  /** The library has changed. */
+  "peft/models/changed": Empty;
   /** The inference process, or what it has in memory, changed. */
   "peft/serve/changed": ServeStatus;
 }

@@ -21,7 +21,7 @@ export function announceEnds(store: RunStore, memory: vscode.Memento): vscode.Di
 
 async function announce(run: RunSummary): Promise<void> {
   const open = "Open";
-  const chat = "Chat";
+  const chat = "Try It";
   if (run.state === "failed") {
     const text = run.error ? `${run.error.message} ${run.error.remedy}` : `The run ${run.name} failed.`;
     const resume = "Resume";

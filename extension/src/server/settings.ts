@@ -11,6 +11,8 @@ export interface Settings {
   readonly python: string;
   /** `peft.dataDir`, or empty. */
   readonly dataDir: string;
+  /** `peft.autoStart` */
+  readonly autoStart: boolean;
 }
 
 export function readSettings(): Settings {
@@ -20,6 +22,7 @@ export function readSettings(): Settings {
     serverInterpreter: text("server.interpreter"),
     python: text("python"),
     dataDir: text("dataDir"),
+    autoStart: configuration.get<boolean>("autoStart", false),
   };
 }
 

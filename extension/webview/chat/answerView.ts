@@ -33,6 +33,7 @@ export class AnswerView {
 
   add(text: string): void {
     this.text += text;
+    this.remark.hidden = true;
     // Many pieces may come between two frames; the text is drawn once.
     this.frame ??= requestAnimationFrame(() => this.draw());
   }

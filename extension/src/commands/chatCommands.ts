@@ -1,0 +1,40 @@
+/** What opens a chat. */
+import type { ChatModels } from "../chat/models";
+import { openChat } from "../chat/openChat";
+import type { ChatPanels } from "../panels/chatPanels";
+import type { RunStore } from "../runs/runStore";
+import { pickRun } from "./pickRun";
+import { requireTrust } from "./trust";
+
+/** `PEFT: Chat`: our own panel, as it was left. */
+export async function openChatPanel(chats: ChatPanels): Promise<void> {
+  if (await requireTrust("Chats")) await chats.open();
+}
+
+/** `PEFT: Ask About Selection`: a chat whose next prompt is about what is selected. */
+export async function askAboutSelection(chats: ChatPanels): Promise<void> {
+  if (!(await requireTrust("Chats"))) return;
+  const panel = await chats.open();
+  await panel.takeSelection();
+}
+
+/** `PEFT: Chat with Adapter`: a conversation with what a run has made. */
+export async function chatWithAdapter(
+  store: RunStore,
+  models: ChatModels,
+  chats: ChatPanels,
+  given: unknown,
+): Promise<void> {
+  if (!(await requireTrust("Chats"))) return;
+  const none = "There is no adapter to chat with yet: complete a run first.";
+  const run = await pickRun(store, given, ({ chat_model }) => chat_model !== null, none);
+  if (!run?.chat_model) return;
+  await models.choose(run.chat_model);
+  await chats.begin(run.chat_model);
+}
+
+/** `PEFT: Choose Chat Model`: for `@peft` in the editor's own chat. */
+export async function chooseChatModel(models: ChatModels): Promise<void> {
+  if (!(await requireTrust("Chats"))) return;
+  if (await models.letChoose()) await openChat((await models.current()).id);
+}
