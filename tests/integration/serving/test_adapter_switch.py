@@ -1,52 +1,49 @@
 """Answers under an adapter do not depend on what was computed before, to the bit."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
 from peft_daemon.serving import endpoint
 from peft_daemon.serving.launch import ensure_running
 from peft_engine.inference.contract import AdapterUse
-from peft_engine.inference.llama.adapters import Adapters
-from peft_engine.inference.llama.context import BLOCK, Context
-from peft_engine.inference.llama.native import lib
-from peft_engine.inference.llama.weights import Weights
+from peft_engine.inference.llama import LlamaEngine
+from peft_engine.inference.llama.context import BLOCK
+from peft_schemas.errors import WorkbenchError
+from tests.integration.serving.engines.asking import Answer, answer, request, said
 from tests.integration.serving.homes import BASE, Served, complete_run, write_adapter
+from tests.integration.serving.short_model import write_short_adapter
 
 pytestmark = pytest.mark.model
-Logits = npt.NDArray[np.float32]
 QUESTIONS = ["What is the capital of France?", "Name three colours. " * 22]
+Ask = Callable[..., Answer]
 
 
-class Bench:
-    """A base with a context, asked for the logits after a prompt."""
-
-    def __init__(self, gguf: Path) -> None:
-        self.weights = Weights(gguf)
-        self.adapters = Adapters(self.weights)
-        self.context = Context(self.weights, self.adapters, length=1024, threads=1)
-
-    def logits(self, prompt: list[int], use: AdapterUse | None) -> tuple[int, Logits]:
-        """Return how many tokens were reused, and the logits after the prompt."""
-        kept = self.context.begin(prompt, self.adapters.key(use))
-        for start in range(kept, len(prompt), BLOCK):
-            self.context.decode_block(prompt[start : start + BLOCK])
-        row = lib.llama_get_logits_ith(self.context.handle, -1)
-        return kept, np.ctypeslib.as_array(row, (self.weights.vocabulary_size,)).copy()
-
-    def close(self) -> None:
-        self.context.free()
-        self.weights.unload()
+def ask(engine: LlamaEngine, question: str, *uses: AdapterUse) -> Answer:
+    """Return the beginning of an answer and how likely each of its tokens was."""
+    return answer(engine, request(said(question), *uses, max_tokens=4, top_logprobs=3))[0]
 
 
 @pytest.fixture
-def bench(gguf_base: Path) -> Iterator[Bench]:
-    bench = Bench(gguf_base)
-    yield bench
-    bench.close()
+def engine(gguf_base: Path) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine(gguf_base, context_length=1024, threads=1)
+    yield engine
+    engine.unload()
+
+
+@pytest.fixture
+def cold(gguf_base: Path) -> Ask:
+    """Ask an engine that was never asked before."""
+
+    def ask_cold(question: str, *uses: AdapterUse) -> Answer:
+        fresh = LlamaEngine(gguf_base, context_length=1024, threads=1)
+        try:
+            return ask(fresh, question, *uses)
+        finally:
+            fresh.unload()
+
+    return ask_cold
 
 
 @pytest.fixture
@@ -57,77 +54,98 @@ def adapters(tmp_path: Path) -> tuple[Path, Path]:
     return first, second
 
 
-def cold(gguf: Path, prompt: list[int], use: AdapterUse | None) -> Logits:
-    fresh = Bench(gguf)
-    try:
-        return fresh.logits(prompt, use)[1]
-    finally:
-        fresh.close()
-
-
-def test_000_P8_logits_after_a_switch_equal_a_cold_run(
-    bench: Bench, gguf_base: Path, adapters: tuple[Path, Path]
+def test_000_P8_answers_after_a_switch_equal_a_cold_run(
+    engine: LlamaEngine, cold: Ask, adapters: tuple[Path, Path]
 ) -> None:
-    prompt = bench.weights.tokenize(QUESTIONS[1])
     first, second = (AdapterUse(path) for path in adapters)
-    expected = {use: cold(gguf_base, prompt, use) for use in (first, second, None)}
-    assert not np.array_equal(expected[first], expected[second])
-    assert not np.array_equal(expected[first], expected[None])
+    sets: list[tuple[AdapterUse, ...]] = [(first,), (second,), (), (first, second)]
+    expected = {uses: cold(QUESTIONS[1], *uses).logprobs for uses in sets}
+    assert len({tuple(token.logprob for token in logprobs) for logprobs in expected.values()}) == len(sets)
 
-    for use in (first, second, first, None, first, None, second):
-        kept, logits = bench.logits(prompt, use)
-        assert kept == 0, "K/V of one adapter served another"
-        assert np.array_equal(logits, expected[use])
+    for uses in [*sets, sets[0], sets[2], sets[0]]:
+        assert ask(engine, QUESTIONS[1], *uses).logprobs == expected[uses]
 
 
-def test_a_reused_prefix_gives_the_logits_of_a_cold_run(
-    bench: Bench, gguf_base: Path, adapters: tuple[Path, Path]
+def test_what_one_adapter_computed_serves_no_other(engine: LlamaEngine, adapters: tuple[Path, Path]) -> None:
+    first, second = (AdapterUse(path) for path in adapters)
+    sets: list[tuple[AdapterUse, ...]] = [(first,), (second,), (), (AdapterUse(first.path, 0.5),)]
+
+    assert [ask(engine, QUESTIONS[1], *uses).cached_tokens for uses in sets] == [0] * len(sets)
+    assert all(ask(engine, QUESTIONS[1], *uses).cached_tokens for uses in sets)
+
+
+def test_a_reused_prefix_gives_the_answer_of_a_cold_run(
+    engine: LlamaEngine, cold: Ask, adapters: tuple[Path, Path]
 ) -> None:
     use = AdapterUse(adapters[0])
-    long = bench.weights.tokenize(QUESTIONS[1] * 2)
-    other_end = [*long[: 2 * BLOCK + 5], *bench.weights.tokenize("And now something else entirely.")]
-    bench.logits(long, use)
-    bench.context.decode_token(7)
+    ask(engine, QUESTIONS[1] * 2, use)
+    other_end = QUESTIONS[1] + "And now something else entirely."
 
-    kept, logits = bench.logits(other_end, use)
+    warm = ask(engine, other_end, use)
 
-    assert kept == 2 * BLOCK
-    assert np.array_equal(logits, cold(gguf_base, other_end, use))
+    assert warm.cached_tokens >= 2 * BLOCK
+    assert warm.logprobs == cold(other_end, use).logprobs
 
 
 def test_the_same_adapter_at_another_scale_is_another_adapter(
-    bench: Bench, gguf_base: Path, adapters: tuple[Path, Path]
+    engine: LlamaEngine, cold: Ask, adapters: tuple[Path, Path]
 ) -> None:
-    prompt = bench.weights.tokenize(QUESTIONS[1])
-    whole, half = AdapterUse(adapters[0]), AdapterUse(adapters[0], 0.5)
-    _, at_whole = bench.logits(prompt, whole)
-    kept, at_half = bench.logits(prompt, half)
+    whole, half, nothing = (AdapterUse(adapters[0], scale) for scale in (1.0, 0.5, 0.0))
+    answers = [ask(engine, QUESTIONS[1], *uses).logprobs for uses in ((whole,), (half,), (nothing,), ())]
 
-    assert kept == 0
-    assert not np.array_equal(at_whole, at_half)
-    assert np.array_equal(at_half, cold(gguf_base, prompt, half))
+    assert answers[0] != answers[1] != answers[2]
+    assert answers[1] == cold(QUESTIONS[1], half).logprobs
+    assert answers[2] == answers[3]
 
 
-def test_another_file_at_the_same_path_is_another_adapter(bench: Bench, adapters: tuple[Path, Path]) -> None:
-    prompt = bench.weights.tokenize(QUESTIONS[1])
+def test_another_file_at_the_same_path_is_another_adapter(
+    engine: LlamaEngine, cold: Ask, adapters: tuple[Path, Path]
+) -> None:
     path, other = adapters
-    _, before = bench.logits(prompt, AdapterUse(path))
+    before = ask(engine, QUESTIONS[1], AdapterUse(path))
     other.rename(path)
-    kept, after = bench.logits(prompt, AdapterUse(path))
+    after = ask(engine, QUESTIONS[1], AdapterUse(path))
 
-    assert kept == 0
-    assert not np.array_equal(before, after)
+    assert after.cached_tokens == 0
+    assert after.logprobs != before.logprobs
+    assert after.logprobs == cold(QUESTIONS[1], AdapterUse(path)).logprobs
 
 
-def test_adapters_that_were_not_used_for_long_are_forgotten(bench: Bench, tmp_path: Path) -> None:
-    prompt = bench.weights.tokenize("Hello there.")
-    paths = [tmp_path / f"{number}.gguf" for number in range(10)]
-    for number, path in enumerate(paths):
+def test_the_same_content_at_another_path_is_the_same_adapter(
+    engine: LlamaEngine, adapters: tuple[Path, Path], tmp_path: Path
+) -> None:
+    ask(engine, QUESTIONS[1], AdapterUse(adapters[0]))
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(adapters[0].read_bytes())
+
+    assert ask(engine, QUESTIONS[1], AdapterUse(copy)).cached_tokens > 0
+
+
+def test_adapters_that_were_not_used_for_long_are_forgotten_and_loaded_again(
+    engine: LlamaEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    uses = []
+    for number in range(4):
+        path = tmp_path / f"{number}.gguf"
         write_adapter(path, seed=number)
-    expected = [bench.logits(prompt, AdapterUse(path))[1] for path in paths]
+        uses.append(AdapterUse(path))
+    size = uses[0].path.stat().st_size
+    monkeypatch.setattr(engine._adapters, "_budget", 2 * size)
+    without = engine.memory_bytes
+    expected = [ask(engine, "Hello there.", use).logprobs for use in uses]
 
-    for path, logits in zip(paths, expected, strict=True):
-        assert np.array_equal(bench.logits(prompt, AdapterUse(path))[1], logits)
+    assert engine.memory_bytes - without <= 2 * size
+    for use, logprobs in zip(uses, expected, strict=True):
+        assert ask(engine, "Hello there.", use).logprobs == logprobs
+
+
+def test_an_adapter_that_is_gone_or_of_another_base_is_refused_by_name(engine: LlamaEngine, tmp_path: Path) -> None:
+    foreign = write_short_adapter(tmp_path / "foreign.gguf", seed=1, width=64)
+    for path, code in ((tmp_path / "gone.gguf", "adapter-missing"), (foreign, "model-unreadable")):
+        with pytest.raises(WorkbenchError, match=path.name) as refused:
+            ask(engine, "Hello there.", AdapterUse(path))
+        assert refused.value.code == code
+    assert ask(engine, "Hello there.").completion_tokens == 4
 
 
 def test_texts_of_one_process_equal_those_of_fresh_ones(

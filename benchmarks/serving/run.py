@@ -1,0 +1,192 @@
+"""`make bench-serving`: our inference process against other servers on the same model, prompts and threads."""
+
+import argparse
+import asyncio
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+sys.path.insert(0, str(ROOT))
+
+from benchmarks.ratios import Ratio, write_ratios  # noqa: E402
+from benchmarks.serving.client import ANSWER, Measured, measure  # noqa: E402
+from benchmarks.serving.servers import CONTEXT, HERE, SLOTS, Server, llama_cpp_server, ours, xllamacpp  # noqa: E402
+
+from tests.integration.serving.homes import BASE, complete_run  # noqa: E402
+
+Figures = dict[str, dict[str, list[Measured]]]
+OURS = "ours"
+RAW_LIMIT = 1 / 0.95
+SWITCH_LIMIT = 0.01
+
+
+def prompt(topic: str, words: int = 40) -> str:
+    """Return a text that begins with its topic, so that none shares its beginning with another."""
+    return f"{topic}. " + " ".join(f"{topic} has {number} parts," for number in range(words // 4))
+
+
+def cases(server: Server, turn: int) -> Iterator[tuple[str, list[str], list[int]]]:
+    """Yield each case: its name, its prompts and which model answers each."""
+    topics = [f"Story {turn} of the {thing}" for thing in ("sea", "moon", "forest", "town")]
+    yield "one chat", [prompt(topics[0])], [0]
+    if len(server.models) > 1:
+        yield "one chat, adapter", [prompt(topics[0])], [1]
+    yield "four chats", [prompt(f"Again, {topic}") for topic in topics], [0] * SLOTS
+    if len(server.models) > SLOTS:
+        yield "four chats, one adapter", [prompt(topic) for topic in topics], [1] * SLOTS
+        yield "four chats, four adapters", [prompt(topic) for topic in topics], [*range(1, SLOTS + 1)]
+    yield "long prompt, first time", [prompt(f"At length, {topics[1]}", 400)], [0]
+    yield "long prompt, known", [prompt(f"At length, {topics[1]}", 400) + " So it ends."], [0]
+
+
+@contextmanager
+def served(name: str, home: Path, threads: int) -> Iterator[Server]:
+    """Start a contestant."""
+    from peft_engine.models import resolve_base
+
+    base = resolve_base(BASE).gguf
+    if base is None:
+        raise SystemExit("the model is not installed")
+    runs = sorted(path.name for path in (home / "runs").iterdir())
+    adapters = [home / "runs" / run / "adapter.gguf" for run in runs]
+    if name == OURS:
+        with ours(home, [BASE, *(f"{BASE}:{run}" for run in runs)], threads) as server:
+            yield server
+    elif name == "xllamacpp":
+        with xllamacpp(base, adapters, threads) as server:
+            yield server
+    else:
+        with llama_cpp_server(base, threads) as server:
+            yield server
+
+
+def raw_loop(threads: int, text: str) -> dict[str, float]:
+    """Return what a token costs in llama.cpp's own loop."""
+    from peft_engine.models import resolve_base
+
+    command = [sys.executable, HERE / "raw.py", resolve_base(BASE).gguf, threads, text, ANSWER]
+    done = subprocess.run([*map(str, command)], capture_output=True, check=True)
+    found: dict[str, float] = json.loads(done.stdout)
+    return found
+
+
+def switch_and_reload(home: Path, threads: int) -> tuple[float, float]:
+    """Return the seconds that another adapter takes which is in memory, and those of loading base and adapter anew."""
+    from peft_engine.inference.contract import AdapterUse, GenerationRequest, Sampling, Text
+    from peft_engine.inference.llama import LlamaEngine
+    from peft_engine.models import resolve_base
+
+    base = resolve_base(BASE).gguf
+    assert base is not None
+    uses = [AdapterUse(path / "adapter.gguf") for path in sorted((home / "runs").iterdir())][:2]
+    asks = [GenerationRequest(Text("Hello"), (use,), Sampling(0, 1, 0), max_tokens=1) for use in uses]
+
+    def first_token(engine: LlamaEngine, ask: GenerationRequest) -> None:
+        sequence = engine.open(ask)
+        engine.step()
+        sequence.close()
+
+    start = time.perf_counter()
+    engine = LlamaEngine(base, context_length=CONTEXT, threads=threads, slots=SLOTS)
+    first_token(engine, asks[0])
+    reload = time.perf_counter() - start
+    first_token(engine, asks[1])
+    # What the switch adds: the same request under the adapter that is in use, and under another.
+    stays, switches = [], []
+    for _ in range(12):
+        for found, ask in ((switches, asks[0]), (stays, asks[0]), (switches, asks[1]), (stays, asks[1])):
+            start = time.perf_counter()
+            first_token(engine, ask)
+            found.append(time.perf_counter() - start)
+    engine.unload()
+    return statistics.median(switches) - statistics.median(stays), reload
+
+
+def median(found: Sequence[Measured], what: str) -> float:
+    """Return the median of one figure."""
+    return statistics.median(getattr(one, what) for one in found)
+
+
+def report(figures: Figures, raw: Sequence[dict[str, float]], switch: tuple[float, float]) -> list[Ratio]:
+    """Print the figures and ours as ratios to the best peer's, and return the ratios."""
+    ratios = []
+    for case, by_server in figures.items():
+        print(f"\n{case}")
+        print(f"  {'':27}{'first token s':>14}{'tok/s':>8}{'tok/cpu-s':>11}")
+        for name, found in by_server.items():
+            first, wall, processor = (
+                median(found, what) for what in ("first_token", "tokens_per_second", "tokens_per_processor_second")
+            )
+            print(f"  {name:27}{first:14.3f}{wall:8.1f}{processor:11.1f}")
+        peers = [found for name, found in by_server.items() if name != OURS]
+        if not peers or OURS not in by_server:
+            continue
+        mine = by_server[OURS]
+        best_first = min(median(found, "first_token") for found in peers)
+        ratios.append(Ratio(f"{case}: first token", median(mine, "first_token") / best_first, 1.0))
+        for what, label in (
+            ("tokens_per_second", "time a token"),
+            ("tokens_per_processor_second", "processor a token"),
+        ):
+            best = max(median(found, what) for found in peers)
+            ratios.append(Ratio(f"{case}: {label} a token", best / median(mine, what), 1.0))
+    if raw and OURS in figures.get("one chat", {}):
+        ours_wall = 1 / median(figures["one chat"][OURS], "tokens_per_second")
+        loop = statistics.median(one["wall"] for one in raw)
+        ratios.append(Ratio("one chat: time a token, against the raw loop", ours_wall / loop, RAW_LIMIT))
+    ratios.append(Ratio("adapter switch, against a reload", max(switch[0], 0) / switch[1], SWITCH_LIMIT))
+    print(f"\nadapter switch {switch[0] * 1e3:.2f} ms, reload {switch[1] * 1e3:.0f} ms")
+    print("\nratios; smaller is better")
+    for ratio in ratios:
+        limit = (
+            ""
+            if ratio.limit is None
+            else f"  limit {ratio.limit:.3g}{'' if ratio.value <= ratio.limit else '  MISSED'}"
+        )
+        print(f"  {ratio.name:58}{ratio.value:8.3f}{limit}")
+    return ratios
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    names = (OURS, "llama-cpp-python", "xllamacpp")
+    parser.add_argument("--contestants", nargs="+", choices=names, default=names)
+    parser.add_argument("--rounds", type=int, default=3, help="times that each contestant is asked, in turn")
+    parser.add_argument("--threads", type=int, default=1, help="that compute, for each contestant")
+    parser.add_argument("--json", type=Path, help="where the ratios are written")
+    chosen = parser.parse_args(arguments)
+    figures: Figures = defaultdict(lambda: defaultdict(list))
+    raw = []
+    with tempfile.TemporaryDirectory() as name:
+        home = Path(name)
+        os.environ["PEFTW_HOME"] = str(home)
+        for number in range(1, SLOTS + 1):
+            complete_run(f"adapter{number}", seed=number)
+        for turn in range(chosen.rounds):
+            for contestant in chosen.contestants:
+                with served(contestant, home, chosen.threads) as server:
+                    # The first answer of a process pays for what is loaded with it.
+                    for model in range(len(server.models)):
+                        asyncio.run(measure(server, [prompt("Warming up", 8)], [model]))
+                    for case, prompts, models in cases(server, turn):
+                        found = asyncio.run(measure(server, prompts, models))
+                        figures[case][server.name].append(found)
+                        print(f"{turn} {server.name}, {case}: {found}", file=sys.stderr, flush=True)
+            raw.append(raw_loop(chosen.threads, prompt(f"Story {turn} of the sea")))
+        ratios = report(figures, raw, switch_and_reload(home, chosen.threads))
+    if chosen.json:
+        write_ratios(chosen.json, ratios)
+
+
+if __name__ == "__main__":
+    main()
