@@ -118,6 +118,19 @@ class Memory(RuleBasedStateMachine):
                 assert engine.unloaded
                 assert engine.memory_bytes + self.pinned_bytes() > BUDGET
 
+    @rule(base=st.sampled_from("abcd"), use=st.booleans())
+    def bring(self, base: str, use: bool) -> None:
+        """Ask for a base and load it, if that can be done at once, and perhaps use it."""
+        self.ask(base, 1)
+        self.begin_load()
+        if self.loading is not None:
+            self.end_load("fits")
+        place = next((place for place in self.residency.places if place.model.base == base and place.usable), None)
+        if use and place is not None:
+            self.residency.begin(place)
+            self.clock.now += 1
+            self.residency.end(place)
+
     @precondition(lambda self: any(place.usable for place in self.residency.places))
     @rule(data=st.data(), seconds=st.integers(1, 20))
     def begin(self, data: st.DataObject, seconds: int) -> None:

@@ -10,6 +10,7 @@ import psutil
 
 from peft_engine.process import ProcessIdentity
 from peft_engine.serve_lock import ALREADY_SERVED, ServeLock
+from peft_engine.settings import read_settings
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 _log = logging.getLogger("peft_engine.inference")
@@ -29,16 +30,19 @@ def main(arguments: list[str]) -> int:
         _log.info(ALREADY_SERVED)
         return 0
     try:
+        chosen = read_settings().serving
         # Only now, so that a second starter leaves at once and a missing library is a sentence.
-        from peft_engine.inference.loading import require_library
-
-        require_library()
         from peft_engine.inference.process import InferenceProcess, Settings
 
+        idle_minutes = chosen.leave_minutes if options.idle_minutes is None else options.idle_minutes
         settings = Settings(
-            port=options.port,
-            idle_seconds=options.idle_minutes * 60,
-            threads=options.threads,
+            port=options.port or chosen.port,
+            idle_seconds=idle_minutes * 60,
+            unload_seconds=chosen.unload_minutes * 60,
+            threads=options.threads or chosen.threads or _default_threads(),
+            memory_bytes=chosen.memory_bytes(psutil.virtual_memory().total),
+            load=tuple(options.load) or tuple(chosen.load),
+            pin=tuple(chosen.pin),
             parent=_identity(options.parent),
         )
         asyncio.run(InferenceProcess(settings).run())
@@ -58,9 +62,10 @@ def main(arguments: list[str]) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="peft_engine.inference", description="Serve models to this user.")
     parser.add_argument("--home", help="the state folder, as PEFTW_HOME")
-    parser.add_argument("--port", type=int, default=0, help="0 for any free one")
-    parser.add_argument("--idle-minutes", type=float, default=30, help="leave when idle for so long; 0 for never")
-    parser.add_argument("--threads", type=int, default=_default_threads(), help="processor threads that compute")
+    parser.add_argument("--port", type=int, default=0, help="0 for that of the settings, the last one, or any free one")
+    parser.add_argument("--idle-minutes", type=float, help="leave when idle for so long; 0 for never")
+    parser.add_argument("--threads", type=int, default=0, help="processor threads that compute; 0 for the settings'")
+    parser.add_argument("--load", action="append", default=[], help="a model to load at the start; may be repeated")
     parser.add_argument("--parent", help="PID:STARTED of the process to end with")
     return parser
 

@@ -13,6 +13,9 @@ _OVERHEAD = 1.1
 """What an engine takes beside weights and K/V, relative to the weights: buffers of one step. Our own estimate; what it
 takes indeed is known once it is loaded."""
 
+SLOTS = 4
+"""Answers that a base makes at once. Each has K/V memory for a whole context."""
+
 _KV_BYTES = 2
 """An element of the K/V memory is a float16."""
 
@@ -35,7 +38,7 @@ def file_state(model: Servable) -> FileState:
 
 
 def expected_bytes(model: Servable) -> int:
-    """Return the memory that a base will take with the K/V of one full context, as far as its files tell."""
+    """Return the memory that a base will take with the K/V of all its slots, as far as its files tell."""
     return int(model.size_bytes * _OVERHEAD) + _kv_bytes(model)
 
 
@@ -55,4 +58,4 @@ def _kv_bytes(model: Servable) -> int:
     heads = number("attention.head_count")
     kv_heads = number("attention.head_count_kv") or heads
     width = number("attention.key_length") or (number("embedding_length") // heads if heads else 0)
-    return 2 * number("block_count") * kv_heads * width * model.context_length * _KV_BYTES
+    return 2 * number("block_count") * kv_heads * width * model.context_length * SLOTS * _KV_BYTES

@@ -17,6 +17,7 @@ from pathlib import Path
 from peft_engine.catalog import Servable
 from peft_engine.home import home
 from peft_engine.inference.contract import Engine
+from peft_engine.inference.footprint import SLOTS
 from peft_engine.inference.residency import OnProgress
 from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
@@ -47,11 +48,11 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
         try_in_child(model.weights, on_progress)
         from peft_engine.inference.llama import LlamaEngine
 
-        return LlamaEngine(model.weights, context_length=model.context_length, threads=threads)
+        return LlamaEngine(model.weights, context_length=model.context_length, threads=threads, slots=SLOTS)
     if model.format == "safetensors":
         from peft_engine.inference.transformers import TransformersEngine
 
-        return TransformersEngine(model.weights, context_length=model.context_length, threads=threads)
+        return TransformersEngine(model.weights, context_length=model.context_length, threads=threads, slots=SLOTS)
     raise WorkbenchError(
         "base-not-servable",
         f"{model.base} is in the format {model.format}, which is not served.",

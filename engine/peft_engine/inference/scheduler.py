@@ -53,7 +53,7 @@ class Scheduler:
         self._dirty = False
         self._leaving = False
         self._line = Line(max_waiting)
-        self._commands: deque[Callable[[], None]] = deque()
+        self._commands: deque[Callable[[], object]] = deque()
         self._answers = Answers(residency, self.metrics)
         self._loads = Loads(residency, self.metrics, wake=self._wake, refuse=self._refuse)
         self._thread = threading.Thread(target=self._run, name="inference")
@@ -136,6 +136,10 @@ class Scheduler:
 
         self._command(change)
 
+    def note_failure(self, model_id: str, error: ErrorReport) -> None:
+        """Show that a model that was asked for cannot be had, until it can."""
+        self._command(lambda: self._residency.failures.setdefault(model_id, error))
+
     async def switch(self, model: Servable) -> None:
         """Make a model the default once its base is in memory. Requests that began before keep the model they have.
 
@@ -188,6 +192,11 @@ class Scheduler:
     def busy(self) -> bool:
         """Whether anything is computed, loaded or waited for."""
         return bool(self.active or self.waiting or len(self._loads))
+
+    @property
+    def pinned(self) -> bool:
+        """Whether a base is in memory that shall stay there."""
+        return not self._residency.pinned.isdisjoint(self.loaded)
 
     @property
     def generated_tokens(self) -> int:
@@ -296,7 +305,7 @@ class Scheduler:
                 raise
         self._wake()
 
-    def _command(self, command: Callable[[], None]) -> None:
+    def _command(self, command: Callable[[], object]) -> None:
         with self._changed:
             self._commands.append(command)
         self._wake()

@@ -9,6 +9,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from peft_engine.loopback.patience import ImpatientProtocol
+from peft_engine.loopback.port_owner import port_owner
 from peft_schemas.errors import WorkbenchError
 
 HOST = "127.0.0.1"
@@ -59,7 +60,8 @@ def listen(port: int) -> socket.socket:
         listener.bind((HOST, port))
     except OSError as error:
         listener.close()
-        reason = "is used by another program" if error.errno == errno.EADDRINUSE else f"is refused: {error.strerror}"
+        owner = port_owner(port) or "another program"
+        reason = f"is used by {owner}" if error.errno == errno.EADDRINUSE else f"is refused: {error.strerror}"
         raise WorkbenchError(
             "port-busy",
             f"Port {port} on {HOST} {reason}.",

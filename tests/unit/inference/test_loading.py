@@ -1,6 +1,7 @@
 """What could crash the process is tried in another one first."""
 
-import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -16,46 +17,59 @@ def gguf(tmp_path: Path) -> Path:
     return path
 
 
-def trial_ends(monkeypatch: pytest.MonkeyPatch, code: int, words: str = "") -> list[list[str]]:
-    calls: list[list[str]] = []
+class Trials:
+    """Stands for the trial, with real child processes that end as the test says."""
 
-    def run(command: list[str], **_: object) -> "subprocess.CompletedProcess[str]":
-        calls.append(command)
-        return subprocess.CompletedProcess(command, code, "", words)
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+        self.count = 0
+        self._code = code
+        monkeypatch.setattr(loading, "trial_command", self.command)
 
-    monkeypatch.setattr(loading.subprocess, "run", run)
-    return calls
+    def command(self, _: Path) -> list[str]:
+        self.count += 1
+        return [sys.executable, "-c", self._code]
 
 
 @pytest.mark.parametrize(
     ("code", "expected", "words"),
     [
-        (-11, "serve-failed", "SIGSEGV"),
-        (-4, "serve-failed", "SIGILL"),
-        (-9, "out-of-memory", "memory ran out"),
-        (1, "model-unreadable", "unknown architecture"),
+        ("import os; os.kill(os.getpid(), 11)", "serve-failed", "SIGSEGV"),
+        ("import os; os.kill(os.getpid(), 4)", "serve-failed", "SIGILL"),
+        ("import os; os.kill(os.getpid(), 9)", "out-of-memory", "memory ran out"),
+        ("import sys; sys.exit('noise\\nunknown architecture')", "model-unreadable", "unknown architecture"),
     ],
 )
 def test_a_trial_that_dies_is_a_sentence_and_is_made_again(
-    monkeypatch: pytest.MonkeyPatch, gguf: Path, code: int, expected: str, words: str
+    monkeypatch: pytest.MonkeyPatch, gguf: Path, code: str, expected: str, words: str
 ) -> None:
-    calls = trial_ends(monkeypatch, code, "noise\nunknown architecture")
+    trials = Trials(monkeypatch, code)
     for _ in range(2):
         with pytest.raises(WorkbenchError, match=words) as error:
             loading.try_in_child(gguf)
         assert error.value.code == expected
-    assert len(calls) == 2
+    assert trials.count == 2
 
 
 def test_a_good_trial_is_made_once_for_each_state_of_the_file(monkeypatch: pytest.MonkeyPatch, gguf: Path) -> None:
-    calls = trial_ends(monkeypatch, 0)
+    trials = Trials(monkeypatch, "")
     loading.try_in_child(gguf)
     loading.try_in_child(gguf)
-    assert len(calls) == 1
+    assert trials.count == 1
 
     gguf.write_bytes(b"GGUF, but another")
     loading.try_in_child(gguf)
-    assert len(calls) == 2
+    assert trials.count == 2
+
+
+def test_a_trial_that_is_not_wanted_any_more_is_ended(monkeypatch: pytest.MonkeyPatch, gguf: Path) -> None:
+    Trials(monkeypatch, "import time; time.sleep(600)")
+    wanted = iter([True, False])
+    began = time.monotonic()
+    with pytest.raises(WorkbenchError) as error:
+        loading.try_in_child(gguf, lambda _: next(wanted))
+
+    assert error.value.code == "load-cancelled"
+    assert time.monotonic() - began < 300
 
 
 def test_a_file_that_is_no_model_is_refused_by_a_real_trial(gguf: Path) -> None:
