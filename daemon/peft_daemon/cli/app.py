@@ -15,6 +15,7 @@ from peft_daemon.cli import (
     export,
     hardware,
     import_,
+    models,
     run,
     runs,
     schema,
@@ -53,6 +54,7 @@ app.command("explain")(explain.command)
 app.command("estimate")(estimate.command)
 app.command("run")(run.command)
 app.add_typer(runs.app, name="runs")
+app.add_typer(models.app, name="models")
 app.command("chat")(chat.command)
 app.command("serve")(serve.command)
 app.command("api")(api.command)

@@ -1,0 +1,144 @@
+"""`peftw models`: what models there are on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from peft_daemon.cli.output import err, out, print_json
+from peft_daemon.cli.runs_words import Json, size
+from peft_daemon.models.changing import add_model, remove_model
+from peft_daemon.models.listing import find_model, list_models, path_of
+from peft_engine.home import models_dir
+from peft_engine.library.scan import scan
+from peft_schemas.library import ModelCapability, ModelEntry, ModelFormat, ModelList, ModelQuery, ModelSource
+
+app = typer.Typer(name="models", help="List, describe, add and forget models.", no_args_is_help=True)
+
+ModelId = Annotated[str, typer.Argument(help="The model's id, as `peftw models list` shows it.", metavar="ID")]
+
+_GB = 10**9
+
+
+@app.command("list")
+def list_command(
+    format_: Annotated[ModelFormat | None, typer.Option("--format", help="What its weights are stored as.")] = None,
+    source: Annotated[ModelSource | None, typer.Option(help="Where it came from.")] = None,
+    capability: Annotated[ModelCapability | None, typer.Option(help="What it was made for.")] = None,
+    min_size: Annotated[float | None, typer.Option(min=0, help="GB of weights, at least.")] = None,
+    max_size: Annotated[float | None, typer.Option(min=0, help="GB of weights, at most.")] = None,
+    text: Annotated[str, typer.Option(help="A part of the id.")] = "",
+    json: Json = False,
+) -> None:
+    """List the models that the last scan found, and those that are defined or trained here."""
+    query = ModelQuery(
+        format=format_,
+        source=source,
+        capability=capability,
+        min_bytes=None if min_size is None else int(min_size * _GB),
+        max_bytes=None if max_size is None else int(max_size * _GB),
+        text=text,
+    )
+    _print_list(list_models(query), json)
+
+
+@app.command("scan")
+def scan_command(json: Json = False) -> None:
+    """Look again at the folders of other tools and at those of settings.yaml, and list what there is."""
+    scan()
+    _print_list(list_models(ModelQuery()), json)
+
+
+@app.command("show")
+def show_command(model_id: ModelId, json: Json = False) -> None:
+    """Describe one model."""
+    model = find_model(model_id)
+    if json:
+        print_json(model)
+        return
+    facts = model.facts
+    rows: list[tuple[str, str | None]] = [("model", model.id), ("source", model.source), ("path", model.path)]
+    if facts is not None:
+        rows += [
+            ("format", facts.format),
+            ("size", size(facts.size_bytes)),
+            ("architecture", facts.architecture),
+            ("parameters", None if facts.parameters is None else f"{facts.parameters:,}"),
+            ("quantization", facts.quantization),
+            ("context", None if facts.context_length is None else f"{facts.context_length:,} tokens"),
+            ("made for", ", ".join(facts.capabilities) or None),
+            ("licence", facts.licence),
+        ]
+    rows += [("model.base", model.base), ("defined by", model.definition)]
+    rows += [("adapter", adapter.id) for adapter in model.adapters]
+    for name, value in rows:
+        if value is not None:
+            out.print(f"[dim]{name:<14}[/]", end="")
+            out.print(value, markup=False)
+    if model.problem is not None:
+        out.print(f"\n{model.problem.message}\n{model.problem.remedy}", markup=False)
+
+
+@app.command("add")
+def add_command(
+    path: Annotated[Path, typer.Argument(help="A GGUF file, or a folder saved by transformers.")],
+    model_id: Annotated[str | None, typer.Option("--id", help="What it is to be called.")] = None,
+    json: Json = False,
+) -> None:
+    """Put a model into the library, wherever its files are. They stay there."""
+    model = add_model(path_of(str(path)), model_id)
+    if json:
+        print_json(model)
+    else:
+        out.print(model.id, markup=False)
+
+
+@app.command("remove")
+def remove_command(model_id: ModelId) -> None:
+    """Forget a model. Its files stay, and adding it brings it back."""
+    remove_model(model_id)
+
+
+@app.command("open")
+def open_command() -> None:
+    """Open the folder of definition files, in which each `.yaml` declares a model."""
+    models_dir().mkdir(parents=True, exist_ok=True)
+    out.print(str(models_dir()), markup=False)
+    typer.launch(str(models_dir()))
+
+
+def _print_list(found: ModelList, json: bool) -> None:
+    if json:
+        print_json(found)
+        return
+    for fault in found.faults:
+        where = fault.path if fault.line is None else f"{fault.path}:{fault.line}"
+        err.print(f"{where}: {fault.message}", markup=False, style="yellow")
+    if not found.models:
+        err.print("There is no such model. Look for some with `peftw models scan`, or add one with `peftw models add`.")
+        return
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
+    # An id that is cut or folded cannot be copied.
+    table.add_column("model", min_width=max(len(model.id) for model in found.models))
+    for column in ("source", "format", "size", "quantization", "context", "made for", "adapters"):
+        table.add_column(column)
+    for model in found.models:
+        table.add_row(*_cells(model))
+    out.print(table)
+
+
+def _cells(model: ModelEntry) -> list[str]:
+    facts, adapters = model.facts, str(len(model.adapters) or "")
+    if facts is None:
+        return [model.id, model.source, "[red]unusable[/]", "", "", "", "", adapters]
+    return [
+        model.id,
+        model.source,
+        facts.format,
+        size(facts.size_bytes),
+        facts.quantization or "",
+        "" if facts.context_length is None else f"{facts.context_length:,}",
+        ", ".join(facts.capabilities),
+        adapters,
+    ]

@@ -1,0 +1,102 @@
+"""The `peft/models/*` messages of the editor, and the look at the disk that goes on behind them."""
+
+import asyncio
+import logging
+import threading
+import time
+
+from peft_daemon.models.changing import add_model, remove_model
+from peft_daemon.models.listing import find_model, list_models, path_of
+from peft_daemon.rpc import bind, notify
+from peft_daemon.workbench import WorkbenchServer
+from peft_engine.files import Stamp, stamp
+from peft_engine.library.bounds import library_bounds
+from peft_engine.library.definitions import definition_files
+from peft_engine.library.scan import scan
+from peft_schemas.errors import WorkbenchError
+from peft_schemas.library import ModelAddParams, ModelEntry, ModelIdParams, ModelList, ModelQuery
+from peft_schemas.protocol import Empty
+
+_log = logging.getLogger(__name__)
+
+
+class LibraryWatch:
+    """Scans now and then, and tells the editor when what there is, or what defines it, has changed."""
+
+    def __init__(self, server: WorkbenchServer) -> None:
+        """Remember whom to tell."""
+        self._server = server
+        self._definitions: dict[str, Stamp | None] = {}
+
+    def tell(self) -> None:
+        """Say that the list is another one now."""
+        notify(self._server, "peft/models/changed", Empty())
+
+    async def look(self) -> None:
+        """Scan in a thread, which ends early when this is cancelled, and tell.
+
+        Raises:
+            WorkbenchError: The user's settings cannot be read.
+        """
+        stop = threading.Event()
+        try:
+            changed = await asyncio.to_thread(scan, stop.is_set)
+        finally:
+            stop.set()
+        if changed:
+            self.tell()
+
+    async def forever(self) -> None:
+        """Notice what comes and goes, until cancelled."""
+        refresh = library_bounds().refresh
+        due = time.monotonic()
+        self._definitions = await asyncio.to_thread(_stamps)
+        while True:
+            try:
+                if time.monotonic() >= due:
+                    due = time.monotonic() + refresh.scan
+                    await self.look()
+                now = await asyncio.to_thread(_stamps)
+                if now != self._definitions:
+                    self._definitions = now
+                    self.tell()
+            except WorkbenchError as error:
+                _log.warning("models were not looked for: %s", error)
+            except Exception:
+                _log.exception("could not look for models")
+            await asyncio.sleep(refresh.definitions)
+
+
+def register(server: WorkbenchServer) -> None:
+    """Answer the messages about models, and look for them in the background."""
+    watch = LibraryWatch(server)
+    server.on_initialized(watch.forever)
+
+    @bind(server, "peft/models/list")
+    async def listed(query: ModelQuery) -> ModelList:
+        return await asyncio.to_thread(list_models, query)
+
+    @bind(server, "peft/models/show")
+    async def shown(params: ModelIdParams) -> ModelEntry:
+        return await asyncio.to_thread(find_model, params.id)
+
+    @bind(server, "peft/models/scan")
+    async def scanned(_: Empty) -> ModelList:
+        await watch.look()
+        return await asyncio.to_thread(list_models, ModelQuery())
+
+    @bind(server, "peft/models/add")
+    async def added(params: ModelAddParams) -> ModelEntry:
+        model = await asyncio.to_thread(add_model, path_of(params.path), params.id)
+        watch.tell()
+        return model
+
+    @bind(server, "peft/models/remove")
+    async def removed(params: ModelIdParams) -> Empty:
+        await asyncio.to_thread(remove_model, params.id)
+        watch.tell()
+        return Empty()
+
+
+def _stamps() -> dict[str, Stamp | None]:
+    return {str(path): stamp(path) for path in definition_files()}
