@@ -1,6 +1,6 @@
 # The commands of the project. `make demo` shows what it does, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate bench regression bench-training workbench clean
+.PHONY: help setup demo test check format generate bench regression bench-training bench-serving workbench clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -43,6 +43,9 @@ regression: setup ## See whether the language server became slower than its stor
 
 bench-training: setup ## Measure training against TRL's SFTTrainer
 	@$(BIN)/python benchmarks/training/run.py
+
+bench-serving: setup ## Measure serving against llama-cpp-python's server and xllamacpp
+	@$(BIN)/python benchmarks/serving/run.py
 
 workbench: setup extension/node_modules ## Open the real editor on the sample workspace
 	cd extension && npm run --silent workbench
