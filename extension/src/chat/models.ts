@@ -26,6 +26,7 @@ export class ChatModels {
     return vscode.Disposable.from(
       this.emitter,
       this.store.onDidEnd(() => this.emitter.fire()),
+      this.server.on("peft/models/changed")(() => this.emitter.fire()),
       this.server.onDidChangeState((state) => {
         if (state.kind === "running") this.emitter.fire();
       }),

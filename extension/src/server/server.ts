@@ -41,6 +41,7 @@ export class Server implements vscode.Disposable {
     "peft/runs/changed": new vscode.EventEmitter(),
     "peft/disk/low": new vscode.EventEmitter(),
     "peft/chat/delta": new vscode.EventEmitter(),
+    "peft/models/changed": new vscode.EventEmitter(),
     "peft/serve/changed": new vscode.EventEmitter(),
   };
 
@@ -182,6 +183,7 @@ export class Server implements vscode.Disposable {
       "peft/runs/changed": handler("peft/runs/changed"),
       "peft/disk/low": handler("peft/disk/low"),
       "peft/chat/delta": handler("peft/chat/delta"),
+      "peft/models/changed": handler("peft/models/changed"),
       "peft/serve/changed": handler("peft/serve/changed"),
     };
   }
