@@ -9,7 +9,10 @@ from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
+from peft_engine.prompt_formats import recognise_format
 from peft_schemas.errors import WorkbenchError
+
+_SPECIAL = lib.LLAMA_TOKEN_ATTR_CONTROL | lib.LLAMA_TOKEN_ATTR_USER_DEFINED
 
 
 @dataclass(frozen=True)
@@ -25,6 +28,14 @@ class Fill:
         """Return those of a vocabulary, None if it was not made for that."""
         tokens = (lib.llama_vocab_fim_pre(vocab), lib.llama_vocab_fim_suf(vocab), lib.llama_vocab_fim_mid(vocab))
         return cls(*tokens) if min(tokens) >= 0 else None
+
+
+@dataclass(frozen=True)
+class _SpecialTokens:
+    weights: "Weights"
+
+    def __contains__(self, text: object) -> bool:
+        return self.weights.is_special(str(text))
 
 
 class Weights:
@@ -60,10 +71,22 @@ class Weights:
         self._guide: LLTokenizer | None = None
 
     def chat_template(self, *, tools: bool) -> str | None:
-        """Return the model's own template; where it has one for tools and these are given, that one."""
+        """Return the model's own template, else that of the family that its special tokens tell of.
+
+        Args:
+            tools: Whether the template is to write tools, for which some models have one of its own.
+        """
         named = lib.llama_model_chat_template(self.model, b"tool_use") if tools else None
         template = named or lib.llama_model_chat_template(self.model, None)
-        return template.decode("utf-8", errors="replace") if template else None
+        if template:
+            return bytes(template).decode("utf-8", errors="replace")
+        family = recognise_format(_SpecialTokens(self))
+        return None if family is None else family.template
+
+    def is_special(self, text: str) -> bool:
+        """Tell whether a text is written by one token that is no text."""
+        tokens = self._tokens(text, first=False, special=True)
+        return len(tokens) == 1 and bool(lib.llama_token_get_attr(self._vocab, tokens[0]) & _SPECIAL)
 
     def tokenize(self, text: str) -> list[int]:
         """Return the tokens of a prompt, in which special tokens are written out."""
