@@ -1,8 +1,7 @@
 """Whether a converted model still says what its source says: the same tokens, and nearly the same expectations."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -10,74 +9,77 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from peft_engine.export.data import conversion_data
-from peft_engine.export.native import NativeModel
 from peft_engine.export.refusal import NotConvertible
-
-Tokenize = Callable[[str], list[int]]
-Logits = Callable[[list[int]], NDArray[np.float32]]
+from peft_engine.models.convertible import conversion_data
 
 
-def agreement_with_folder(folder: Path, result: NativeModel, adapter: Path | None = None) -> float:
-    """Compare a GGUF model with the folder that it was made from, or with that and a PEFT adapter.
+class Speaking(Protocol):
+    """A model that can be asked what it expects."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of a text, with what the model puts before and after each text."""
+
+    def logits(self, tokens: list[int]) -> NDArray[np.float32]:
+        """Return what is expected after each token: one row a token, one column a word of the vocabulary."""
+
+
+class TorchModel:
+    """A model folder as Transformers computes with it, in float32."""
+
+    def __init__(self, folder: Path, adapter: Path | None = None) -> None:
+        """Load it, with a PEFT adapter on top where there is one."""
+        disable_progress_bar()
+        self._tokenizer = AutoTokenizer.from_pretrained(folder)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        if adapter is not None:
+            from peft import PeftModel
+
+            self._model = PeftModel.from_pretrained(self._model, adapter)
+        self._model.eval()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of a text."""
+        return list(self._tokenizer(text).input_ids)
+
+    def logits(self, tokens: list[int]) -> NDArray[np.float32]:
+        """Return what is expected after each token."""
+        with torch.inference_mode():
+            found: NDArray[np.float32] = self._model(torch.tensor([tokens])).logits[0].float().numpy()
+        return found
+
+
+def difference(source: Speaking, result: Speaking) -> float:
+    """Compare two models on the texts of `conversion.yaml`.
 
     Returns:
-        How far the result is off: the root mean square of the difference of the logits over that of the source's.
+        The root mean square of the difference of the logits over that of the source's, both without their mean.
 
     Raises:
         NotConvertible: The two cut a text into different tokens.
     """
-    disable_progress_bar()
-    tokenizer = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-    if adapter is not None:
-        from peft import PeftModel
-
-        model = PeftModel.from_pretrained(model, adapter)
-    model.eval()
-
-    def logits(tokens: list[int]) -> NDArray[np.float32]:
-        with torch.inference_mode():
-            found: NDArray[np.float32] = model(torch.tensor([tokens])).logits[0].float().numpy()
-        return found
-
-    end = tokenizer.eos_token or ""
-    return _agreement(lambda text: list(tokenizer(text).input_ids), logits, result, end)
+    wrong = right = 0.0
+    for text in conversion_data().texts:
+        tokens = source.tokenize(text)
+        if tokens != result.tokenize(text):
+            raise NotConvertible(f"The result cuts the text {text[:30]!r} into other tokens than its source.")
+        expected = _centred(source.logits(tokens))
+        off = _centred(result.logits(tokens))[:, : expected.shape[1]] - expected
+        wrong, right = wrong + float((off**2).mean()), right + float((expected**2).mean())
+    return float((wrong / right) ** 0.5)
 
 
-def agreement_with_gguf(source: NativeModel, result: NativeModel) -> float:
-    """Compare a GGUF model with the GGUF model that it was made from, as `agreement_with_folder`."""
-    return _agreement(source.tokenize, source.logits, result, "")
-
-
-def require_agreement(error: float, kind: str) -> None:
+def require_agreement(off: float, kind: str) -> None:
     """See that a result is as near to its source as its type allows.
 
     Raises:
         NotConvertible: It is not.
     """
     most = conversion_data().types[kind].tolerance
-    if not error <= most:
+    if not off <= most:
         raise NotConvertible(
-            f"The result does not say what its source says: its logits are off by {error:.1%}, "
+            f"The result does not say what its source says: its logits are off by {off:.1%}, "
             f"and {kind} allows {most:.0%}."
         )
-
-
-def _agreement(tokenize: Tokenize, logits: Logits, result: NativeModel, end: str) -> float:
-    wrong = right = 0.0
-    for text in conversion_data().texts:
-        tokens = tokenize(text + end)
-        found = result.tokenize(text + end)
-        if tokens != found:
-            place = next(
-                (i for i, pair in enumerate(zip(tokens, found, strict=False)) if pair[0] != pair[1]), len(found)
-            )
-            raise NotConvertible(f"The result cuts the text {text[:30]!r} into other tokens, from token {place} on.")
-        expected = _centred(logits(tokens))
-        difference = _centred(result.logits(tokens))[:, : expected.shape[1]] - expected
-        wrong, right = wrong + float((difference**2).mean()), right + float((expected**2).mean())
-    return float((wrong / right) ** 0.5)
 
 
 def _centred(logits: NDArray[np.float32]) -> NDArray[np.float64]:

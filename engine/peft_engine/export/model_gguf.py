@@ -12,12 +12,12 @@ import torch
 from numpy.typing import NDArray
 from safetensors import safe_open
 
-from peft_engine.export.data import ConvertibleFamily, conversion_data
 from peft_engine.export.hyperparameters import rope_factors, write_hyperparameters
 from peft_engine.export.refusal import NotConvertible
 from peft_engine.export.rotary import paired
 from peft_engine.export.tensor_names import tensor_names
 from peft_engine.export.vocabulary import write_vocabulary
+from peft_engine.models.convertible import ConvertibleFamily, conversion_data
 from peft_engine.models.safetensors_header import read_safetensors_header
 from peft_engine.models.validation import require_sound, shards
 

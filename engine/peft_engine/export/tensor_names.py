@@ -4,7 +4,7 @@ from typing import Any
 
 import gguf
 
-from peft_engine.export.data import ConvertibleFamily
+from peft_engine.models.convertible import ConvertibleFamily
 
 
 def tensor_names(family: ConvertibleFamily, config: dict[str, Any]) -> Any:

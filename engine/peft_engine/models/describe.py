@@ -120,13 +120,13 @@ def _weight_files(folder: Path) -> list[Path]:
     except OSError:
         return []
     for suffixes in ((".safetensors",), PICKLE_SUFFIXES):
-        found = [file for file in files if file.suffix in suffixes and not _is_no_model(file.name)]
+        found = [file for file in files if file.suffix in suffixes and not is_no_model(file.name)]
         if found:
             return found[:_MOST_SHARDS]
     return []
 
 
-def _is_no_model(name: str) -> bool:
+def is_no_model(name: str) -> bool:
     """Tell whether a file that looks like weights is something that stands beside them."""
     return name.startswith(("adapter_model", "training_args", "optimizer", "scheduler", "rng_state", "tokenizer"))
 

@@ -5,24 +5,14 @@ any moment, and whoever waits for it stays light.
 """
 
 import json
-import subprocess
 import sys
-import time
 from collections.abc import Callable
-from queue import Empty, Queue
-from threading import Thread
 
-from pydantic import ValidationError
-
+from peft_engine.models.child import Cancelled, follow_child
 from peft_engine.models.resolve import ResolvedBase, resolve_base
-from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.errors import WorkbenchError
 
-_POLL = 0.2
-"""Seconds between two looks at whether the caller still wants the model."""
-
-
-class Cancelled(Exception):
-    """The caller no longer wants the model; nothing half-made is left."""
+__all__ = ["Cancelled", "materialise"]
 
 
 def materialise(
@@ -48,35 +38,15 @@ def materialise(
     if resolved.hf_dir is not None:
         return resolved
     request = json.dumps({"base": resolved.base, "revision": resolved.revision, "gguf": _text(resolved.gguf)})
-    child = subprocess.Popen(
+    code = follow_child(
         [python, "-m", "peft_engine.models.convert", request, str(resolved.cache)],
-        stdin=subprocess.PIPE,  # never written to: its end tells the child that we are gone
-        stdout=subprocess.PIPE,
-        text=True,
+        lambda message: progress(message["progress"]),
+        cancelled,
     )
-    lines: Queue[str] = Queue()
-    Thread(target=_forward, args=(child, lines), daemon=True).start()
-    error: ErrorReport | None = None
-    try:
-        while child.poll() is None or not lines.empty():
-            if cancelled():
-                raise Cancelled
-            try:
-                message = json.loads(lines.get(timeout=_POLL))
-            except (Empty, ValueError):
-                continue
-            if "progress" in message:
-                progress(message["progress"])
-            elif "error" in message:
-                error = _report(message["error"])
-    finally:
-        _end(child)
-    if error is not None:
-        raise WorkbenchError(error.code, error.message, error.remedy)
-    if child.returncode != 0:
+    if code != 0:
         raise WorkbenchError(
             "model-unreadable",
-            f"Preparing {resolved.base} ended unexpectedly (exit code {child.returncode}).",
+            f"Preparing {resolved.base} ended unexpectedly (exit code {code}).",
             "Look at worker.log in the run's directory; the machine may have run out of memory.",
         )
     return _found(resolved)
@@ -91,30 +61,6 @@ def _found(resolved: ResolvedBase) -> ResolvedBase:
             "Run it again; if this repeats, remove that folder.",
         )
     return found
-
-
-def _forward(child: "subprocess.Popen[str]", lines: "Queue[str]") -> None:
-    for line in child.stdout or ():
-        lines.put(line)
-
-
-def _end(child: "subprocess.Popen[str]") -> None:
-    """Close the child's input, which tells it to end, and see that it did."""
-    if child.stdin is not None:
-        child.stdin.close()
-    deadline = time.monotonic() + 5
-    while child.poll() is None and time.monotonic() < deadline:
-        time.sleep(0.02)
-    if child.poll() is None:
-        child.kill()
-        child.wait()
-
-
-def _report(value: object) -> ErrorReport:
-    try:
-        return ErrorReport.model_validate(value)
-    except ValidationError:
-        return ErrorReport(code="internal", message=str(value), remedy="Look at worker.log in the run's directory.")
 
 
 def _text(path: object) -> str | None:

@@ -1,0 +1,44 @@
+"""The process that converts: `python -m peft_engine.export.child REQUEST`, where the request is JSON.
+
+It prints one JSON object a line: `{"progress": …}`, then `{"result": …}` or `{"error": …}`. When whoever started it
+goes away, so does this process.
+"""
+
+import json
+import os
+import sys
+import threading
+from typing import Any
+
+from peft_engine.export.conversion import convert
+from peft_schemas.conversion import ConversionProgress, ConversionRequest
+from peft_schemas.errors import WorkbenchError
+
+
+def main(request: ConversionRequest) -> int:
+    """Convert, and return the exit code."""
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    try:
+        _say("result", convert(request, _progress).model_dump())
+    except WorkbenchError as error:
+        _say("error", error.report().model_dump())
+        return 1
+    return 0
+
+
+def _progress(progress: ConversionProgress) -> None:
+    _say("progress", progress.model_dump())
+
+
+def _die_with_parent() -> None:
+    # The other end of the pipe is the parent's and never written to: reading ends when the parent closes it or dies.
+    os.read(sys.stdin.fileno(), 1)
+    os._exit(1)
+
+
+def _say(kind: str, value: Any) -> None:
+    print(json.dumps({kind: value}), flush=True)  # noqa: T201  (the protocol with the parent)
+
+
+if __name__ == "__main__":
+    sys.exit(main(ConversionRequest.model_validate_json(sys.argv[1])))
