@@ -13,6 +13,7 @@ from peft_engine.inference.http.bounds import DEFAULTS
 from peft_engine.inference.http.chat_request import ChatCompletionRequest
 from peft_engine.inference.http.requests import first_fault
 from peft_engine.inference.tools.declaration import NO_ARGUMENTS, Tool, ToolUse
+from peft_schemas.library import SamplingDefaults
 
 GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -159,7 +160,7 @@ def test_calls_and_results_are_messages_of_the_template() -> None:
 
 def test_sampling_takes_the_names_of_llama_cpp_and_vllm() -> None:
     changes = {"temperature": 0, "top_k": 5, "min_p": 0.1, "seed": -1, "logit_bias": {"7": -100, "3": 1}}
-    sampling = parse({**GOOD, **changes, "frequency_penalty": 1, "presence_penalty": -1}).sampling()
+    sampling = parse({**GOOD, **changes, "frequency_penalty": 1, "presence_penalty": -1}).sampling(SamplingDefaults())
 
     assert sampling == Sampling(
         temperature=0,
@@ -172,8 +173,17 @@ def test_sampling_takes_the_names_of_llama_cpp_and_vllm() -> None:
         logit_bias=((3, 1), (7, -100)),
     )
     for name in ("repeat_penalty", "repetition_penalty"):
-        assert parse({**GOOD, name: 1.5}).sampling().repetition_penalty == 1.5
-    assert parse({**GOOD, "top_k": -1}).sampling().top_k == 0
+        assert parse({**GOOD, name: 1.5}).sampling(SamplingDefaults()).repetition_penalty == 1.5
+    assert parse({**GOOD, "top_k": -1}).sampling(SamplingDefaults()).top_k == 0
+
+
+def test_what_a_request_does_not_say_its_model_does() -> None:
+    usual = SamplingDefaults(temperature=0.1, top_k=7, min_p=0.2, repetition_penalty=1.1)
+    sampling = parse({**GOOD, "temperature": 0, "min_p": 0}).sampling(usual)
+
+    assert (sampling.temperature, sampling.min_p) == (0, 0)
+    assert (sampling.top_k, sampling.repetition_penalty) == (7, 1.1)
+    assert sampling.top_p == DEFAULTS.top_p
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from peft_engine.inference.contract import Infill, Prompt, Text, Tokens
 from peft_engine.inference.http.asking import BodyAtFault
-from peft_engine.inference.http.bounds import DEFAULTS, LIMITS
+from peft_engine.inference.http.bounds import LIMITS
 from peft_engine.inference.http.requests import TextRequest
 
 _TokenList = Annotated[list[Annotated[int, Field(ge=0, lt=2**31, strict=True)]], Field(min_length=1, max_length=2**20)]
@@ -33,11 +33,6 @@ class CompletionRequest(TextRequest):
     """How many alternatives come with each token's log-probability."""
 
     best_of: Literal[1] | None = None
-
-    @property
-    def limit(self) -> int:
-        """The most tokens that an answer may have."""
-        return DEFAULTS.completion_tokens if self.max_tokens is None else self.max_tokens
 
     def written(self) -> list[str | list[int]]:
         """Return each prompt as it was sent."""

@@ -11,6 +11,7 @@ from starlette.responses import Response
 from peft_engine.inference.contract import GenerationRequest, TokenLogprob
 from peft_engine.inference.http.answering import FINGERPRINT, answer_streaming, answer_whole
 from peft_engine.inference.http.asking import find_model, read_body
+from peft_engine.inference.http.bounds import DEFAULTS
 from peft_engine.inference.http.completion_request import CompletionRequest
 from peft_engine.inference.http.completion_shapes import Completion, CompletionChoice
 from peft_engine.inference.http.hang_up import unless_gone
@@ -25,13 +26,13 @@ async def complete_text(request: Request) -> Response:
     asked = await read_body(request, CompletionRequest)
     prompts = asked.prompts()
     model = await find_model(request, asked.model)
-    sampling, adapters = asked.sampling(), adapters_of(model)
+    sampling, adapters = asked.sampling(model.sampling), adapters_of(model)
     wanted = [
         GenerationRequest(
             prompt=prompt,
             adapters=adapters,
             sampling=sampling,
-            max_tokens=asked.limit,
+            max_tokens=asked.max_tokens or model.sampling.max_tokens or DEFAULTS.completion_tokens,
             stop=asked.stops,
             top_logprobs=asked.logprobs,
         )

@@ -5,13 +5,15 @@ honour is refused and never dropped in silence.
 """
 
 import secrets
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from peft_engine.inference.contract import Sampling
 from peft_engine.inference.http.bounds import DEFAULTS, LIMITS
+from peft_schemas.library import SamplingDefaults
 
+T = TypeVar("T")
 Stop = Annotated[str, Field(min_length=1)]
 TokenLimit = Annotated[int, Field(ge=1, lt=2**31)]
 
@@ -95,19 +97,28 @@ class TextRequest(Body):
         """Whether a stream ends by counting tokens. On a request that does not stream it changes nothing."""
         return self.stream_options is not None and bool(self.stream_options.include_usage)
 
-    def sampling(self) -> Sampling:
-        """Return how the first answer chooses its tokens."""
+    def sampling(self, usual: SamplingDefaults) -> Sampling:
+        """Return how the first answer chooses its tokens.
+
+        Args:
+            usual: What the model's definition says of what is not asked for.
+        """
         return Sampling(
-            temperature=DEFAULTS.temperature if self.temperature is None else self.temperature,
-            top_p=DEFAULTS.top_p if self.top_p is None else self.top_p,
+            temperature=_first(self.temperature, usual.temperature, DEFAULTS.temperature),
+            top_p=_first(self.top_p, usual.top_p, DEFAULTS.top_p),
             seed=secrets.randbits(32) if self.seed is None else self.seed % 2**32,
-            top_k=max(self.top_k or 0, 0),
-            min_p=self.min_p or 0.0,
-            frequency_penalty=self.frequency_penalty or 0.0,
-            presence_penalty=self.presence_penalty or 0.0,
-            repetition_penalty=self.repetition_penalty or 1.0,
+            top_k=max(_first(self.top_k, usual.top_k, 0), 0),
+            min_p=_first(self.min_p, usual.min_p, 0.0),
+            frequency_penalty=_first(self.frequency_penalty, 0.0),
+            presence_penalty=_first(self.presence_penalty, 0.0),
+            repetition_penalty=_first(self.repetition_penalty, usual.repetition_penalty, 1.0),
             logit_bias=tuple(sorted((int(token), bias) for token, bias in (self.logit_bias or {}).items())),
         )
+
+
+def _first(*values: T | None) -> T:
+    """Return the first value that is one."""
+    return next(value for value in values if value is not None)
 
 
 _FORMS = {"str", "int", "float", "bool", "dict", "list", "nullable"}

@@ -1,7 +1,7 @@
 """From a conversation that a client holds to answers on their way, whichever API it was asked through."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.requests import Request
 
@@ -38,10 +38,10 @@ async def begin(request: Request, asked: ChatCompletionRequest) -> Talk:
         schema=asked.schema_of_text,
     )
     wanted = GenerationRequest(
-        prompt=way.conversation,
+        prompt=replace(way.conversation, template=model.template),
         adapters=adapters_of(model),
-        sampling=asked.sampling(),
-        max_tokens=asked.limit,
+        sampling=asked.sampling(model.sampling),
+        max_tokens=model.sampling.max_tokens if asked.limit is None else asked.limit,
         stop=asked.stops,
         constraint=way.constraint,
         top_logprobs=(asked.top_logprobs or 0) if asked.logprobs else None,

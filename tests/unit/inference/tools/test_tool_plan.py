@@ -1,11 +1,15 @@
 """How functions come to a model that knows them and to one that does not."""
 
 import json
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
+from llguidance import LLMatcher, LLTokenizer
 
+from peft_engine.catalog import AdapterChoice, Servable
 from peft_engine.inference.tools.declaration import Tool, ToolUse
+from peft_engine.inference.tools.own_template import own_template
 from peft_engine.inference.tools.plan import plan
 
 HERMES = "{% if tools %}<tool_call>"
@@ -79,3 +83,51 @@ def test_a_schema_alone_is_the_constraint() -> None:
     assert way.constraint is not None
     assert way.constraint.kind == "json-schema"
     assert json.loads(way.constraint.text)["type"] == "object"
+
+
+def servable(weights: Path, *adapters: Path) -> Servable:
+    chosen = tuple(AdapterChoice(path.name, path) for path in adapters)
+    return Servable(
+        id="m", label="m", base="m", weights=weights, format="safetensors", context_length=1, created=0, size_bytes=1,
+        source="folder", adapters=chosen,
+    )  # fmt: skip
+
+
+def test_the_template_that_an_adapter_learned_goes_before_the_base_s(tmp_path: Path) -> None:
+    base, adapter = tmp_path / "base", tmp_path / "adapter"
+    base.mkdir()
+    adapter.mkdir()
+    (base / "tokenizer_config.json").write_text(json.dumps({"chat_template": "of the base"}))
+
+    assert own_template(servable(base)) == "of the base"
+    assert own_template(servable(base, adapter)) == "of the base"
+    (adapter / "chat_template.jinja").write_text("of the adapter")
+    assert own_template(servable(base, adapter)) == "of the adapter"
+    assert own_template(servable(tmp_path / "gone.gguf")) is None
+    (tmp_path / "bad.gguf").write_bytes(b"GG")
+    assert own_template(servable(tmp_path / "bad.gguf")) is None
+
+
+UNIQUE = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "strict", "refused"), [("auto", False, False), ("auto", True, True), ("required", False, True)]
+)
+def test_what_a_grammar_cannot_promise_is_refused_only_where_it_is_promised(
+    choice: Literal["auto", "required"], strict: bool, refused: bool
+) -> None:
+    way = plan(ASKED, ToolUse((Tool("f", "", UNIQUE, strict=strict),), choice), template=None, schema=None)
+    assert way.constraint is not None
+    error = LLMatcher.validate_grammar(LLMatcher.grammar_from_lark(way.constraint.text), LLTokenizer("byte"))
+
+    assert ("uniqueItems" in error) == refused
+
+
+def test_properties_that_no_function_declared_are_left_out() -> None:
+    way = plan(ASKED, ToolUse((TOOL,), "required"), template=None, schema=None)
+    assert way.constraint is not None
+    matcher = LLMatcher(LLTokenizer("byte"), LLMatcher.grammar_from_lark(way.constraint.text))
+    call = b'<tool_call>\n{"name": "weather", "arguments": {"city": "Rome", "x'
+
+    assert matcher.try_consume_tokens([*call]) == call.index(b', "x')
