@@ -115,5 +115,6 @@ def test_J4_tokens_are_a_prompt_too(served: Served) -> None:
     ],
 )
 def test_J6_what_cannot_be_done_is_400_and_says_why(served: Served, changes: dict[str, Any], words: str) -> None:
-    with pytest.raises(openai.BadRequestError, match=words):
+    with pytest.raises(openai.BadRequestError, match=words) as refused:
         served.client().completions.create(**COUNT | changes)
+    assert refused.value.param in {"prompt", *changes}

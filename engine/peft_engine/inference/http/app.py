@@ -199,8 +199,8 @@ async def _at_fault(_: Request, error: Any) -> Response:
     return invalid_request(error.message, param=error.param)
 
 
-async def _reported(_: Request, error: Any) -> Response:
-    return report_response(error.report())
+async def _reported(request: Request, error: Any) -> Response:
+    return report_response(error.report(), request.url.path)
 
 
 async def _overloaded(_: Request, __: Exception) -> Response:

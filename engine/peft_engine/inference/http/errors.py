@@ -25,6 +25,9 @@ _OPENAI_CODE: dict[ErrorCode, str] = {
 """The codes that clients act upon."""
 
 
+_PROMPTS = {"/v1/completions": "prompt", "/v1/embeddings": "input", "/v1/responses": "input"}
+"""The field that holds what a model is asked, by path; of every other it is `messages`."""
+
 _RETRY_SECONDS = 5
 """After which a full queue is worth another try: an answer of a small model takes about as long."""
 
@@ -93,10 +96,16 @@ def invalid_request(
     return JSONResponse(body, status, headers=headers)
 
 
-def report_body(report: ErrorReport) -> dict[str, object]:
-    """Return the body of an error of ours."""
+def report_body(report: ErrorReport, path: str = "") -> dict[str, object]:
+    """Return the body of an error of ours.
+
+    Args:
+        report: The error.
+        path: What was asked; it decides which field is at fault.
+    """
     client = report.code in _STATUS
-    param = {"context-exceeded": "messages", "not-supported": "messages"}.get(report.code, "model")
+    prompt = _PROMPTS.get(path, "messages")
+    param = prompt if report.code in ("context-exceeded", "not-supported") else "model"
     return error_body(
         f"{report.message} {report.remedy}",
         kind="invalid_request_error" if client else "server_error",
@@ -106,9 +115,9 @@ def report_body(report: ErrorReport) -> dict[str, object]:
     )
 
 
-def report_response(report: ErrorReport) -> JSONResponse:
-    """Return the answer that says an error of ours."""
-    return JSONResponse(report_body(report), _STATUS.get(report.code, 500))
+def report_response(report: ErrorReport, path: str) -> JSONResponse:
+    """Return the answer that says an error of ours to who asked a path."""
+    return JSONResponse(report_body(report, path), _STATUS.get(report.code, 500))
 
 
 def unguarded(refusal: Refusal) -> JSONResponse:
