@@ -139,9 +139,15 @@ class DefinitionFault(Word):
 class ModelQuery(Word):
     """Which models are wanted. What is left out sets no limit."""
 
-    format: ModelFormat | None = None
-    source: ModelSource | None = None
-    capability: ModelCapability | None = None
+    formats: list[ModelFormat] = []
+    """Any of them."""
+
+    sources: list[ModelSource] = []
+    """Any of them."""
+
+    capabilities: list[ModelCapability] = []
+    """All of them."""
+
     min_bytes: Annotated[int, Field(ge=0)] | None = None
     max_bytes: Annotated[int, Field(ge=0)] | None = None
     text: str = ""

@@ -49,16 +49,17 @@ def find_model(model_id: str) -> ModelEntry:
 
 def meets(model: ModelEntry, query: ModelQuery) -> bool:
     """Tell whether a model is wanted. One of which a thing is not known meets no condition on it."""
+    if query.text.casefold() not in model.id.casefold() or (query.sources and model.source not in query.sources):
+        return False
     facts = model.facts
-    conditions = (
-        (query.format, facts is not None and facts.format == query.format),
-        (query.source, model.source == query.source),
-        (query.capability, facts is not None and query.capability in facts.capabilities),
-        (query.min_bytes, facts is not None and facts.size_bytes >= (query.min_bytes or 0)),
-        (query.max_bytes, facts is not None and facts.size_bytes <= (query.max_bytes or 0)),
+    if facts is None:
+        return not query.formats and not query.capabilities and query.min_bytes is query.max_bytes is None
+    return (
+        (not query.formats or facts.format in query.formats)
+        and set(query.capabilities) <= set(facts.capabilities)
+        and (query.min_bytes is None or facts.size_bytes >= query.min_bytes)
+        and (query.max_bytes is None or facts.size_bytes <= query.max_bytes)
     )
-    asked = all(met for wanted, met in conditions if wanted is not None)
-    return asked and query.text.casefold() in model.id.casefold()
 
 
 def _usable(base: Servable, facts: ModelFacts | None, adapters: list[ModelAdapter]) -> ModelEntry:

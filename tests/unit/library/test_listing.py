@@ -42,9 +42,9 @@ CATALOGUE = [
 
 QUERIES = st.builds(
     ModelQuery,
-    format=st.none() | st.sampled_from(FORMATS),
-    source=st.none() | st.sampled_from(SOURCES),
-    capability=st.none() | st.sampled_from(CAPABILITIES),
+    formats=st.lists(st.sampled_from(FORMATS), max_size=2),
+    sources=st.lists(st.sampled_from(SOURCES), max_size=3),
+    capabilities=st.lists(st.sampled_from(CAPABILITIES), max_size=3),
     min_bytes=st.none() | st.integers(0, 6 * 10**9),
     max_bytes=st.none() | st.integers(0, 6 * 10**9),
     text=st.sampled_from(["", "org", "TEAM", "-1", "nothing"]),
@@ -58,9 +58,11 @@ def test_E29_filters_against_fifty_models_equal_an_oracle(query: ModelQuery) -> 
     for number in range(50):
         usable = number % 17 != 0
         wanted = query.text.lower() in f"{'org' if number % 2 else 'team'}/model-{number}"
-        wanted &= query.source in (None, SOURCES[number % 5])
-        wanted &= query.format is None or (usable and query.format == ("safetensors" if number % 3 == 0 else "gguf"))
-        wanted &= query.capability is None or (usable and bool(number >> CAPABILITIES.index(query.capability) & 1))
+        wanted &= not query.sources or SOURCES[number % 5] in query.sources
+        wanted &= not query.formats or (usable and ("safetensors" if number % 3 == 0 else "gguf") in query.formats)
+        wanted &= not query.capabilities or (
+            usable and all(number >> CAPABILITIES.index(one) & 1 for one in query.capabilities)
+        )
         wanted &= query.min_bytes is None or (usable and number * 10**8 >= query.min_bytes)
         wanted &= query.max_bytes is None or (usable and number * 10**8 <= query.max_bytes)
         if wanted:
