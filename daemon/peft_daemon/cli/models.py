@@ -23,12 +23,9 @@ _GB = 10**9
 
 @app.command("list")
 def list_command(
-    formats: Annotated[list[ModelFormat] | None, typer.Option("--format", help="May be repeated: any of them.")] = None,
-    sources: Annotated[list[ModelSource] | None, typer.Option("--source", help="May be repeated: any of them.")] = None,
-    capabilities: Annotated[
-        list[ModelCapability] | None,
-        typer.Option("--capability", help="What it was made for. May be repeated: all of them."),
-    ] = None,
+    format_: Annotated[ModelFormat | None, typer.Option("--format", help="What its weights are stored as.")] = None,
+    source: Annotated[ModelSource | None, typer.Option(help="Where it came from.")] = None,
+    capability: Annotated[ModelCapability | None, typer.Option(help="What it was made for.")] = None,
     min_size: Annotated[float | None, typer.Option(min=0, help="GB of weights, at least.")] = None,
     max_size: Annotated[float | None, typer.Option(min=0, help="GB of weights, at most.")] = None,
     text: Annotated[str, typer.Option(help="A part of the id.")] = "",
@@ -36,9 +33,9 @@ def list_command(
 ) -> None:
     """List the models that the last scan found, and those that are defined or trained here."""
     query = ModelQuery(
-        formats=formats or [],
-        sources=sources or [],
-        capabilities=capabilities or [],
+        formats=[format_] if format_ else [],
+        sources=[source] if source else [],
+        capabilities=[capability] if capability else [],
         min_bytes=None if min_size is None else int(min_size * _GB),
         max_bytes=None if max_size is None else int(max_size * _GB),
         text=text,
