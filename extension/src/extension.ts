@@ -6,6 +6,7 @@ import { ChatModels } from "./chat/models";
 import { registerParticipant } from "./chat/participant";
 import { registerProvider } from "./chat/provider";
 import { registerCommands } from "./commands/register";
+import { ModelLibrary } from "./library/modelLibrary";
 import { ChatPanels } from "./panels/chatPanels";
 import { RunPanels } from "./panels/runPanels";
 import { showProblem } from "./notices";
@@ -22,6 +23,7 @@ import { Training } from "./server/training";
 import { ModelServer } from "./serving/modelServer";
 import { createServingStatus } from "./serving/statusBar";
 import { createLanguageStatus } from "./views/languageStatus";
+import { createModelsView } from "./views/modelsView";
 import { Pages } from "./views/pages";
 import { RunsTree } from "./views/runsTree";
 import { createStatusBar } from "./views/statusBar";
@@ -41,6 +43,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const models = new ChatModels(server, store, context.workspaceState);
   const provider = registerProvider(server, models);
   const serving = new ModelServer(server, log);
+  const library = new ModelLibrary(server, serving, store, log);
   const lastEditor = new LastEditor();
   const chats = new ChatPanels({
     server,
@@ -64,11 +67,13 @@ export function activate(context: vscode.ExtensionContext): void {
     pages.register(),
     models.register(),
     serving.register(),
+    library,
+    createModelsView(running, library),
     lastEditor.register(),
     chats.register(),
-    registerParticipant(running, models, context.extensionUri),
+    registerParticipant({ server: running, training, store, models, extensionUri: context.extensionUri }),
     ...(provider ? [provider] : []),
-    registerCommands({ server: running, setup, training, store, panels, models, chats, serving, pages, log }),
+    registerCommands({ server: running, setup, training, store, panels, models, library, chats, serving, pages, log }),
     createStatusBar(running, store),
     createServingStatus(serving, models),
     createLanguageStatus(running),

@@ -7,6 +7,10 @@ import type { ChatMessage } from "../protocol/types";
 export interface TurnMetadata {
   /** The turn holds a sentence about a failure, not an answer. */
   readonly failed?: boolean;
+  /** The turn was no part of the conversation with the model: an explanation, a comparison, a run. */
+  readonly aside?: boolean;
+  /** The prompt, where another model could be asked the same. */
+  readonly comparable?: string;
 }
 
 export function messagesOf(
@@ -17,7 +21,7 @@ export function messagesOf(
   for (const turn of history) {
     if (turn instanceof vscode.ChatRequestTurn) {
       messages.push({ role: "user", content: turn.prompt });
-    } else if ((turn.result.metadata as TurnMetadata | undefined)?.failed || answerOf(turn) === "") {
+    } else if (isNoAnswer(turn)) {
       // The model never saw that question: leaving it in would make two turns of the user follow each other.
       messages.pop();
     } else {
@@ -25,6 +29,11 @@ export function messagesOf(
     }
   }
   return [...messages, { role: "user", content: prompt }];
+}
+
+function isNoAnswer(turn: vscode.ChatResponseTurn): boolean {
+  const metadata = turn.result.metadata as TurnMetadata | undefined;
+  return metadata?.failed === true || metadata?.aside === true || answerOf(turn) === "";
 }
 
 function answerOf(turn: vscode.ChatResponseTurn): string {

@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 import type { ChatModels } from "../chat/models";
 import { showProblem } from "../notices";
 import type { ChatPanels } from "../panels/chatPanels";
+import type { ModelLibrary } from "../library/modelLibrary";
 import type { RunPanels } from "../panels/runPanels";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
@@ -15,6 +16,16 @@ import { cleanUpRuns } from "../runs/cleanUp";
 import { askAboutSelection, chatWithAdapter, chooseChatModel, openChatPanel } from "./chatCommands";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { importConfig } from "./importConfig";
+import {
+  addModel,
+  chatWithModel,
+  copyModelId,
+  filterModels,
+  forgetModel,
+  openDefinition,
+  revealModel,
+  useAsBase,
+} from "./modelCommands";
 import {
   cancelRun,
   openRun,
@@ -41,6 +52,7 @@ export interface Parts {
   readonly store: RunStore;
   readonly panels: RunPanels;
   readonly models: ChatModels;
+  readonly library: ModelLibrary;
   readonly chats: ChatPanels;
   readonly serving: ModelServer;
   readonly pages: Pages;
@@ -48,7 +60,7 @@ export interface Parts {
 }
 
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { server, setup, training, store, panels, models, chats, serving, pages, log } = parts;
+  const { server, setup, training, store, panels, models, library, chats, serving, pages, log } = parts;
   const remarks = vscode.languages.createDiagnosticCollection("peft.import");
   const handlers: Record<string, (given: unknown, ...more: unknown[]) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
@@ -70,6 +82,15 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.openChat": () => openChatPanel(chats),
     "peft.askAboutSelection": () => askAboutSelection(chats),
     "peft.chooseChatModel": () => chooseChatModel(models),
+    "peft.addModel": () => addModel(library),
+    "peft.scanModels": () => library.scan(),
+    "peft.filterModels": () => filterModels(library),
+    "peft.chatWithModel": (given) => chatWithModel(library, chats, given),
+    "peft.copyModelId": (given) => copyModelId(library, given),
+    "peft.revealModel": (given) => revealModel(library, given),
+    "peft.openModelDefinition": (given) => openDefinition(library, given),
+    "peft.useModelAsBase": (given) => useAsBase(library, given),
+    "peft.forgetModel": (given) => forgetModel(library, given),
     "peft.startModelServer": () => startModelServer(parts),
     "peft.stopModelServer": () => serving.stop(),
     "peft.restartModelServer": () => restartModelServer(parts),

@@ -913,9 +913,18 @@ export interface ModelList {
  * Which models are wanted. What is left out sets no limit.
  */
 export interface ModelQuery {
-  format?: ("gguf" | "safetensors") | null;
-  source?: ("package" | "workbench" | "huggingface" | "lm-studio" | "ollama" | "llama.cpp" | "folder" | "added") | null;
-  capability?: ("chat" | "tools" | "infill" | "embeddings" | "vision") | null;
+  /**
+   * Any of them.
+   */
+  formats?: ("gguf" | "safetensors")[];
+  /**
+   * Any of them.
+   */
+  sources?: ("package" | "workbench" | "huggingface" | "lm-studio" | "ollama" | "llama.cpp" | "folder" | "added")[];
+  /**
+   * All of them.
+   */
+  capabilities?: ("chat" | "tools" | "infill" | "embeddings" | "vision")[];
   min_bytes?: number | null;
   max_bytes?: number | null;
   /**

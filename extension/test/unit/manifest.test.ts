@@ -12,7 +12,7 @@ const declared = contributes.commands.map(({ command }) => command);
 
 describe("the manifest", () => {
   it("is active only where there is something to do", () => {
-    expect(manifest.activationEvents).toEqual(["onWebviewPanel:peft.run"]);
+    expect(manifest.activationEvents).toEqual(["onWebviewPanel:peft.run", "onWebviewPanel:peft.talk"]);
   });
 
   it("names every command in the category that the palette shows", () => {
@@ -36,7 +36,13 @@ describe("the manifest", () => {
       "peft.run",
       "peft.resumeRun",
       "peft.chatWithAdapter",
+      "peft.openChat",
+      "peft.askAboutSelection",
       "peft.chooseChatModel",
+      "peft.chatWithModel",
+      "peft.startModelServer",
+      "peft.restartModelServer",
+      "peft.copyEndpoint",
     ]);
   });
 

@@ -1,0 +1,48 @@
+/** `@peft /compare`: an adapter and its base answer the same prompt, at the same time and from the same seed. */
+import type * as vscode from "vscode";
+
+import { Problem } from "../problem";
+import type { ChatMessage, ChatModel } from "../protocol/types";
+import type { Server } from "../server/server";
+import { complete } from "./completion";
+import { InTurn } from "./inTurn";
+
+const SEEDS = 2 ** 32;
+
+/** @throws Problem when the model that is chosen has no adapter. What goes wrong on one side is written on that side. */
+export async function compare(
+  server: Server,
+  models: readonly ChatModel[],
+  current: ChatModel,
+  messages: ChatMessage[],
+  stream: vscode.ChatResponseStream,
+  token: vscode.CancellationToken,
+): Promise<void> {
+  const base = models.find(({ id }) => id === current.base);
+  if (current.run_id === null || !base)
+    throw new Problem(
+      `${current.label} is a base, which there is nothing to compare with.`,
+      "Choose an adapter with “PEFT: Choose Chat Model”.",
+    );
+  const sides = [current, base];
+  const seed = Math.floor(Math.random() * SEEDS);
+  stream.progress(`Asking ${current.label} and its base`);
+  const headings = [`**${current.label}**\n\n`, `\n\n---\n\n**${base.label}**\n\n`];
+  const written = new InTurn(headings, (text) => stream.markdown(text));
+  await Promise.all(
+    sides.map(async ({ id }, side) => {
+      try {
+        const { text } = await complete(
+          server,
+          { model: id, messages, seed },
+          (text) => written.add(side, text),
+          token,
+        );
+        if (text === "") written.add(side, "*No answer.*");
+      } catch (error) {
+        written.add(side, `*${Problem.from(error).text}*`);
+      }
+      written.end(side);
+    }),
+  );
+}

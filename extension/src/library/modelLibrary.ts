@@ -1,0 +1,91 @@
+/** The models of this machine, as the daemon last told, and the filter through which they are seen. */
+import * as vscode from "vscode";
+
+import type { DefinitionFault, ModelEntry, ResidentModel } from "../protocol/types";
+import type { RunStore } from "../runs/runStore";
+import type { Server } from "../server/server";
+import type { ModelServer } from "../serving/modelServer";
+import { type FilterChoice, queryOf } from "./filter";
+
+export class ModelLibrary implements vscode.Disposable {
+  private readonly emitter = new vscode.EventEmitter<void>();
+  private readonly subscriptions: vscode.Disposable[];
+  private wanted = false;
+  private asked = 0;
+
+  /** What is shown of the models has changed. */
+  readonly onDidChange = this.emitter.event;
+
+  models: readonly ModelEntry[] = [];
+  faults: readonly DefinitionFault[] = [];
+  filter: readonly FilterChoice[] = [];
+
+  constructor(
+    private readonly server: Server,
+    private readonly serving: ModelServer,
+    runs: RunStore,
+    private readonly log: vscode.LogOutputChannel,
+  ) {
+    const refresh = () => void this.refresh();
+    this.subscriptions = [
+      server.on("peft/models/changed")(refresh),
+      runs.onDidEnd(refresh),
+      server.onDidChangeState(({ kind }) => kind === "running" && refresh()),
+      serving.onDidChange(() => this.emitter.fire()),
+    ];
+  }
+
+  get(id: string): ModelEntry | undefined {
+    return this.models.find((model) => model.id === id);
+  }
+
+  /** How far a base is on its way into memory; undefined when nobody asked for it. */
+  residentOf(id: string): ResidentModel | undefined {
+    return this.serving.status?.models?.find(({ base }) => base === id);
+  }
+
+  /** Keeps the list up to date from now on; until somebody looks at it, it is not asked for. */
+  async show(): Promise<void> {
+    if (this.wanted) return;
+    this.wanted = true;
+    await this.refresh();
+  }
+
+  async filterBy(choices: readonly FilterChoice[]): Promise<void> {
+    this.filter = choices;
+    await this.refresh();
+  }
+
+  async scan(): Promise<void> {
+    await this.server.request("peft/models/scan", {});
+    await this.refresh();
+  }
+
+  async add(path: string, id?: string): Promise<ModelEntry> {
+    return this.server.request("peft/models/add", { path, id: id ?? null });
+  }
+
+  async forget(id: string): Promise<void> {
+    await this.server.request("peft/models/remove", { id });
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+    this.emitter.dispose();
+  }
+
+  private async refresh(): Promise<void> {
+    if (!this.wanted || this.server.state.kind !== "running") return;
+    const asked = ++this.asked;
+    try {
+      const { models, faults } = await this.server.request("peft/models/list", queryOf(this.filter));
+      // An answer that was overtaken by a later one is old.
+      if (asked !== this.asked) return;
+      this.models = models;
+      this.faults = faults ?? [];
+      this.emitter.fire();
+    } catch (error) {
+      this.log.warn(`The models could not be listed: ${String(error)}`);
+    }
+  }
+}
