@@ -7,6 +7,7 @@ nothing else when that refuses, and writes safetensors. It answers with one line
 
 import json
 import pickle
+import re
 import sys
 import zipfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from safetensors.torch import save_file
 
 from peft_engine.models.pickled.confinement import confine
 
+_IMPORT = re.compile(r"\bGLOBAL ([\w.]+)")
 _SECONDS = 3600
 _SPARE = 2**30
 """Bytes beside the tensors themselves."""
@@ -54,11 +56,14 @@ def _tensors(source: Path) -> dict[str, torch.Tensor]:
     try:
         loaded = torch.load(source, map_location="cpu", weights_only=True, mmap=zipfile.is_zipfile(source))
     except pickle.UnpicklingError as error:
-        raise Refused(f"it holds more than weights ({_first_line(error)})") from error
+        # PyTorch's own words end with advice to read the file in the way that runs code.
+        named = _IMPORT.search(str(error))
+        more = f": it names {named[1]}, which would be run" if named else ""
+        raise Refused(f"it holds more than weights{more}") from error
     except (RuntimeError, ValueError, EOFError, KeyError, AttributeError, TypeError, IndexError) as error:
         if "memory" in str(error):
             raise MemoryError from error
-        raise Refused(f"it is damaged ({_first_line(error)})") from error
+        raise Refused("it is damaged, or of a format that PyTorch no longer reads safely") from error
     for name in _INNER:
         if isinstance(loaded, dict) and isinstance(loaded.get(name), dict):
             loaded = loaded[name]
@@ -91,13 +96,6 @@ def _compare(tensors: dict[str, torch.Tensor], target: Path) -> None:
 
 def _bytes(tensor: torch.Tensor) -> torch.Tensor:
     return tensor.contiguous().reshape(-1).view(torch.uint8)
-
-
-def _first_line(error: Exception) -> str:
-    """Return what PyTorch says of a refused file, without its advice to read it in another way."""
-    text = str(error)
-    named = text.partition("WeightsUnpickler error: ")[2] or text
-    return (named.strip().splitlines() or [type(error).__name__])[0][:160].rstrip(".")
 
 
 if __name__ == "__main__":
