@@ -164,7 +164,7 @@ def main() -> int:
         return 0 if verdict(scores, run, time.monotonic() - begin) else 1
     finally:
         if not served:
-            subprocess.run([PEFTW, "serve", "--stop"], stdout=subprocess.DEVNULL)
+            subprocess.run([PEFTW, "serve", "stop"], stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from peft_daemon.cli import (
     runs,
     schema,
     serve,
+    service,
 )
 from peft_schemas import __version__
 
@@ -56,7 +57,8 @@ app.command("run")(run.command)
 app.add_typer(runs.app, name="runs")
 app.add_typer(models.app, name="models")
 app.command("chat")(chat.command)
-app.command("serve")(serve.command)
+app.add_typer(serve.app, name="serve")
+app.add_typer(service.app, name="service")
 app.command("api")(api.command)
 app.command("hardware")(hardware.command)
 app.command("doctor")(doctor.command)

@@ -9,9 +9,10 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from peft_daemon.cli import serve_control
 from peft_daemon.cli.output import OK, err, finish, out, print_json
 from peft_daemon.serving import endpoint
-from peft_daemon.serving.launch import ensure_running
+from peft_daemon.serving.launch import ensure_running, runs_elsewhere
 from peft_engine.process import ProcessIdentity
 from peft_engine.serve_record import ServeRecord
 from peft_schemas.base import Word
@@ -19,6 +20,11 @@ from peft_schemas.errors import WorkbenchError
 
 _INTERVAL = 0.2
 """Seconds between two looks at the process."""
+
+_LOOPBACK = ("127.0.0.1", "localhost")
+
+app = typer.Typer(invoke_without_command=True, help="Serve base models and adapters over HTTP.")
+serve_control.add_to(app)
 
 
 class Serving(Word):
@@ -33,12 +39,24 @@ class Serving(Word):
     pid: int
 
 
+@app.callback()
 def command(
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to listen on 127.0.0.1; 0 for any free port.")] = 0,
+    context: typer.Context,
+    port: Annotated[
+        int,
+        typer.Option(
+            min=0, max=65535, help="Where to listen.", show_default="that of the settings, else of the last time"
+        ),
+    ] = 0,
+    host: Annotated[str, typer.Option(help="This machine alone: nothing else is accepted.")] = _LOOPBACK[0],
     json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
     detach: Annotated[bool, typer.Option("--detach", help="Return once it answers; it leaves when idle.")] = False,
-    status: Annotated[bool, typer.Option("--status", help="Say whether a process serves; starts none.")] = False,
-    stop: Annotated[bool, typer.Option("--stop", help="Stop the process that serves.")] = False,
+    load: Annotated[
+        list[str] | None, typer.Option(help="A model to load at once; may be repeated. The first is the default model.")
+    ] = None,
+    threads: Annotated[
+        int | None, typer.Option(min=1, help="Processor threads that compute.", show_default="one a core")
+    ] = None,
     idle_minutes: Annotated[
         float | None,
         typer.Option(
@@ -50,17 +68,17 @@ def command(
     ] = sys.executable,
 ) -> None:
     """Serve base models and adapters over HTTP until Ctrl-C. One process serves all clients of a user."""
-    if status:
-        _status(json=json)
-    if stop:
-        _stop(json=json)
+    if context.invoked_subcommand is not None:
+        return
+    if host not in _LOOPBACK:
+        raise WorkbenchError(
+            "not-supported",
+            f"Models are served on this machine alone, not on {host}.",
+            "Leave --host out, and reach this machine from another one through an SSH tunnel.",
+        )
     running = endpoint.find()
     if running is not None and port not in (0, running.port):
-        raise WorkbenchError(
-            "port-busy",
-            f"The inference process of this user runs already, on port {running.port}.",
-            f"Use {running.url}, or stop it with `peftw serve --stop` and start it on port {port}.",
-        )
+        raise runs_elsewhere(running, port)
     foreground = not detach and running is None
 
     def start() -> ServeRecord:
@@ -68,6 +86,8 @@ def command(
             python=python,
             port=port,
             idle_minutes=0 if foreground and idle_minutes is None else idle_minutes,
+            threads=threads,
+            load=load or (),
             parent=ProcessIdentity.current() if foreground else None,
             progress=lambda sentence: err.print(sentence, style="dim", markup=False),
         )
@@ -76,7 +96,7 @@ def command(
         _stay(start, json=json)
     _announce(start(), json=json)
     if running is not None:
-        err.print("It was running already; stop it with `peftw serve --stop`.", style="dim", markup=False)
+        err.print("It was running already; stop it with `peftw serve stop`.", style="dim", markup=False)
 
 
 def _announce(record: ServeRecord, *, json: bool) -> None:
@@ -104,22 +124,3 @@ def _stay(start: Callable[[], ServeRecord], *, json: bool) -> NoReturn:
 
 def _interrupt(_: int, __: FrameType | None) -> None:
     raise KeyboardInterrupt
-
-
-def _status(*, json: bool) -> NoReturn:
-    now = endpoint.status()
-    if json:
-        print_json(now)
-    else:
-        where = f" at {now.url}, process {now.pid}, in memory: {', '.join(now.loaded) or 'nothing'}" if now.url else ""
-        out.print(f"{now.state}{where}", markup=False)
-    finish(OK)
-
-
-def _stop(*, json: bool) -> NoReturn:
-    stopped = endpoint.stop()
-    if json:
-        print_json(endpoint.status())
-    else:
-        out.print("Stopped." if stopped else "Nothing was running.", markup=False)
-    finish(OK)

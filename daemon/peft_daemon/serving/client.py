@@ -12,9 +12,9 @@ import httpx
 
 from peft_daemon.serving.endpoint import authorization
 from peft_daemon.serving.launch import ensure_running
+from peft_daemon.serving.refusal import interrupted, refused
 from peft_engine.catalog import list_servable
 from peft_engine.serve_record import ServeRecord
-from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.protocol import ChatMessage, ChatModel, ChatTool, ToolCall
 
 _TIMEOUT = httpx.Timeout(60, connect=5, read=None)
@@ -119,9 +119,9 @@ async def stream_chat(
                 if finish_reason is not None and chunk.get("usage"):
                     yield _answered(finish_reason, chunk, [calls[index] for index in sorted(calls)])
     except httpx.HTTPError as error:
-        raise _interrupted() from error
+        raise interrupted() from error
     if finish_reason is None:
-        raise _interrupted()
+        raise interrupted()
 
 
 async def _chunks(record: ServeRecord, body: dict[str, Any]) -> AsyncGenerator[dict[str, Any], None]:
@@ -131,14 +131,14 @@ async def _chunks(record: ServeRecord, body: dict[str, Any]) -> AsyncGenerator[d
         client.stream("POST", f"{record.url}/chat/completions", json=body, headers=authorization(record)) as response,
     ):
         if response.status_code != 200:
-            raise _refused(json.loads(await response.aread()))
+            raise refused(json.loads(await response.aread()))
         async for line in response.aiter_lines():
             data = line.removeprefix("data: ")
             if data == line or data == "[DONE]":
                 continue
             chunk = json.loads(data)
             if "error" in chunk:
-                raise _refused(chunk)
+                raise refused(chunk)
             yield chunk
 
 
@@ -176,20 +176,4 @@ def _answered(
         first_token_seconds=timings.get("first_token_seconds"),
         tokens_per_second=timings.get("tokens_per_second"),
         tool_calls=tuple(ToolCall(**call) for call in calls),
-    )
-
-
-def _refused(body: dict[str, Any]) -> WorkbenchError:
-    error = body["error"]
-    if "report" in error:
-        report = ErrorReport.model_validate(error["report"])
-        return WorkbenchError(report.code, report.message, report.remedy)
-    return WorkbenchError("serve-failed", str(error["message"]), "Change the request and ask again.")
-
-
-def _interrupted() -> WorkbenchError:
-    return WorkbenchError(
-        "serve-failed",
-        "The inference process ended in the middle of the answer.",
-        "Ask again: it is started anew. Its log is logs/serve.log in the state folder.",
     )

@@ -2,12 +2,12 @@
 
 import signal
 import time
+from functools import cache
 
 import httpx
 
 from peft_engine.serve_lock import serve_owner
 from peft_engine.serve_record import ServeRecord, read_serve_record
-from peft_schemas.base import Word
 from peft_schemas.serving import ServeStatus
 
 _ANSWER = 5.0
@@ -17,31 +17,17 @@ _LEAVE = 20.0
 """Seconds that a process gets to leave by itself: it finishes the step it computes and unloads the model."""
 
 
-class Health(Word):
-    """What the process says of itself."""
-
-    status: str
-    version: str
-    pid: int
-    loaded: list[str]
-    active: int
-    waiting: int
-    generated_tokens: int
-
-
 def find() -> ServeRecord | None:
     """Return where the process is reached, None when none runs. Does not ask it anything."""
     record = read_serve_record()
     return record if record is not None and record.identity.alive() else None
 
 
-def health(record: ServeRecord) -> Health | None:
+def ask(record: ServeRecord) -> ServeStatus | None:
     """Ask the process how it is; None when it does not answer."""
     try:
-        answer = httpx.get(
-            f"{record.root}/health", headers=authorization(record), timeout=_ANSWER, trust_env=False
-        ).raise_for_status()
-        return Health.model_validate_json(answer.content)
+        answer = _client().get(f"{record.root}/models/status", headers=authorization(record)).raise_for_status()
+        return ServeStatus.model_validate_json(answer.content)
     except (httpx.HTTPError, ValueError):
         return None
 
@@ -56,10 +42,7 @@ def status() -> ServeStatus:
     record = find()
     if record is None:
         return ServeStatus(state="stopped" if serve_owner() is None else "starting")
-    answer = health(record)
-    if answer is None:
-        return ServeStatus(state="starting", pid=record.pid)
-    return ServeStatus(state="running", url=record.url, pid=record.pid, loaded=answer.loaded)
+    return ask(record) or ServeStatus(state="starting", pid=record.pid, port=record.port)
 
 
 def stop() -> bool:
@@ -75,3 +58,10 @@ def stop() -> bool:
         if not owner.alive():
             break
     return True
+
+
+@cache
+def _client() -> httpx.Client:
+    """Return the client for short questions. Making one reads all certificates, which takes longer than a question."""
+    # trust_env would send a loopback request, and its token, to a proxy.
+    return httpx.Client(timeout=_ANSWER, trust_env=False)

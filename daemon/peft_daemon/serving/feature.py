@@ -1,15 +1,17 @@
 """The `peft/chat/*` and `peft/serve/*` messages of the editor."""
 
 import asyncio
-import logging
+from collections.abc import Awaitable
 from contextlib import aclosing
 
 from peft_daemon.rpc import bind, notify
-from peft_daemon.serving import endpoint
+from peft_daemon.serving import control, endpoint
 from peft_daemon.serving.client import Answered, Delta, list_chat_models, stream_chat
+from peft_daemon.serving.launch import ensure_running, runs_elsewhere
+from peft_daemon.serving.watch import ServeWatch
 from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.conversations import AnswerMeasures
-from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import (
     ChatDeltaParams,
     ChatModelsResult,
@@ -17,46 +19,7 @@ from peft_schemas.protocol import (
     ChatResult,
     Empty,
 )
-from peft_schemas.serving import ServeStatus
-
-_INTERVAL = 1.0
-"""Seconds between two looks at whether the inference process lives. A look reads one small file."""
-
-_log = logging.getLogger(__name__)
-
-
-class ServeWatch:
-    """Tells the editor when the inference process starts, loads a model, fails, leaves or dies, whoever caused it."""
-
-    def __init__(self, server: WorkbenchServer) -> None:
-        """Remember whom to tell."""
-        self._server = server
-        self._told = ServeStatus(state="stopped")
-        self._seen: int | None = None
-
-    def tell(self, status: ServeStatus) -> None:
-        """Send a status that differs from the last one sent."""
-        if status != self._told:
-            self._told = status
-            notify(self._server, "peft/serve/changed", status)
-
-    async def look(self) -> ServeStatus:
-        """Ask the process itself, and tell."""
-        status = await asyncio.to_thread(endpoint.status)
-        self._seen = status.pid
-        self.tell(status)
-        return status
-
-    async def forever(self) -> None:
-        """Notice processes that come and go, until cancelled."""
-        while True:
-            try:
-                record = endpoint.find()
-                if (record.pid if record else None) != self._seen:
-                    await self.look()
-            except Exception:
-                _log.exception("could not look at the inference process")
-            await asyncio.sleep(_INTERVAL)
+from peft_schemas.serving import ServeEndpoint, ServeModelParams, ServePinParams, ServeStartParams, ServeStatus
 
 
 def register(server: WorkbenchServer) -> None:
@@ -76,10 +39,60 @@ def register(server: WorkbenchServer) -> None:
     async def status(_: Empty) -> ServeStatus:
         return await watch.look()
 
+    @bind(server, "peft/serve/start")
+    async def start(params: ServeStartParams) -> ServeStatus:
+        return await _start(server, watch, params.port)
+
     @bind(server, "peft/serve/stop")
     async def stop(_: Empty) -> ServeStatus:
         await asyncio.to_thread(endpoint.stop)
         return await watch.look()
+
+    @bind(server, "peft/serve/restart")
+    async def restart(_: Empty) -> ServeStatus:
+        record = endpoint.find()
+        await asyncio.to_thread(endpoint.stop)
+        return await _start(server, watch, 0 if record is None else record.port)
+
+    @bind(server, "peft/serve/load")
+    async def load(params: ServeModelParams) -> ServeStatus:
+        return await _changed(watch, control.load(params.model, python=server.python))
+
+    @bind(server, "peft/serve/unload")
+    async def unload(params: ServeModelParams) -> ServeStatus:
+        status = await control.unload(params.model)
+        watch.tell(status)
+        return status
+
+    @bind(server, "peft/serve/switch")
+    async def switch(params: ServeModelParams) -> ServeStatus:
+        return await _changed(watch, control.switch(params.model, python=server.python))
+
+    @bind(server, "peft/serve/pin")
+    async def pin(params: ServePinParams) -> ServeStatus:
+        return await _changed(watch, control.pin(params.model, pinned=params.pinned, python=server.python))
+
+    @bind(server, "peft/serve/endpoint")
+    async def tell_endpoint(_: Empty) -> ServeEndpoint:
+        async with watch.changing():
+            record = await asyncio.to_thread(ensure_running, python=server.python)
+        await watch.look()
+        return ServeEndpoint(url=record.url, token=record.token)
+
+
+async def _start(server: WorkbenchServer, watch: ServeWatch, port: int) -> ServeStatus:
+    async with watch.changing():
+        record = await asyncio.to_thread(ensure_running, python=server.python, port=port)
+    if port not in (0, record.port):
+        raise runs_elsewhere(record, port)
+    return await watch.look()
+
+
+async def _changed(watch: ServeWatch, change: Awaitable[ServeStatus]) -> ServeStatus:
+    async with watch.changing():
+        status = await change
+    watch.tell(status)
+    return status
 
 
 async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatParams) -> ChatResult:
@@ -112,7 +125,7 @@ async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatPara
         # The editor asked for it, so it is an answer: what was said until then.
         return ChatResult(text=text, finish_reason="cancelled")
     except WorkbenchError as error:
-        await _tell_failure(watch, error.report())
+        await watch.tell_failure(error.report())
         return ChatResult(text=text, finish_reason="error", error=error.report())
     if answer is None:
         return ChatResult(text=text, finish_reason="stop")
@@ -132,9 +145,3 @@ async def _complete(server: WorkbenchServer, watch: ServeWatch, params: ChatPara
         ),
         tool_calls=list(answer.tool_calls),
     )
-
-
-async def _tell_failure(watch: ServeWatch, error: ErrorReport) -> None:
-    status = await watch.look()
-    if status.state == "stopped":
-        watch.tell(ServeStatus(state="error", error=error))

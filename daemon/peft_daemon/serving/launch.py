@@ -2,12 +2,12 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from peft_daemon.serving.endpoint import find, health
+from peft_daemon.serving.endpoint import ask, find
 from peft_engine.home import home, logs_dir
 from peft_engine.process import ProcessIdentity, spawn_detached
 from peft_engine.serve_lock import ALREADY_SERVED, serve_owner
@@ -26,6 +26,8 @@ def ensure_running(
     python: str = sys.executable,
     port: int = 0,
     idle_minutes: float | None = None,
+    threads: int | None = None,
+    load: Sequence[str] = (),
     parent: ProcessIdentity | None = None,
     progress: Callable[[str], None] = lambda _: None,
 ) -> ServeRecord:
@@ -35,8 +37,10 @@ def ensure_running(
 
     Args:
         python: The interpreter that serves.
-        port: Where a new process listens; 0 for any free port.
-        idle_minutes: After how long without a request a new process leaves, 0 for never; None for its default.
+        port: Where a new process listens; 0 for the port of the settings, else of the last time, else any free one.
+        idle_minutes: After how long without a request a new process leaves, 0 for never; None as the settings say.
+        threads: Processor threads with which a new process computes; None for what the settings say.
+        load: Models that a new process loads at once, in place of those of the settings.
         parent: A process with which a new one ends.
         progress: Told what is being waited for.
 
@@ -44,9 +48,9 @@ def ensure_running(
         WorkbenchError: It could not be started; the sentence is its own where it gave one.
     """
     record = find()
-    if record is not None and health(record) is not None:
+    if record is not None and ask(record) is not None:
         return record
-    command = _command(python, port, idle_minutes, parent)
+    command = _command(python, port=port, idle_minutes=idle_minutes, threads=threads, load=load, parent=parent)
     logs_dir().mkdir(parents=True, exist_ok=True)
     log = logs_dir() / "serve.log"
     progress("starting the inference process")
@@ -55,7 +59,7 @@ def ensure_running(
     deadline = time.monotonic() + START_LIMIT
     while time.monotonic() < deadline:
         record = find()
-        if record is not None and health(record) is not None:
+        if record is not None and ask(record) is not None:
             return record
         if child is not None and not child.alive():
             error = _last_words(log, offset)
@@ -74,6 +78,15 @@ def ensure_running(
     )
 
 
+def runs_elsewhere(record: ServeRecord, port: int) -> WorkbenchError:
+    """Return the error of who wants the process on a port while it runs on another one."""
+    return WorkbenchError(
+        "port-busy",
+        f"The inference process of this user runs already, on port {record.port}.",
+        f"Use {record.url}, or stop it with `peftw serve stop` and start it on port {port}.",
+    )
+
+
 def _spawn(command: list[str], log: Path) -> ProcessIdentity:
     try:
         return spawn_detached(command, log=log, cwd=home())
@@ -85,11 +98,23 @@ def _spawn(command: list[str], log: Path) -> ProcessIdentity:
         ) from error
 
 
-def _command(python: str, port: int, idle_minutes: float | None, parent: ProcessIdentity | None) -> list[str]:
+def _command(
+    python: str,
+    *,
+    port: int,
+    idle_minutes: float | None,
+    threads: int | None,
+    load: Sequence[str],
+    parent: ProcessIdentity | None,
+) -> list[str]:
     # -P keeps the working directory out of the module path. The token never stands in a command line.
     command = [python, "-P", "-m", "peft_engine.inference", "--home", str(home()), "--port", str(port)]
     if idle_minutes is not None:
         command += ["--idle-minutes", str(idle_minutes)]
+    if threads is not None:
+        command += ["--threads", str(threads)]
+    for model in load:
+        command += ["--load", model]
     if parent is not None:
         command += ["--parent", f"{parent.pid}:{parent.started}"]
     return command

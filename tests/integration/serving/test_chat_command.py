@@ -84,7 +84,7 @@ def test_serve_attaches_to_what_runs(peftw: Peftw, served: Served) -> None:
 
     assert line == {"url": served.record.url, "token": served.record.token, "pid": served.record.pid}
     assert "running already" in done.stderr
-    assert json.loads(peftw("serve", "--status", "--json").stdout)["pid"] == served.record.pid
+    assert json.loads(peftw("serve", "status", "--json").stdout)["pid"] == served.record.pid
     assert endpoint.find() == served.record
 
 

@@ -87,8 +87,8 @@ async def test_a_cancelled_request_stops_the_computation_and_keeps_what_was_said
 
     def idle() -> bool:
         record = endpoint.find()
-        now = endpoint.health(record) if record else None
-        return now is not None and now.active == 0
+        now = endpoint.ask(record) if record else None
+        return now is not None and not any(model.active for model in now.models)
 
     await editor.until(idle)
 
