@@ -10,6 +10,7 @@ from peft_daemon.serving.launch import ensure_running
 from peft_engine.models import resolve_base
 from peft_engine.serve_record import ServeRecord
 from tests.integration.serving.homes import BASE, Served, complete_run
+from tests.integration.serving.short_model import write_short_model
 
 
 @pytest.fixture(scope="session")
@@ -20,6 +21,14 @@ def gguf_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
         path = resolve_base(BASE).gguf
     assert path is not None
     return path
+
+
+@pytest.fixture(scope="session")
+def short_base(gguf_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The real base cut to its first layers, which is quick."""
+    target = tmp_path_factory.mktemp("short") / "short.gguf"
+    write_short_model(gguf_base, target)
+    return target
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from peft_engine.inference.llama import LlamaEngine
 from peft_engine.inference.llama.context import BLOCK
 from peft_schemas.errors import WorkbenchError
 from tests.integration.serving.engines.asking import Answer, answer, request, said
-from tests.integration.serving.homes import BASE, Served, complete_run, write_adapter
+from tests.integration.serving.homes import BASE, Served, complete_run
 from tests.integration.serving.short_model import write_short_adapter
 
 pytestmark = pytest.mark.model
@@ -26,18 +26,18 @@ def ask(engine: LlamaEngine, question: str, *uses: AdapterUse) -> Answer:
 
 
 @pytest.fixture
-def engine(gguf_base: Path) -> Iterator[LlamaEngine]:
-    engine = LlamaEngine(gguf_base, context_length=1024, threads=1)
+def engine(short_base: Path) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine(short_base, context_length=1024, threads=1)
     yield engine
     engine.unload()
 
 
 @pytest.fixture
-def cold(gguf_base: Path) -> Ask:
+def cold(short_base: Path) -> Ask:
     """Ask an engine that was never asked before."""
 
     def ask_cold(question: str, *uses: AdapterUse) -> Answer:
-        fresh = LlamaEngine(gguf_base, context_length=1024, threads=1)
+        fresh = LlamaEngine(short_base, context_length=1024, threads=1)
         try:
             return ask(fresh, question, *uses)
         finally:
@@ -48,10 +48,10 @@ def cold(gguf_base: Path) -> Ask:
 
 @pytest.fixture
 def adapters(tmp_path: Path) -> tuple[Path, Path]:
-    first, second = tmp_path / "first.gguf", tmp_path / "second.gguf"
-    write_adapter(first, seed=1)
-    write_adapter(second, seed=2)
-    return first, second
+    return (
+        write_short_adapter(tmp_path / "first.gguf", seed=1),
+        write_short_adapter(tmp_path / "second.gguf", seed=2),
+    )
 
 
 def test_000_P8_answers_after_a_switch_equal_a_cold_run(
@@ -124,11 +124,7 @@ def test_the_same_content_at_another_path_is_the_same_adapter(
 def test_adapters_that_were_not_used_for_long_are_forgotten_and_loaded_again(
     engine: LlamaEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uses = []
-    for number in range(4):
-        path = tmp_path / f"{number}.gguf"
-        write_adapter(path, seed=number)
-        uses.append(AdapterUse(path))
+    uses = [AdapterUse(write_short_adapter(tmp_path / f"{seed}.gguf", seed=seed)) for seed in range(4)]
     size = uses[0].path.stat().st_size
     monkeypatch.setattr(engine._adapters, "_budget", 2 * size)
     without = engine.memory_bytes
@@ -145,7 +141,7 @@ def test_an_adapter_that_is_gone_or_of_another_base_is_refused_by_name(engine: L
         with pytest.raises(WorkbenchError, match=path.name) as refused:
             ask(engine, "Hello there.", AdapterUse(path))
         assert refused.value.code == code
-    assert ask(engine, "Hello there.").completion_tokens == 4
+    assert ask(engine, "Hello there.").completion_tokens > 0
 
 
 def test_texts_of_one_process_equal_those_of_fresh_ones(

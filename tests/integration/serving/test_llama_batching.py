@@ -12,7 +12,7 @@ from peft_engine.inference.contract import AdapterUse, Tokens
 from peft_engine.inference.llama import LlamaEngine
 from peft_engine.inference.llama.context import BLOCK
 from tests.integration.serving.engines.asking import Answer, answer, finish, request
-from tests.integration.serving.short_model import write_short_adapter, write_short_model
+from tests.integration.serving.short_model import write_short_adapter
 from tests.property.strategies import examples
 
 pytestmark = pytest.mark.model
@@ -32,37 +32,29 @@ Ask = tuple[tuple[int, ...], tuple[AdapterUse, ...]]
 
 
 @pytest.fixture(scope="module")
-def short(gguf_base: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A quick model."""
-    target = tmp_path_factory.mktemp("short") / "short.gguf"
-    write_short_model(gguf_base, target)
-    return target
-
-
-@pytest.fixture(scope="module")
-def adapters(short: Path) -> tuple[AdapterUse, ...]:
+def adapters(short_base: Path) -> tuple[AdapterUse, ...]:
     """Adapters of the quick model."""
     return tuple(
-        AdapterUse(write_short_adapter(short.with_name(f"adapter{seed}.gguf"), seed=seed)) for seed in (1, 2, 3)
+        AdapterUse(write_short_adapter(short_base.with_name(f"adapter{seed}.gguf"), seed=seed)) for seed in (1, 2, 3)
     )
 
 
 @pytest.fixture(scope="module")
-def engine(short: Path) -> Iterator[LlamaEngine]:
+def engine(short_base: Path) -> Iterator[LlamaEngine]:
     """One engine for all tests, which none of them may harm."""
-    engine = LlamaEngine(short, context_length=CONTEXT, threads=1)
+    engine = LlamaEngine(short_base, context_length=CONTEXT, threads=1)
     yield engine
     engine.unload()
 
 
 @pytest.fixture(scope="module")
-def cold(short: Path) -> Callable[[Ask], Answer]:
+def cold(short_base: Path) -> Callable[[Ask], Answer]:
     """Return what an engine answers that was never asked before; each question is asked of one once."""
     known: dict[Ask, Answer] = {}
 
     def ask(one: Ask) -> Answer:
         if one not in known:
-            fresh = LlamaEngine(short, context_length=CONTEXT, threads=1)
+            fresh = LlamaEngine(short_base, context_length=CONTEXT, threads=1)
             (known[one],) = answer(fresh, asked(one))
             fresh.unload()
         return known[one]
@@ -178,10 +170,10 @@ def test_answers_to_one_prompt_share_what_was_computed_of_it(engine: LlamaEngine
 
 
 def test_rows_that_a_batch_would_round_otherwise_are_computed_singly(
-    engine: LlamaEngine, short: Path, cold: Callable[[Ask], Answer]
+    engine: LlamaEngine, short_base: Path, cold: Callable[[Ask], Answer]
 ) -> None:
     """An adapter with unlike ranks is loaded as it is, and llama.cpp has two routines for it."""
-    use = AdapterUse(write_short_adapter(short.with_name("unlike.gguf"), seed=9, ranks=(4, 8)))
+    use = AdapterUse(write_short_adapter(short_base.with_name("unlike.gguf"), seed=9, ranks=(4, 8)))
     asks: list[Ask] = [(prompt, (use,)) for prompt in PROMPTS]
 
     together = answer(engine, *map(asked, asks))
@@ -191,13 +183,13 @@ def test_rows_that_a_batch_would_round_otherwise_are_computed_singly(
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16])
 def test_a_rewritten_adapter_computes_what_the_file_says(
-    engine: LlamaEngine, short: Path, dtype: type[np.floating], monkeypatch: pytest.MonkeyPatch
+    engine: LlamaEngine, short_base: Path, dtype: type[np.floating], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_short_adapter(short.with_name(f"{dtype.__name__}.gguf"), seed=4, dtype=dtype)
+    path = write_short_adapter(short_base.with_name(f"{dtype.__name__}.gguf"), seed=4, dtype=dtype)
     ask = asked((PROMPTS[1], (AdapterUse(path),)), max_tokens=1)
     (rewritten,) = answer(engine, ask)
     monkeypatch.setattr("peft_engine.inference.llama.odd_rank._TILE", 1000)
-    as_it_is = LlamaEngine(short, context_length=CONTEXT, threads=1)
+    as_it_is = LlamaEngine(short_base, context_length=CONTEXT, threads=1)
     (plain,) = answer(as_it_is, ask)
     as_it_is.unload()
 
