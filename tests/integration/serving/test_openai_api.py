@@ -9,8 +9,9 @@ import httpx
 import openai
 import pytest
 
-from peft_daemon.serving.endpoint import authorization, health
+from peft_daemon.serving.endpoint import authorization
 from peft_engine.catalog import CONTEXT_LIMIT
+from tests.integration.serving.activity import health, until_idle
 from tests.integration.serving.homes import BASE, Served
 
 pytestmark = pytest.mark.model
@@ -137,10 +138,10 @@ def test_a_hang_up_stops_the_computation(served: Served) -> None:
         while received.count(b"data: ") < 3:
             received += connection.recv(4096)
 
-    _until_idle(served)
-    generated = _generated(served)
+    until_idle(served.record)
+    generated = health(served.record)["generated_tokens"]
     time.sleep(0.5)
-    assert _generated(served) == generated
+    assert health(served.record)["generated_tokens"] == generated
 
 
 def test_a_hang_up_without_a_stream_stops_the_computation(served: Served) -> None:
@@ -148,7 +149,7 @@ def test_a_hang_up_without_a_stream_stops_the_computation(served: Served) -> Non
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(f"{served.record.url}/chat/completions", json=body, headers=authorization(served.record), timeout=2)
 
-    _until_idle(served)
+    until_idle(served.record)
 
 
 def test_waiting_requests_are_answered_in_turn(served: Served) -> None:
@@ -208,19 +209,3 @@ def test_an_adapter_that_was_cut_off_is_a_sentence(served: Served) -> None:
     finally:
         gguf.write_bytes(good)
     assert served.say(served.second, QUESTION, max_tokens=1)
-
-
-def _generated(served: Served) -> int:
-    now = health(served.record)
-    assert now is not None
-    return now.generated_tokens
-
-
-def _until_idle(served: Served) -> None:
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        now = health(served.record)
-        if now is not None and now.active == 0 and now.waiting == 0:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the process still computes for a client that has gone")

@@ -1,11 +1,13 @@
 """Functions offered to the real model, whose chat template knows nothing of them."""
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import jsonschema
 import openai
 import pytest
+import yaml
 from openai.types.chat import ChatCompletionChunk
 
 from tests.integration.serving.homes import BASE, Served
@@ -39,6 +41,31 @@ ASKED: dict[str, Any] = {
     "temperature": 0,
     "max_tokens": 120,
 }
+
+# As Qwen 2.5 has it, shortened.
+TEMPLATE = """\
+{%- if tools %}{{ '<|im_start|>system\\nFunctions:' }}
+{%- for tool in tools %}{{ '\\n' + (tool | tojson) }}{% endfor %}
+{{- '\\nWrite <tool_call>{"name": ..., "arguments": ...}</tool_call>.<|im_end|>\\n' }}{% endif %}
+{%- for message in messages %}
+{%- if message.role == 'tool' %}{{ '<|im_start|>user\\n<tool_response>' + message.content }}
+{{- '</tool_response><|im_end|>\\n' }}
+{%- elif message.tool_calls %}{{ '<|im_start|>assistant\\n' }}
+{%- for call in message.tool_calls %}{{ '<tool_call>' + (call.function | tojson) + '</tool_call>' }}{% endfor %}
+{{- '<|im_end|>\\n' }}
+{%- else %}{{ '<|im_start|>' + message.role + '\\n' + message.content + '<|im_end|>\\n' }}{% endif %}
+{%- endfor %}
+{%- if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
+
+
+@pytest.fixture
+def knowing(served: Served) -> Iterator[str]:
+    """The id of the real model under a chat template that knows functions."""
+    definition = served.home / "models" / "knowing.yaml"
+    definition.parent.mkdir(exist_ok=True)
+    definition.write_text(yaml.safe_dump({"model": BASE, "template": TEMPLATE}))
+    yield "knowing"
+    definition.unlink()
 
 
 def check(name: str, arguments: str) -> None:
@@ -122,6 +149,27 @@ def test_J2_tools_reach_a_model_whose_template_drops_them(served: Served) -> Non
     assert with_tools is not None
     assert without is not None
     assert with_tools.prompt_tokens > without.prompt_tokens + 100
+
+
+def test_J2_a_template_that_knows_functions_tells_of_them(served: Served, knowing: str) -> None:
+    create = served.client().chat.completions.create
+    asked = ASKED | {"model": knowing, "max_tokens": 1}
+    plain = create(**{key: value for key, value in asked.items() if key != "tools"}).usage
+    told = create(**asked).usage
+    explained = create(**asked | {"model": BASE}).usage
+
+    assert plain is not None
+    assert told is not None
+    assert explained is not None
+    assert plain.prompt_tokens + 100 < told.prompt_tokens < explained.prompt_tokens
+
+
+def test_J2_a_call_is_forced_under_a_template_that_knows_functions(served: Served, knowing: str) -> None:
+    asked = ASKED | {"model": knowing, "tool_choice": "required", "parallel_tool_calls": False}
+    (call,) = served.client().chat.completions.create(**asked).choices[0].message.tool_calls or []
+
+    assert call.type == "function"
+    check(call.function.name, call.function.arguments)
 
 
 def test_J6_a_function_whose_arguments_cannot_be_promised_is_400(served: Served) -> None:
