@@ -9,6 +9,7 @@ from peft_daemon.cli import (
     bench,
     chat,
     check,
+    convert,
     doctor,
     estimate,
     explain,
@@ -65,6 +66,7 @@ app.command("doctor")(doctor.command)
 app.command("schema")(schema.command)
 app.command("import")(import_.command)
 app.command("export")(export.command)
+app.command("convert")(convert.command)
 app.command("bench")(bench.command)
 
 

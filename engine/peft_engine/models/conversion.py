@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 from peft_engine.models.child import Cancelled, follow_child
@@ -41,10 +42,19 @@ def convert_model(
 
     Raises:
         Cancelled: `cancelled` said so; nothing half-made is left.
-        WorkbenchError: There is no such conversion, its result does not agree with its source, or it ended
+        WorkbenchError: PyTorch or llama.cpp is not installed (`extra-missing`); there is no such conversion, its result does not agree with its source, or it ended
             unexpectedly (`conversion-failed`); the disk is full (`disk-full`); the source is damaged or refused.
     """
     require_target(request.to)
+    lacking = [
+        name for name in ("torch", "transformers", "llama_cpp") if python == sys.executable and not find_spec(name)
+    ]
+    if lacking:
+        raise WorkbenchError(
+            "extra-missing",
+            f"{', '.join(lacking)} is not installed for {python}, so nothing can be converted and compared.",
+            f"Install it: {python} -m pip install 'peft-workbench[train,serve]'",
+        )
     results: list[ConversionResult] = []
 
     def hear(message: dict[str, object]) -> None:

@@ -1,0 +1,65 @@
+"""What is asked of a conversion to export a run's result."""
+
+from pathlib import Path
+
+from peft_daemon.cli.conversion import base_of_run
+from peft_engine.models.conversion import require_target
+from peft_engine.rundir import RunDirectory, find_run
+from peft_schemas.conversion import ConversionRequest
+from peft_schemas.errors import WorkbenchError
+
+_ALONE = "f32"
+"""The type in which an adapter alone is written: it is small, and packing it would lose what was learned."""
+
+
+def request_for_run(run_id: str, *, gguf: str | None, merge: bool, output: Path | None) -> ConversionRequest:
+    """Return the conversion that exports a run.
+
+    Args:
+        run_id: The run.
+        gguf: The type of the weights in GGUF, None for safetensors.
+        merge: Whether the adapter is merged into its base.
+        output: Where to; None for a name made of the run's id, in the working directory.
+
+    Raises:
+        WorkbenchError: There is no such run, it has no result, or what is asked for does not go together.
+    """
+    run = find_run(run_id)
+    to = "safetensors" if gguf is None else f"gguf:{gguf}"
+    require_target(to)
+    if run.model.is_dir():
+        if gguf is None or merge:
+            raise _nothing_to_do(
+                f"Run {run.id} trained the whole model, which is at {run.model}.", "Add --gguf TYPE alone."
+            )
+        source, adapter = run.model, None
+    else:
+        if not (run.adapter.is_dir() and run.manifest.is_file()):
+            raise WorkbenchError(
+                "adapter-missing",
+                f"Run {run.id} has no result to export: it has not completed.",
+                f"Look at it with `peftw runs show {run.id}`.",
+            )
+        if not merge and gguf is None:
+            raise _nothing_to_do(
+                f"The adapter of run {run.id} is at {run.adapter}.", "Add --gguf f32, --merge, or both."
+            )
+        if not merge and gguf != _ALONE:
+            raise _nothing_to_do(
+                "An adapter alone is written as f32.", f"Write --gguf {_ALONE}, or add --merge for the whole model."
+            )
+        source, adapter = base_of_run(run), run.adapter
+        to = to if merge else "gguf-adapter"
+    target = output or Path(_name(run, gguf, merge=merge))
+    return ConversionRequest(
+        source=str(source), adapter=None if adapter is None else str(adapter), to=to, output=str(target.absolute())
+    )
+
+
+def _name(run: RunDirectory, gguf: str | None, *, merge: bool) -> str:
+    whole = "-merged" if merge else ""
+    return f"{run.id}{whole}" if gguf is None else f"{run.id}{whole}-{gguf}.gguf"
+
+
+def _nothing_to_do(message: str, remedy: str) -> WorkbenchError:
+    return WorkbenchError("conversion-failed", message, remedy)
