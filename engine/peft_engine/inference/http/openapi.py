@@ -71,9 +71,9 @@ def _entry(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
     if operation.gives is not None:
         content[operation.media_type]["schema"] = names[operation.gives, "serialization"]
     if operation.events is not None:
-        # OpenAPI 3.1 has no word for the shape of an event.
-        event = {"type": "string", "x-event": names[operation.events, "serialization"]}
-        content["text/event-stream"] = {"schema": event}
+        # OpenAPI 3.1 has no word for a stream; 3.2 has `itemSchema`, which describes an event in this way.
+        data = {"type": "string", "contentSchema": names[operation.events, "serialization"]}
+        content["text/event-stream"] = {"schema": {"type": "object", "properties": {"data": data}}}
     entry: dict[str, Any] = {
         "operationId": operation.name,
         "summary": operation.summary,
