@@ -23,6 +23,15 @@ def main(request: ConversionRequest) -> int:
     except WorkbenchError as error:
         _say("error", error.report().model_dump())
         return 1
+    except Exception as error:  # what Transformers raises on models of strangers has no bounds
+        said = (str(error).strip().splitlines() or ["no reason given"])[0][:200]
+        failed = WorkbenchError(
+            "conversion-failed",
+            f"{request.source} could not be converted: {type(error).__name__}: {said}.",
+            "Look whether Transformers can load the model; else take it in another format.",
+        )
+        _say("error", failed.report().model_dump())
+        return 1
     return 0
 
 

@@ -106,7 +106,12 @@ class _Conversion:
 
     def _format(self) -> Format:
         try:
-            return detect(self._source).format
+            found = detect(self._source)
+            if found.format == "gguf" and self._source.is_dir():
+                if len(found.files) > 1:
+                    raise NotConvertible(f"{self._source.name} holds several GGUF files; name one of them.")
+                (self._source,) = found.files
+            return found.format
         except OSError as error:
             raise WorkbenchError(
                 "model-missing", f"There is no model at {self._source}.", "Correct the path."

@@ -13,6 +13,8 @@ from peft_schemas.errors import WorkbenchError
 
 __all__ = ["Cancelled", "convert_model", "require_target"]
 
+_NEEDED = ("torch", "transformers", "peft", "gguf", "llama_cpp")
+
 
 def require_target(to: str) -> None:
     """See that there is such a target, before anything is started for it.
@@ -42,19 +44,13 @@ def convert_model(
 
     Raises:
         Cancelled: `cancelled` said so; nothing half-made is left.
-        WorkbenchError: PyTorch or llama.cpp is not installed (`extra-missing`); there is no such conversion, its result does not agree with its source, or it ended
-            unexpectedly (`conversion-failed`); the disk is full (`disk-full`); the source is damaged or refused.
+        WorkbenchError: PyTorch or llama.cpp is not installed (`extra-missing`); there is no such conversion, its
+            result does not agree with its source, or it ended unexpectedly (`conversion-failed`); the disk is full
+            (`disk-full`); the source is damaged or refused.
     """
     require_target(request.to)
-    lacking = [
-        name for name in ("torch", "transformers", "llama_cpp") if python == sys.executable and not find_spec(name)
-    ]
-    if lacking:
-        raise WorkbenchError(
-            "extra-missing",
-            f"{', '.join(lacking)} is not installed for {python}, so nothing can be converted and compared.",
-            f"Install it: {python} -m pip install 'peft-workbench[train,serve]'",
-        )
+    if python == sys.executable:
+        _require_extras()
     results: list[ConversionResult] = []
 
     def hear(message: dict[str, object]) -> None:
@@ -76,3 +72,13 @@ def convert_model(
             "The machine may have run out of memory: close other programs, or convert a smaller model.",
         )
     return results[0]
+
+
+def _require_extras() -> None:
+    lacking = [name for name in _NEEDED if find_spec(name) is None]
+    if lacking:
+        raise WorkbenchError(
+            "extra-missing",
+            f"{', '.join(lacking)} is not installed for {sys.executable}, so nothing can be converted and compared.",
+            f"Install it: {sys.executable} -m pip install 'peft-workbench[train,serve]'",
+        )

@@ -21,7 +21,7 @@ _PICKLE_IN_ZIP = "data.pkl"
 _MOST_FILES = 1000
 """Of a folder that are looked at."""
 
-_PREFERRED: tuple[Format, ...] = ("gguf", "safetensors", "mlx", "onnx", "pytorch")
+_PREFERRED: tuple[Format, ...] = ("safetensors", "gguf", "mlx", "onnx", "pytorch")
 """Of a folder that holds several formats, the first of these is taken: what is safe before what is not."""
 
 Layout = Literal["genai"]
