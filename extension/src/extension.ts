@@ -1,6 +1,7 @@
 /** Wiring: makes the parts and introduces them to each other. */
 import * as vscode from "vscode";
 
+import { InlineCompletion } from "./chat/inlineCompletion";
 import { LastEditor } from "./chat/lastEditor";
 import { ChatModels } from "./chat/models";
 import { registerParticipant } from "./chat/participant";
@@ -70,6 +71,7 @@ export function activate(context: vscode.ExtensionContext): void {
     library,
     createModelsView(running, library),
     lastEditor.register(),
+    new InlineCompletion(serving, log).register(),
     chats.register(),
     registerParticipant({ server: running, training, store, models, extensionUri: context.extensionUri }),
     ...(provider ? [provider] : []),

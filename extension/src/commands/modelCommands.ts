@@ -1,7 +1,6 @@
 /** What can be done with the models of the library. */
 import * as vscode from "vscode";
 
-import type { ChatModels } from "../chat/models";
 import { baseEdit } from "../library/baseEdit";
 import { FILTER_CHOICES, type FilterChoice } from "../library/filter";
 import type { ModelLibrary } from "../library/modelLibrary";

@@ -35,7 +35,7 @@ export function modelFacts(model: ModelEntry, resident: ResidentModel | undefine
     ["Context", facts?.context_length == null ? null : `${facts.context_length.toLocaleString("en")} tokens`],
     ["Made for", facts?.capabilities?.join(", ")],
     ["Licence", facts?.licence],
-    ["In memory", resident?.state === "ready" ? sizeText(resident.memory_bytes) : null],
+    ["In memory", resident?.state === "ready" ? sizeText(resident.memory_bytes ?? 0) : null],
     ["Path", model.path],
     ["Defined by", model.definition],
   ];
