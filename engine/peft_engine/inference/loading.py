@@ -48,7 +48,13 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
         try_in_child(model.weights, on_progress)
         from peft_engine.inference.llama import LlamaEngine
 
-        return LlamaEngine(model.weights, context_length=model.context_length, threads=threads, slots=SLOTS)
+        return LlamaEngine(
+            model.weights,
+            context_length=model.context_length,
+            threads=threads,
+            slots=SLOTS,
+            on_progress=on_progress,
+        )
     if model.format == "safetensors":
         from peft_engine.inference.transformers import TransformersEngine
 

@@ -173,17 +173,14 @@ class Residency:
         self.remove(place)
 
     def begin(self, place: Place) -> None:
-        """Note that something is computed with a base, which loaded the adapter that it needs."""
+        """Note that something is computed with a base."""
         place.in_use += 1
-        place.last_used = self.clock()
-        if place.engine is not None:
-            place.bytes = place.engine.memory_bytes
-            self._make_room(0, sparing=place)
+        self._measure(place)
 
     def end(self, place: Place) -> None:
         """Note that it is complete."""
         place.in_use -= 1
-        place.last_used = self.clock()
+        self._measure(place)
         self._sweep()
 
     def unload(self, base: str) -> list[Place]:
@@ -232,6 +229,13 @@ class Residency:
             case "ready":
                 place.leaving = True
                 self._sweep()
+
+    def _measure(self, place: Place) -> None:
+        """Note the use of a base, and what it takes by now."""
+        place.last_used = self.clock()
+        if place.engine is not None:
+            place.bytes = place.engine.memory_bytes
+            self._make_room(0, sparing=place)
 
     def _sweep(self) -> None:
         for place in self.places:

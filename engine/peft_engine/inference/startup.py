@@ -1,11 +1,18 @@
-"""Loading what the user's settings name, when the process starts. One that cannot be loaded does not stop the rest."""
+"""Loading what the user's settings name, when the process starts. One that cannot be loaded does not stop the rest.
+
+One that kills the process is not loaded again by the next: it would kill each that is started. A file says what is
+being loaded; whoever finds it there when it starts knows how the one before it ended.
+"""
 
 import asyncio
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
+from peft_engine.files import write_atomic
+from peft_engine.home import home
 from peft_engine.inference.scheduler import Scheduler
-from peft_schemas.errors import WorkbenchError
+from peft_schemas.errors import ErrorReport, WorkbenchError
 
 _log = logging.getLogger(__name__)
 
@@ -18,7 +25,12 @@ async def load_configured(scheduler: Scheduler, *, load: Sequence[str], pin: Seq
         load: Ids of models.
         pin: Ids of models whose bases stay in memory.
     """
+    deadly = _take_note()
     for model_id in dict.fromkeys([*pin, *load]):
+        if model_id == deadly:
+            scheduler.note_failure(model_id, _killed(model_id))
+            continue
+        write_atomic(_note(), model_id)
         try:
             model = await asyncio.to_thread(scheduler.find, model_id)
             if model_id in pin:
@@ -30,3 +42,27 @@ async def load_configured(scheduler: Scheduler, *, load: Sequence[str], pin: Seq
         except WorkbenchError as error:
             _log.warning("%s could not be loaded: %s", model_id, error)
             scheduler.note_failure(model_id, error.report())
+        finally:
+            _note().unlink(missing_ok=True)
+
+
+def _note() -> Path:
+    return home() / "serve-loading.txt"
+
+
+def _take_note() -> str | None:
+    """Return the model with which the process before this one died, and forget it: it is tried again after this."""
+    try:
+        model_id = _note().read_text(encoding="utf-8")
+    except (OSError, ValueError):
+        return None
+    _note().unlink(missing_ok=True)
+    return model_id
+
+
+def _killed(model_id: str) -> ErrorReport:
+    return ErrorReport(
+        code="serve-failed",
+        message=f"The inference process died the last time that it loaded {model_id} at its start.",
+        remedy="Take it out of `serving` in settings.yaml, or load it by hand to see what happens.",
+    )

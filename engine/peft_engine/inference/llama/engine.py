@@ -13,6 +13,7 @@ from peft_engine.inference.llama.sequence import LlamaSequence
 from peft_engine.inference.llama.slots import Slots
 from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.weights import Weights
+from peft_engine.inference.residency import OnProgress
 from peft_schemas.errors import WorkbenchError
 
 _ADAPTER_SHARE = 1.0
@@ -22,7 +23,15 @@ _ADAPTER_SHARE = 1.0
 class LlamaEngine:
     """One base in memory with the adapters that were asked for. Driven by one thread."""
 
-    def __init__(self, path: Path, *, context_length: int, threads: int, slots: int = 4) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        context_length: int,
+        threads: int,
+        slots: int = 4,
+        on_progress: OnProgress = lambda _: True,
+    ) -> None:
         """Load a base.
 
         Args:
@@ -30,12 +39,14 @@ class LlamaEngine:
             context_length: Tokens of prompt and answer together.
             threads: Processor threads that compute.
             slots: How many sequences can be open at once. Each has K/V memory for a whole context.
+            on_progress: Told the share that is loaded; answers whether to go on.
 
         Raises:
-            WorkbenchError: The file cannot be loaded (`model-unreadable`) or memory is short (`out-of-memory`).
+            WorkbenchError: The file cannot be loaded (`model-unreadable`), memory is short (`out-of-memory`), or the
+                load was given up (`load-cancelled`).
         """
         self.context_length = context_length
-        self._weights = Weights(path)
+        self._weights = Weights(path, on_progress)
         self._adapters = Adapters(self._weights, budget=int(_ADAPTER_SHARE * self._weights.memory_bytes))
         self._context = Context(self._weights, self._adapters, length=context_length, sequences=slots, threads=threads)
         self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)

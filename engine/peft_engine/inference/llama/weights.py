@@ -9,6 +9,7 @@ from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
+from peft_engine.inference.residency import OnProgress
 from peft_engine.prompt_formats import recognise_format
 from peft_schemas.errors import WorkbenchError
 
@@ -41,14 +42,33 @@ class _SpecialTokens:
 class Weights:
     """The weights, shared by every sequence and adapter, and the tokenizer that belongs to them."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, on_progress: OnProgress = lambda _: True) -> None:
         """Load the file; its tensors are mapped, so several processes share one copy.
 
+        Args:
+            path: The GGUF file.
+            on_progress: Told the share that is loaded; answers whether to go on.
+
         Raises:
-            WorkbenchError: llama.cpp cannot load it (`model-unreadable`).
+            WorkbenchError: llama.cpp cannot load it (`model-unreadable`), or it was given up (`load-cancelled`).
         """
         forget_complaints()
-        self.model = lib.llama_model_load_from_file(str(path).encode(), lib.llama_model_default_params())
+        given_up = False
+
+        def tell(share: float, _: object) -> bool:
+            nonlocal given_up
+            given_up = given_up or not on_progress(share)
+            return not given_up
+
+        parameters = lib.llama_model_default_params()
+        parameters.progress_callback = lib.llama_progress_callback(tell)
+        self.model = lib.llama_model_load_from_file(str(path).encode(), parameters)
+        if given_up:
+            if self.model:
+                self.unload()
+            raise WorkbenchError(
+                "load-cancelled", f"The load of {path.name} was given up.", "Ask again if it is wanted."
+            )
         if not self.model:
             raise WorkbenchError(
                 "model-unreadable",
