@@ -12,6 +12,7 @@ from peft_engine.inference.constraint import Matcher
 from peft_engine.inference.contract import Delta, FinishReason, GenerationRequest, TokenLogprob
 from peft_engine.inference.sampler import Logits, Sampler, log_probabilities, most_likely
 from peft_engine.inference.template_conversation import turn_beginnings
+from peft_schemas.errors import WorkbenchError
 
 _log = logging.getLogger(__name__)
 
@@ -48,8 +49,9 @@ class Answer:
             limit: The most tokens that the answer may have.
 
         Raises:
-            WorkbenchError: The constraint cannot be compiled (`not-supported`).
+            WorkbenchError: The constraint cannot be compiled, or a biased token does not exist (`not-supported`).
         """
+        _check_bias(request, vocabulary)
         self.completion_tokens = 0
         self.finish_reason: FinishReason | None = None
         self.newest: int | None = None
@@ -118,3 +120,14 @@ class Answer:
     def _finish(self, reason: FinishReason) -> None:
         self._text.end()
         self.finish_reason = reason
+
+
+def _check_bias(request: GenerationRequest, vocabulary: Vocabulary) -> None:
+    """Refuse a bias of a token that does not exist before it fails in the middle of a step, for everybody."""
+    largest = max((token for token, _ in request.sampling.logit_bias), default=-1)
+    if largest >= 0 and largest >= vocabulary.guide.vocab_size:
+        raise WorkbenchError(
+            "not-supported",
+            f"logit_bias names the token {largest}, but the model's tokens end at {vocabulary.guide.vocab_size - 1}.",
+            "Name tokens of this model's own vocabulary.",
+        )

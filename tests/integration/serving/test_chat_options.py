@@ -81,6 +81,11 @@ def test_J2_a_bias_decides(served: Served) -> None:
     assert len({token.token for token in choice.logprobs.content or []}) == 1
 
 
+def test_J6_a_bias_of_a_token_that_does_not_exist_is_400(served: Served) -> None:
+    with pytest.raises(openai.BadRequestError, match="999999999"):
+        served.client().chat.completions.create(**SHORT, logit_bias={"999999999": 1})
+
+
 def test_J2_penalties_change_a_text_that_repeats_itself(served: Served) -> None:
     create = served.client().chat.completions.create
     asked = SHORT | {

@@ -111,6 +111,7 @@ def test_J4_tokens_are_a_prompt_too(served: Served) -> None:
         ({"echo": True, "logprobs": 1}, "echo: the log-probabilities"),
         ({"logprobs": 6}, "logprobs"),
         ({"best_of": 3}, "best_of"),
+        ({"prompt": ["a"] * 5, "n": 16}, "n: at most 64 answers"),
         ({"prompt": "many words " * 6000}, "context"),
     ],
 )

@@ -142,7 +142,8 @@ def test_an_image_is_refused_by_name() -> None:
 
 def test_calls_and_results_are_messages_of_the_template() -> None:
     call = {"id": "1", "type": "function", "function": {"name": "f", "arguments": '{"a": 1}'}}
-    broken = {"id": "2", "type": "function", "function": {"name": "f", "arguments": "{"}}
+    deep = "[" * 900 + "]" * 900
+    broken = {"id": "2", "type": "function", "function": {"name": "f", "arguments": deep}}
     turns = [
         {"role": "developer", "content": "x"},
         {"role": "assistant", "content": None, "tool_calls": [call, broken]},
@@ -152,7 +153,7 @@ def test_calls_and_results_are_messages_of_the_template() -> None:
     system, assistant, tool, older = [turn.message() for turn in parse({**GOOD, "messages": turns}).messages]
 
     assert system == {"role": "system", "content": "x"}
-    assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == [{"a": 1}, "{"]
+    assert [call["function"]["arguments"] for call in assistant["tool_calls"]] == [{"a": 1}, deep]
     assert assistant["content"] == ""
     assert tool == {"role": "tool", "content": "ok", "tool_call_id": "1", "name": ""}
     assert older["role"] == "tool"

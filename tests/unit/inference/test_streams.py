@@ -232,6 +232,22 @@ def test_J3_a_silent_stream_says_that_it_lives(house: House) -> None:
     assert received.index(b'"role":"assistant"') < received.index(b'"content":"hel')
 
 
+def test_J3_a_request_that_waits_for_long_hears_that_it_is_alive(house: House) -> None:
+    first = [house.connect("forever", stream=True) for _ in range(2)]
+    house.until(lambda: house.scheduler.active == 2)
+    connection = house.connect("at last", stream=True)
+    received = b""
+    while b": still computing" not in received:
+        received += connection.recv(4096)
+    for other in first:
+        other.close()
+    while b"[DONE]" not in received:
+        received += connection.recv(4096)
+
+    assert received.startswith(b"HTTP/1.1 200")
+    assert received.count(b'"role":"assistant"') == 1
+
+
 def test_J3_a_client_that_never_reads_stalls_nobody_and_is_given_up(house: House) -> None:
     connection = house.connect("forever", stream=True)
     house.until(lambda: house.scheduler.active)

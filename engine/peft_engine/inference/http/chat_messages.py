@@ -1,10 +1,10 @@
 """The messages of a conversation, as clients send them."""
 
-import json
 from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
+from pydantic_core import from_json
 
 from peft_engine.inference.http.requests import Body
 
@@ -53,9 +53,10 @@ class Call(Body):
     def message(self) -> dict[str, Any]:
         """Return it as chat templates read it: with the arguments as an object."""
         arguments: object = self.function.arguments
-        # A model may have written something else. Then it is shown what it wrote.
-        with suppress(ValueError, RecursionError):
-            arguments = json.loads(self.function.arguments or "{}")
+        # A model may have written something else, and is shown what it wrote then. Pydantic's reader refuses a depth
+        # that nothing could write again.
+        with suppress(ValueError):
+            arguments = from_json(self.function.arguments or "{}")
         return {
             "id": self.id or "",
             "type": "function",

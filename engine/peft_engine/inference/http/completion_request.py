@@ -46,7 +46,10 @@ class CompletionRequest(TextRequest):
         Raises:
             BodyAtFault: The fields do not go together.
         """
-        return [self._prompt(written) for written in self.written()]
+        prompts = [self._prompt(written) for written in self.written()]
+        if len(prompts) * self.answers > LIMITS.prompts:
+            raise BodyAtFault("n", f"n: at most {LIMITS.prompts} answers to all prompts together can be asked for.")
+        return prompts
 
     def _prompt(self, written: str | list[int]) -> Prompt:
         if isinstance(written, list):
