@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import time
 
 from peft_daemon.models.changing import add_model, remove_model
@@ -12,7 +11,7 @@ from peft_daemon.workbench import WorkbenchServer
 from peft_engine.files import Stamp, stamp
 from peft_engine.library.bounds import library_bounds
 from peft_engine.library.definitions import definition_files
-from peft_engine.library.scan import scan
+from peft_engine.library.scan import scan_in_thread
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelAddParams, ModelEntry, ModelIdParams, ModelList, ModelQuery
 from peft_schemas.protocol import Empty
@@ -33,17 +32,12 @@ class LibraryWatch:
         notify(self._server, "peft/models/changed", Empty())
 
     async def look(self) -> None:
-        """Scan in a thread, which ends early when this is cancelled, and tell.
+        """Scan, and tell when that changed anything.
 
         Raises:
             WorkbenchError: The user's settings cannot be read.
         """
-        stop = threading.Event()
-        try:
-            changed = await asyncio.to_thread(scan, stop.is_set)
-        finally:
-            stop.set()
-        if changed:
+        if await scan_in_thread():
             self.tell()
 
     async def forever(self) -> None:

@@ -1,7 +1,9 @@
 """Looking for models, and remembering what there is. Only files that changed since the last time are read."""
 
+import asyncio
 import logging
 import sqlite3
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +54,22 @@ def scan(cancelled: Callable[[], bool] = lambda: False) -> bool:
     if rows or gone:
         with_library(lambda db: _write(db, rows, gone))
     return bool(rows or gone)
+
+
+async def scan_in_thread() -> bool:
+    """Scan beside the event loop. When the task is cancelled, the scan ends, too, and what it saw is kept.
+
+    Returns:
+        Whether anything has changed.
+
+    Raises:
+        WorkbenchError: The user's settings cannot be read (`config-invalid`).
+    """
+    stop = threading.Event()
+    try:
+        return await asyncio.to_thread(scan, stop.is_set)
+    finally:
+        stop.set()
 
 
 def _known(db: sqlite3.Connection) -> dict[str, _Row]:

@@ -44,6 +44,10 @@ def read_trained(run: RunDirectory) -> Trained:
     try:
         # The manifest is written last: without it the adapter may be half of one.
         created = run.manifest.stat().st_mtime
+        # A run that was brought in from elsewhere may hold links; what is served is what lies in its folder.
+        inside = run.path.resolve()
+        if not all(path.resolve().is_relative_to(inside) for path in (gguf, peft, model)):
+            raise FileNotFoundError(gguf)
         if not (gguf.is_file() or peft.is_dir() or model.is_dir()):
             raise FileNotFoundError(gguf)
         resolved = json.loads(run.resolved.read_bytes())
