@@ -75,6 +75,13 @@ class Serving(Word):
     pin: list[str] = []
     """Ids of models that are loaded when the process starts, and stay."""
 
+    allowed_origins: list[Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]] = []
+    """Web pages that may ask and read the answers, such as `http://localhost:5173`. They need the key like everybody."""
+
+    requests_per_minute: Annotated[int, Field(ge=1)] | None = None
+    """How many answers and embeddings an address may ask for in any minute; None for no limit, since all who can ask
+    are programs of yours, and a full queue refuses by itself."""
+
     def memory_bytes(self, total: int) -> int:
         """Return what all models may take, on a machine with so much memory."""
         number, unit = re.fullmatch(r"([\d.]+) ?(%|MB|GB)", self.memory).groups()  # type: ignore[union-attr]

@@ -43,6 +43,8 @@ def main(arguments: list[str]) -> int:
             memory_bytes=chosen.memory_bytes(psutil.virtual_memory().total),
             load=tuple(options.load) or tuple(chosen.load),
             pin=tuple(chosen.pin),
+            origins=frozenset(chosen.allowed_origins),
+            requests_per_minute=chosen.requests_per_minute,
             parent=_identity(options.parent),
         )
         asyncio.run(InferenceProcess(settings).run())

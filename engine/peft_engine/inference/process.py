@@ -18,7 +18,7 @@ from peft_engine.inference.http.app import build_app
 from peft_engine.inference.loading import load_engine
 from peft_engine.inference.residency import Residency
 from peft_engine.inference.scheduler import Scheduler
-from peft_engine.inference.startup import load_configured
+from peft_engine.inference.startup import start_up
 from peft_engine.loopback.listening import HOST, QuietServer, listen
 from peft_engine.process import ProcessIdentity
 from peft_engine.serve_key import keep_serve_key, write_serve_key
@@ -60,6 +60,12 @@ class Settings:
     pin: tuple[str, ...] = ()
     """Ids of models to load at the start whose bases stay."""
 
+    origins: frozenset[str] = frozenset()
+    """Web pages that may ask."""
+
+    requests_per_minute: int | None = None
+    """How many answers an address may ask for in any minute; None for no limit."""
+
     parent: ProcessIdentity | None = None
     """The process for whose lifetime this one was started; None to outlive whoever started it."""
 
@@ -79,7 +85,14 @@ class InferenceProcess:
         )
         self._scheduler = Scheduler(residency)
         self._last_request = time.monotonic()
-        app = build_app(self._scheduler, token=self._key.token, on_shutdown=self._leave, on_request=self._note_request)
+        app = build_app(
+            self._scheduler,
+            token=self._key.token,
+            on_shutdown=self._leave,
+            on_request=self._note_request,
+            origins=settings.origins,
+            requests_per_minute=settings.requests_per_minute,
+        )
         self._server = QuietServer(app)
 
     async def run(self) -> None:
@@ -101,9 +114,7 @@ class InferenceProcess:
                 await asyncio.sleep(0.01)
             write_serve_record(self._record(port))
             _log.info("serving on port %s", port)
-            loading = asyncio.create_task(
-                load_configured(self._scheduler, load=self._settings.load, pin=self._settings.pin)
-            )
+            loading = asyncio.create_task(start_up(self._scheduler, load=self._settings.load, pin=self._settings.pin))
             while not serving.done():
                 self._look()
                 await asyncio.wait({serving}, timeout=_LOOK)

@@ -46,6 +46,7 @@ from peft_engine.inference.http.responses_shapes import ResponseAnswer, Response
 from peft_engine.inference.http.status import Health, Leaving, show_health, shut_down
 from peft_engine.inference.scheduler import Overloaded, Scheduler
 from peft_engine.loopback.guard import Allowance, Guard
+from peft_engine.loopback.rate import RateLimit
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.serving import ServeModelParams, ServePinParams, ServeStatus
 
@@ -167,7 +168,8 @@ def build_app(
     token: str,
     on_shutdown: Callable[[], None],
     on_request: Callable[[str], None],
-    allowance: Allowance = Allowance(),  # noqa: B008  (immutable)
+    origins: frozenset[str] = frozenset(),
+    requests_per_minute: int | None = None,
 ) -> ASGIApp:
     """Return the guarded application.
 
@@ -176,7 +178,8 @@ def build_app(
         token: What every request must carry.
         on_shutdown: Called when a client tells the process to leave.
         on_request: Told the path of every request that passes the guard.
-        allowance: What the user's settings allow beyond the least.
+        origins: Web pages that may ask.
+        requests_per_minute: How many answers and embeddings an address may ask for; None for no limit.
     """
     app = Starlette(
         routes=[operation.route() for operation in OPERATIONS],
@@ -191,6 +194,12 @@ def build_app(
     )
     app.state.scheduler = scheduler
     app.state.on_shutdown = on_shutdown
+    computing = {(operation.method, operation.path) for operation in OPERATIONS if operation.computes}
+    allowance = Allowance(
+        origins,
+        None if requests_per_minute is None else RateLimit(requests_per_minute),
+        lambda method, path: (method, path) in computing,
+    )
     where = "in serve.json, which `peftw serve` prints"
     return Guard(app, token=token, token_from=where, answer=unguarded, on_request=on_request, allowance=allowance)
 

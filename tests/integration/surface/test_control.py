@@ -1,0 +1,68 @@
+"""What is in memory, changing it, and watching it."""
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.integration.serving.homes import BASE
+from tests.integration.surface.conftest import Surface
+
+SAY = {"model": "default", "messages": [{"role": "user", "content": "Recite."}]}
+
+
+@pytest.mark.parametrize("by_path", [True, False])
+def test_J8_after_a_switch_default_stands_for_the_new_model_and_a_bad_id_changes_nothing(
+    surface: Surface, by_path: bool
+) -> None:
+    def switch(model: str) -> int:
+        if by_path:
+            return surface.post(f"/v1/models/{model}/switch").status_code
+        return surface.post("/models/switch", {"model": model}).status_code
+
+    for model in (surface.adapter, BASE):
+        assert switch(model) == 200
+        assert switch("nobody/nothing") == 404
+        assert surface.get("/models/status").json()["model"] == model
+        assert surface.post("/v1/chat/completions", SAY).json()["model"] == model
+
+
+def test_J9_the_status_says_what_is_in_memory(surface: Surface) -> None:
+    loaded = surface.post("/models/load", {"model": surface.adapter}).json()
+
+    assert loaded["state"] == "running"
+    assert loaded["loaded"] == [BASE]
+    assert loaded["models"][0]["state"] == "ready"
+    assert loaded["url"] == f"{surface.root}/v1"
+    assert loaded == surface.get("/models/status").json()
+
+
+def test_J1_a_model_that_is_unloaded_says_so(surface: Surface) -> None:
+    surface.post("/models/load", {"model": BASE})
+    assert surface.get(f"/v1/models/{BASE}").json()["status"] == "ready"
+
+    surface.post("/models/unload", {"model": surface.adapter})
+    card = surface.get(f"/v1/models/{BASE}").json()
+    assert (card["status"], card["loaded"], card["memory_bytes"]) == ("none", False, 0)
+
+
+def test_the_figures_are_prometheus_and_rise(surface: Surface) -> None:
+    def figures() -> dict[tuple[str, str], float]:
+        families = text_string_to_metric_families(surface.get("/metrics").text)
+        return {
+            (sample.name, "".join(sample.labels.values())): sample.value
+            for family in families
+            for sample in family.samples
+        }
+
+    before = figures()
+    surface.post("/v1/chat/completions", {**SAY, "model": surface.adapter, "max_tokens": 3})
+    surface.post("/v1/embeddings", {"model": BASE, "input": [1, 2, 3, 4]})
+    after = figures()
+
+    def risen(name: str, label: str = "") -> float:
+        return after[name, label] - before.get((name, label), 0)
+
+    assert risen("peftw_generated_tokens_total") == 3
+    assert risen("peftw_embedded_tokens_total") == 4
+    assert risen("peftw_requests_total", surface.adapter) == 1
+    assert risen("peftw_first_token_seconds_count") == 1
+    assert after["peftw_model_memory_bytes", BASE] == 123
