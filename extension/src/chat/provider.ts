@@ -2,18 +2,18 @@
 import * as vscode from "vscode";
 
 import { Problem } from "../problem";
-import type { ChatMessage, ChatModel } from "../protocol/types";
+import type { ChatModel } from "../protocol/types";
 import type { Server } from "../server/server";
+import { outputTokens } from "../serving/endpoint";
 import { complete } from "./completion";
 import type { ChatModels } from "./models";
+import { callPart, toolsOf, turnsOf } from "./requestMessages";
 
 /** Newer than some forks of the editor that otherwise run this extension. */
 export const languageModels = vscode.lm as Partial<typeof vscode.lm> | undefined;
 
 export const VENDOR = "peft-workbench";
 
-/** Answers longer than this are seldom wanted of a small model, and what they take is lost to the prompt. */
-const MAX_OUTPUT_TOKENS = 1024;
 /** Of English text and code. VS Code asks very often, so no tokenizer is run. */
 const CHARACTERS_A_TOKEN = 4;
 
@@ -45,11 +45,14 @@ class Provider implements vscode.LanguageModelChatProvider {
     const limit: unknown = options.modelOptions?.max_tokens;
     const question = {
       model: model.id,
-      messages: messages.map(plainMessage),
+      messages: messages.flatMap(turnsOf),
+      ...toolsOf(options),
       max_tokens: typeof limit === "number" ? limit : model.maxOutputTokens,
     };
     try {
-      await complete(this.server, question, (text) => progress.report(new vscode.LanguageModelTextPart(text)), token);
+      const write = (text: string) => progress.report(new vscode.LanguageModelTextPart(text));
+      const { tool_calls = [] } = await complete(this.server, question, write, token);
+      for (const call of tool_calls) progress.report(callPart(call));
     } catch (error) {
       throw new Error(Problem.from(error).text, { cause: error });
     }
@@ -59,8 +62,9 @@ class Provider implements vscode.LanguageModelChatProvider {
     _model: vscode.LanguageModelChatInformation,
     text: string | vscode.LanguageModelChatRequestMessage,
   ): Promise<number> {
-    const counted = typeof text === "string" ? text : plainMessage(text).content;
-    return Promise.resolve(Math.ceil(counted.length / CHARACTERS_A_TOKEN));
+    const turns = typeof text === "string" ? [text] : turnsOf(text).map((turn) => JSON.stringify(turn));
+    const characters = turns.reduce((sum, turn) => sum + turn.length, 0);
+    return Promise.resolve(Math.ceil(characters / CHARACTERS_A_TOKEN));
   }
 }
 
@@ -70,7 +74,7 @@ export function registerProvider(server: Server, models: ChatModels): vscode.Dis
 }
 
 function information(model: ChatModel): vscode.LanguageModelChatInformation {
-  const maxOutputTokens = Math.min(MAX_OUTPUT_TOKENS, Math.floor(model.context_length / 2));
+  const maxOutputTokens = outputTokens(model.context_length);
   const offered = {
     id: model.id,
     name: model.label,
@@ -85,17 +89,4 @@ function information(model: ChatModel): vscode.LanguageModelChatInformation {
     isUserSelectable: true,
   };
   return offered;
-}
-
-const ROLES: Partial<Record<vscode.LanguageModelChatMessageRole, ChatMessage["role"]>> = {
-  [vscode.LanguageModelChatMessageRole.User]: "user",
-  [vscode.LanguageModelChatMessageRole.Assistant]: "assistant",
-};
-
-function plainMessage(message: vscode.LanguageModelChatRequestMessage): ChatMessage {
-  const content = message.content
-    .map((part) => (part instanceof vscode.LanguageModelTextPart ? part.value : ""))
-    .join("");
-  // VS Code's own prompts come with a role that the typings do not name; they instruct, so they are the system's.
-  return { role: ROLES[message.role] ?? "system", content };
 }
