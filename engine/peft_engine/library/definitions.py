@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from peft_engine.files import write_atomic
 from peft_engine.home import models_dir
 from peft_engine.library.bounds import library_bounds
+from peft_engine.prompt_formats import prompt_formats
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import DefinitionFault, ModelDefinition
 
@@ -91,6 +92,12 @@ def _read(path: Path) -> Defined:
         raise _Faulty(line, f"{error.problem}.") from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         raise _Faulty(None, f"{str(error).splitlines()[0] if str(error) else type(error).__name__}.") from error
+    if definition.prompt_format is not None:
+        known = prompt_formats().formats
+        if definition.prompt_format not in known:
+            raise _Faulty(_line(node, ("prompt_format",)), f"prompt_format: it is none of {', '.join(sorted(known))}.")
+        if definition.template is not None:
+            raise _Faulty(_line(node, ("template",)), "template: prompt_format names another one already.")
     allowed = library_bounds().adapter_scale
     for number, adapter in enumerate(definition.adapters):
         if not allowed.lowest <= adapter.scale <= allowed.highest:
