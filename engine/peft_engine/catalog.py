@@ -15,9 +15,17 @@ from peft_engine.library.ids import ChosenAdapter, ModelId, format_model_id, par
 from peft_engine.library.trained import Trained, read_trained
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.profiles import known_models
+from peft_engine.prompt_formats import prompt_formats
 from peft_engine.rundir import find_run, list_runs
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.library import ModelCapability, ModelFacts, ModelFormat, ModelSource, SamplingDefaults
+from peft_schemas.library import (
+    ModelCapability,
+    ModelDefinition,
+    ModelFacts,
+    ModelFormat,
+    ModelSource,
+    SamplingDefaults,
+)
 
 CONTEXT_LIMIT = 8192
 """Tokens. A model made for more is served with this much, because its K/V memory grows with every token of it."""
@@ -182,10 +190,16 @@ def of_definition(defined: Defined) -> Servable:
         context_length=definition.context_length or base.context_length,
         definition=defined.path,
         sampling=definition.sampling,
-        template=definition.template,
+        template=_template(definition),
         pinned=definition.pin,
         source="added",
     )
+
+
+def _template(definition: ModelDefinition) -> str | None:
+    if definition.prompt_format is None:
+        return definition.template
+    return prompt_formats().formats[definition.prompt_format].template
 
 
 def _adapter_path(adapter: str, base: Servable, folder: Path) -> Path:

@@ -82,6 +82,9 @@ class ModelDefinition(Word):
     template: str | None = None
     """A chat template, in Jinja, in place of the model's own."""
 
+    prompt_format: str | None = None
+    """A family's way to write conversations, such as `chatml`, in place of the model's own; not beside `template`."""
+
     context_length: Annotated[int, Field(ge=16)] | None = None
     """Tokens of prompt and answer together; the longer, the more memory each answer takes."""
 

@@ -1,4 +1,6 @@
-"""Loading what the user's settings name, when the process starts. One that cannot be loaded does not stop the rest.
+"""Loading what the user's files name, and looking for models, when the process starts.
+
+A model that cannot be loaded does not stop the rest.
 
 One that kills the process is not loaded again by the next: it would kill each that is started. A file says what is
 being loaded; whoever finds it there when it starts knows how the one before it ended.
@@ -9,12 +11,25 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
+from peft_engine.catalog import list_servable
 from peft_engine.files import write_atomic
 from peft_engine.home import home
 from peft_engine.inference.scheduler import Scheduler
+from peft_engine.library.scan import scan_in_thread
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 _log = logging.getLogger(__name__)
+
+
+async def start_up(scheduler: Scheduler, *, load: Sequence[str], pin: Sequence[str]) -> None:
+    """Load what is configured, and bring the library up to the disk for whoever has no editor open, which does that.
+
+    Args:
+        scheduler: Where models are loaded.
+        load: Ids of models.
+        pin: Ids of models whose bases stay in memory.
+    """
+    await asyncio.gather(load_configured(scheduler, load=load, pin=pin), _look_for_models())
 
 
 async def load_configured(scheduler: Scheduler, *, load: Sequence[str], pin: Sequence[str]) -> None:
@@ -23,9 +38,10 @@ async def load_configured(scheduler: Scheduler, *, load: Sequence[str], pin: Seq
     Args:
         scheduler: Where they are loaded; its residents say which ones could not be, and why.
         load: Ids of models.
-        pin: Ids of models whose bases stay in memory.
+        pin: Ids of models whose bases stay in memory, beside those whose definition says so.
     """
     deadly = _take_note()
+    pin = [*pin, *(model.id for model in await asyncio.to_thread(list_servable) if model.pinned)]
     for model_id in dict.fromkeys([*pin, *load]):
         if model_id == deadly:
             scheduler.note_failure(model_id, _killed(model_id))
@@ -44,6 +60,13 @@ async def load_configured(scheduler: Scheduler, *, load: Sequence[str], pin: Seq
             scheduler.note_failure(model_id, error.report())
         finally:
             _note().unlink(missing_ok=True)
+
+
+async def _look_for_models() -> None:
+    try:
+        await scan_in_thread()
+    except WorkbenchError as error:
+        _log.warning("models were not looked for: %s", error)
 
 
 def _note() -> Path:

@@ -71,6 +71,8 @@ def test_E33_a_base_is_a_path_beside_the_file_or_an_id_of_the_library(machine: P
         ("model: x\nsampling:\n  top_p: 7\n", 3, "sampling.top_p"),
         ("model: x\npin: maybe\n", 2, "pin"),
         ("model: x\nadapters:\n  - adapter: a-1\n  - adapter: b-1\n    scale: 9\n", 5, "adapters.1.scale"),
+        ("model: x\nprompt_format: morse\n", 2, "chatml"),
+        ("model: x\nprompt_format: chatml\ntemplate: y\n", 3, "already"),
         ("model: x\nid: ../../etc/passwd\n", 2, "id"),
         ("model: x\n  bad: [\n", 2, "mapping values"),
         ("pin: true\n", 1, "model"),
@@ -125,3 +127,8 @@ def test_a_definition_that_is_written_is_read_as_the_same() -> None:
     assert defined.definition == wanted
     with pytest.raises(WorkbenchError, match="already"):
         write_definition("my model", wanted)
+
+
+def test_E32_a_definition_may_name_the_format_of_a_family() -> None:
+    define("mine.yaml", f"model: {SMOL}\nprompt_format: alpaca\n")
+    assert "### Instruction" in (find_servable("mine").template or "")
