@@ -1,5 +1,6 @@
 """The reference page of the command line, written from its own declarations."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -55,13 +56,22 @@ def _takes(param: Any) -> str:
     if getattr(param, "is_flag", False):
         return ""
     annotation = param.type_descriptor.annotation
-    if get_origin(annotation) is Literal:
-        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
-    kinds = (annotation, *get_args(annotation))
+    kinds = list(_kinds(annotation))
+    for kind in kinds:
+        if get_origin(kind) is Literal:
+            return ", ".join(f"`{choice}`" for choice in get_args(kind))
     takes = next(kind for type_, kind in _KINDS.items() if type_ in kinds)
     limits = (("at least", param.min), ("at most", param.max))
     bounds = " and ".join(f"{word} {bound}" for word, bound in limits if bound is not None)
     return f"{takes}, {bounds}" if bounds else takes
+
+
+def _kinds(annotation: Any) -> Iterator[Any]:
+    """Yield a type and, where it is a list or a choice of others, those."""
+    yield annotation
+    if get_origin(annotation) is not Literal:
+        for part in get_args(annotation):
+            yield from _kinds(part)
 
 
 def _default(param: Any) -> str:
