@@ -1,11 +1,16 @@
 """The files behind a base: which state of them, and the memory that they will take."""
 
+from pathlib import Path
+
 from peft_engine.catalog import Servable
 from peft_engine.models.gguf_header import read_gguf_header
 from peft_schemas.errors import WorkbenchError
 
 FileState = tuple[tuple[str, int, int], ...]
 """Path, size and time of change of each file."""
+
+BaseKey = tuple[Path, int]
+"""What makes two models share one base in memory: the weights, and the context for which K/V memory is set apart."""
 
 _WEIGHT_FILES = ("*.safetensors", "*.json")
 
@@ -18,6 +23,11 @@ SLOTS = 4
 
 _KV_BYTES = 2
 """An element of the K/V memory is a float16."""
+
+
+def base_key(model: Servable) -> BaseKey:
+    """Return what a model's base is known by in memory."""
+    return model.weights, model.context_length
 
 
 def file_state(model: Servable) -> FileState:

@@ -1,8 +1,8 @@
 """What waits for a base: requests and explicit loads, each brought to its base or told why it cannot be."""
 
 from collections.abc import Callable, Sequence
-from pathlib import Path
 
+from peft_engine.inference.footprint import BaseKey, base_key
 from peft_engine.inference.job import Failed, Load, Loaded, Loading
 from peft_engine.inference.line import Waiting
 from peft_engine.inference.loader import Loader, Result
@@ -11,8 +11,7 @@ from peft_engine.inference.residency import NoRoom, Place, Residency
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 Wanting = Waiting | Load
-Places = dict[Path, Place]
-"""The places of bases by the path of their weights."""
+Places = dict[BaseKey, Place]
 
 
 class Loads:
@@ -78,12 +77,12 @@ class Loads:
             if asked.cancelled:
                 continue
             try:
-                place = places.get(asked.model.weights) or self._residency.place_for(asked.model)
+                place = places.get(base_key(asked.model)) or self._residency.place_for(asked.model)
             except WorkbenchError as error:
                 self._fail(asked, error.report())
                 continue
             place.needed_since = min(place.needed_since, asked.arrived)
-            places[asked.model.weights] = place
+            places[base_key(asked.model)] = place
         self._tell(places)
         for place in self._residency.places:
             if place.state != "ready" and place not in places.values():
@@ -112,7 +111,7 @@ class Loads:
 
     def _tell(self, places: Places) -> None:
         for load in list(self._asked):
-            place = places.get(load.model.weights)
+            place = places.get(base_key(load.model))
             if place is None:
                 continue
             if place.usable:
@@ -145,7 +144,7 @@ class Loads:
     def _fail_all(self, place: Place, waiting: Sequence[Waiting], error: ErrorReport) -> None:
         wanted: list[Wanting] = [*waiting, *self._asked]
         for asked in wanted:
-            if asked.model.weights == place.model.weights:
+            if base_key(asked.model) == base_key(place.model):
                 self._fail(asked, error)
 
     def _fail(self, asked: Wanting, error: ErrorReport) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 from peft_engine.catalog import Servable
 from peft_engine.inference.contract import Engine
-from peft_engine.inference.footprint import FileState, expected_bytes, file_state
+from peft_engine.inference.footprint import FileState, base_key, expected_bytes, file_state
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 OnProgress = Callable[[float], bool]
@@ -117,12 +117,13 @@ class Residency:
         """
         files = file_state(model)
         for place in self._places:
+            if base_key(place.model) != base_key(model):
+                continue
             if place.files == files:
                 place.last_used = self.clock()
                 return place
-            if place.model.weights == model.weights:
-                # The files have changed since.
-                self.let_go(place)
+            # The files have changed since.
+            self.let_go(place)
         place = Place(model, files, self._estimate(model), self.clock())
         self._require_room(place)
         self._places.append(place)

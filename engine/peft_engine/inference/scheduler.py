@@ -16,6 +16,7 @@ from collections.abc import Callable, Sequence
 from peft_engine.catalog import Servable, find_servable
 from peft_engine.inference.answers import Answers
 from peft_engine.inference.contract import GenerationRequest
+from peft_engine.inference.footprint import base_key
 from peft_engine.inference.job import EmbeddingJob, Event, Failed, Finished, Job, Load, Opened, Piece
 from peft_engine.inference.line import Line, Overloaded, Waiting
 from peft_engine.inference.loads import Loads
@@ -276,13 +277,13 @@ class Scheduler:
         places = self._loads.places_of(self._waiting())
 
         def may_begin(job: Waiting) -> bool:
-            place = places.get(job.model.weights)
+            place = places.get(base_key(job.model))
             return place is not None and self._answers.has_room(place, job)
 
         with self._changed:
             job = self._line.take(may_begin)
         if job is not None:
-            self._answers.begin(places[job.model.weights], job)
+            self._answers.begin(places[base_key(job.model)], job)
             self._wake()
         self._loads.begin(self._waiting())
 
