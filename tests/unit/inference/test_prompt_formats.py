@@ -6,7 +6,8 @@ import pytest
 from pydantic import ValidationError
 
 from peft_engine.chat_template import TemplateRequest, render
-from peft_engine.inference.template_conversation import fold_system
+from peft_engine.inference.contract import Conversation, Text
+from peft_engine.inference.template_conversation import fold_system, turn_beginnings
 from peft_engine.prompt_formats import PromptFormats, prompt_formats, recognise_format, recognise_infill
 
 TALK = [
@@ -87,6 +88,12 @@ def test_two_formats_cannot_be_recognised_by_the_same_tokens() -> None:
     other = {"title": "other", "recognised_by": ["<b>", "<a>"], "template": ""}
     with pytest.raises(ValidationError, match="same tokens"):
         PromptFormats.model_validate({"formats": {"one": one, "other": other}, "turn_ends": ["<e>"], "infill": []})
+
+
+def test_a_format_without_turn_tokens_ends_the_answer_before_the_users_turn() -> None:
+    assert turn_beginnings(Conversation((), template="plain")) == ("\nUser:",)
+    assert turn_beginnings(Conversation((), template="chatml")) == ()
+    assert turn_beginnings(Conversation(())) == turn_beginnings(Text("plain")) == ()
 
 
 def test_a_system_is_folded_into_the_first_user_turn() -> None:

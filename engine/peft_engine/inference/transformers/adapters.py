@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from peft_engine.files import sha256
 from peft_engine.inference.contract import AdapterUse
 from peft_engine.inference.transformers.dora import settle
+from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 
 _CONFIG, _TENSORS, _TEMPLATE = "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"
@@ -85,8 +86,8 @@ class Adapters:
             needed: Contents that open sequences are using, which must stay.
 
         Raises:
-            WorkbenchError: A folder is gone (`adapter-missing`), does not fit the base (`model-unreadable`), or cannot
-                be computed or combined exactly (`not-supported`).
+            WorkbenchError: A folder is gone (`adapter-missing`), is damaged (`model-truncated`, …) or does not
+                fit the base (`model-unreadable`), or cannot be computed or combined exactly (`not-supported`).
         """
         keys = tuple(AdapterKey(self._load(use.path), use.scale) for use in uses if use.scale != 0)
         self._check_together([use for use in uses if use.scale != 0], keys)
@@ -155,6 +156,7 @@ class Adapters:
         return known[1]
 
     def _add(self, content: str, folder: Path) -> None:
+        require_sound(folder / _TENSORS)
         config = _read_config(folder)
         template = folder / _TEMPLATE
         # A number, not the content: PEFT searches its names in the names of modules.
@@ -200,10 +202,18 @@ class Adapters:
 
     def _remove(self, name: str) -> None:
         """Take an adapter, or what there is of one, out of the model."""
-        if self._peft is not None and name in self._peft.peft_config:
-            self._peft.base_model.delete_adapter(name)
-            self._peft.base_model.disable_adapter_layers()
-            self._applied = ()
+        if self._peft is None or name not in self._peft.peft_config:
+            return
+        tuner = self._peft.base_model
+        tuner.delete_adapter(name)
+        self._applied = ()
+        if self._peft.peft_config:
+            # PEFT may be left with none active, and adds no other then.
+            tuner.set_adapter(next(iter(self._peft.peft_config)), inference_mode=True)
+            tuner.disable_adapter_layers()
+        else:
+            tuner.unload()
+            self._peft = None
 
     def _layers(self) -> list[LoraLayer]:
         return [module for module in self._model.modules() if isinstance(module, LoraLayer)]

@@ -58,7 +58,7 @@ class TransformersEngine:
         self.context_length = min(context_length, self._weights.trained_context)
         self._adapters = Adapters(self._weights.model)
         self._prefixes = Prefixes(room=2 * self.context_length)
-        self._rows = _FLOAT32_ROWS if self._weights.dtype == torch.float32 else slots
+        self._rows = self._weights.safe_rows(_FLOAT32_ROWS if self._weights.dtype == torch.float32 else slots)
         self._open: list[TransformersSequence] = []
         self._templates = TemplateProcess()
         self._templates.start()

@@ -1,9 +1,9 @@
 """Every engine on the same random weights, each in its own form, with the same adapters."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import pytest
 
@@ -39,17 +39,40 @@ class Forms:
 @pytest.fixture(scope="session")
 def tiny_forms(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> dict[Kind, Forms]:
     """The random weights in every form."""
-    from tests.integration.serving.engines.tiny import write_adapter, write_adapter_gguf, write_base, write_gguf
+    from tests.integration.serving.engines.tiny import write_base, write_gguf
 
     folder = tmp_path_factory.mktemp("tiny")
     base = folder / "tiny"
     write_base(base, model_cache / "HuggingFaceTB--SmolLM2-135M-Instruct")
     write_gguf(base, folder / "tiny.gguf")
-    adapters = [write_adapter(base, folder / f"adapter{seed}", seed=seed) for seed in (1, 2)]
-    ggufs = [write_adapter_gguf(base, adapter, adapter.with_suffix(".gguf")) for adapter in adapters]
+    adapters = _adapters(folder, base, (1, 2))
     return {
-        "transformers": Forms("transformers", base, *adapters),
-        "llama": Forms("llama", folder / "tiny.gguf", *ggufs),
+        "transformers": Forms("transformers", base, *adapters["transformers"]),
+        "llama": Forms("llama", folder / "tiny.gguf", *adapters["llama"]),
+    }
+
+
+@pytest.fixture(scope="session")
+def many(tmp_path_factory: pytest.TempPathFactory, tiny_forms: dict[Kind, Forms]) -> dict[Kind, list[Path]]:
+    """More adapters than an engine keeps."""
+    return _adapters(tmp_path_factory.mktemp("many"), tiny_forms["transformers"].base, range(10, 20))
+
+
+@pytest.fixture(scope="session")
+def misfit(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> dict[Kind, Path]:
+    """An adapter of the real model, whose layers are wider."""
+    real = model_cache / "HuggingFaceTB--SmolLM2-135M-Instruct"
+    found = _adapters(tmp_path_factory.mktemp("misfit"), real, [1], target_modules=["q_proj"])
+    return {kind: paths[0] for kind, paths in found.items()}
+
+
+def _adapters(folder: Path, base: Path, seeds: Iterable[int], **settings: Any) -> dict[Kind, list[Path]]:
+    from tests.integration.serving.engines.tiny import write_adapter, write_adapter_gguf
+
+    peft = [write_adapter(base, folder / f"adapter{seed}", seed=seed, **settings) for seed in seeds]
+    return {
+        "transformers": peft,
+        "llama": [write_adapter_gguf(base, adapter, adapter.with_suffix(".gguf")) for adapter in peft],
     }
 
 

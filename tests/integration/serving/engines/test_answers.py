@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_engine.inference.contract import Constraint, Engine, Infill, Sampling, Text, Tokens
+from peft_engine.inference.contract import Constraint, Conversation, Engine, Infill, Sampling, Text, Tokens
 from peft_schemas.errors import WorkbenchError
 from tests.integration.serving.engines.asking import GREEDY, LONG, Answer, answer, finish, request, said
 from tests.property.strategies import examples
@@ -266,6 +266,23 @@ def test_a_template_of_the_request_comes_first(engine: Engine) -> None:
     asked = replace(said("Hello."), template="{{ messages[0]['content'] }}")
 
     assert answer(engine, request(asked))[0].text == answer(engine, request(Text("Hello.")))[0].text
+
+
+def test_E32_a_prompt_format_can_be_named(engine: Engine) -> None:
+    written = "User: Hello.\nAssistant:"
+    named = answer(engine, request(replace(said("Hello."), template="plain"), top_logprobs=1))[0]
+
+    assert named.ids == answer(engine, request(Text(written), top_logprobs=1))[0].ids
+
+
+def test_E32_what_the_system_says_is_folded_where_a_template_leaves_it_out(engine: Engine) -> None:
+    messages = ({"role": "system", "content": "Be brief."}, {"role": "user", "content": "Hello."})
+    for template in (
+        "{% for m in messages if m.role == 'user' %}{{ m.content }}{% endfor %}",
+        "{% if messages[0].role == 'system' %}{{ raise_exception('no system') }}{% endif %}{{ messages[0].content }}",
+    ):
+        folded = answer(engine, request(Conversation(messages, template=template), top_logprobs=1))[0]
+        assert folded.ids == answer(engine, request(Text("Be brief.\n\nHello."), top_logprobs=1))[0].ids
 
 
 def test_a_template_that_refuses_is_an_error_of_the_request(engine: Engine) -> None:
