@@ -14,6 +14,7 @@ from peft_engine.inference.http.chat_request import ChatCompletionRequest
 from peft_engine.inference.http.requests import first_fault
 from peft_engine.inference.tools.declaration import NO_ARGUMENTS, Tool, ToolUse
 from peft_schemas.library import SamplingDefaults
+from tests.property.strategies import examples
 
 GOOD: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "Hi"}]}
 
@@ -230,11 +231,14 @@ def test_stops_are_a_tuple_however_they_come() -> None:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    st.none() | st.booleans() | st.floats() | st.text(max_size=5),
+    lambda one: st.lists(one, max_size=3) | st.dictionaries(st.text(max_size=5), one, max_size=3),
+    max_leaves=8,
 )
 
 
-@given(st.dictionaries(st.sampled_from([*ChatCompletionRequest.model_fields]), JSON))
+@given(st.dictionaries(st.sampled_from([*ChatCompletionRequest.model_fields]), JSON, max_size=4))
+@examples(60)
 def test_any_json_is_a_request_or_has_a_named_fault(body: dict[str, Any]) -> None:
     try:
         parse(body)
