@@ -82,7 +82,10 @@ class LlamaEngine:
         start = self._slots.take(prompt, key)
         if start.source is not start.slot:
             self._context.copy(start.source.sequence, start.slot.sequence)
-        self._context.forget(start.slot.sequence, keep=start.tokens)
+        if not self._context.forget(start.slot.sequence, keep=start.tokens):
+            # A recurrent model has one state for all that it read, of which no end can be cut off.
+            self._context.forget(start.slot.sequence, keep=0)
+            start.slot.blocks.clear()
         sequence = LlamaSequence(prompt, key, answer, start.slot, self._slots)
         self._open.append(sequence)
         return sequence
