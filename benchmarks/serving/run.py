@@ -48,6 +48,15 @@ def cases(server: Server, turn: int) -> Iterator[tuple[str, list[str], list[int]
     yield "long prompt, known", [prompt(f"At length, {topics[1]}", 400) + " So it ends."], [0]
 
 
+def warm_up(server: Server) -> None:
+    """Let a process load what it loads and try what it tries with its first answers, which are not measured."""
+    for model in range(len(server.models)):
+        asyncio.run(measure(server, [prompt("Warming up", 8)], [model]))
+    for model in {0, len(server.models) - 1}:
+        prompts = [prompt(f"{number} warms up", 8) for number in range(SLOTS)]
+        asyncio.run(measure(server, prompts, [model] * SLOTS))
+
+
 @contextmanager
 def served(name: str, home: Path, threads: int) -> Iterator[Server]:
     """Start a contestant."""
@@ -175,9 +184,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for turn in range(chosen.rounds):
             for contestant in chosen.contestants:
                 with served(contestant, home, chosen.threads) as server:
-                    # The first answer of a process pays for what is loaded with it.
-                    for model in range(len(server.models)):
-                        asyncio.run(measure(server, [prompt("Warming up", 8)], [model]))
+                    warm_up(server)
                     for case, prompts, models in cases(server, turn):
                         found = asyncio.run(measure(server, prompts, models))
                         figures[case][server.name].append(found)
