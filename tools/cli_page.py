@@ -1,6 +1,6 @@
 """The reference page of the command line, written from its own declarations."""
 
-from collections.abc import Iterator
+from enum import Enum
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -56,22 +56,15 @@ def _takes(param: Any) -> str:
     if getattr(param, "is_flag", False):
         return ""
     annotation = param.type_descriptor.annotation
-    kinds = list(_kinds(annotation))
-    for kind in kinds:
-        if get_origin(kind) is Literal:
-            return ", ".join(f"`{choice}`" for choice in get_args(kind))
+    if get_origin(annotation) is Literal:
+        return ", ".join(f"`{choice}`" for choice in get_args(annotation))
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return ", ".join(f"`{choice.value}`" for choice in annotation)
+    kinds = (annotation, *get_args(annotation))
     takes = next(kind for type_, kind in _KINDS.items() if type_ in kinds)
     limits = (("at least", param.min), ("at most", param.max))
     bounds = " and ".join(f"{word} {bound}" for word, bound in limits if bound is not None)
     return f"{takes}, {bounds}" if bounds else takes
-
-
-def _kinds(annotation: Any) -> Iterator[Any]:
-    """Yield a type and, where it is a list or a choice of others, those."""
-    yield annotation
-    if get_origin(annotation) is not Literal:
-        for part in get_args(annotation):
-            yield from _kinds(part)
 
 
 def _default(param: Any) -> str:
