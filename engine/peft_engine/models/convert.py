@@ -17,6 +17,7 @@ from typing import Any
 from filelock import FileLock
 
 from peft_engine.files import fsync_dir
+from peft_engine.models.hub_client import StrayDownload, guard_downloads
 from peft_engine.models.resolve import GGUF_NAME, remedy_for
 from peft_schemas.errors import WorkbenchError
 
@@ -48,6 +49,7 @@ def _say(message: dict[str, Any]) -> None:
 
 
 def _download(base: str, revision: str | None) -> None:
+    guard_downloads()
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
@@ -56,6 +58,12 @@ def _download(base: str, revision: str | None) -> None:
         snapshot_download(
             base, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py"]
         )
+    except StrayDownload as error:
+        raise WorkbenchError(
+            "model-missing",
+            f"The model hub sent the download of {base} to {error}, which is no place that a model comes from.",
+            "Check HF_ENDPOINT and your network; nothing was fetched from there.",
+        ) from error
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
         if isinstance(error, OSError) and error.errno == errno.ENOSPC:
             raise _disk_full(base) from error
