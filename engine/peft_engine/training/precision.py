@@ -50,8 +50,8 @@ def choose_precision(config: RunConfig, dtype: torch.dtype, device: torch.device
         chosen: ComputeType = "float32"
         if device.type == "cuda" and dtype != torch.float32:
             chosen = "bfloat16" if dtype == torch.bfloat16 else "float16"
-        elif device.type == "cpu" and config.model.dtype == "auto" and cpu_multiplies_bfloat16():
-            chosen = "bfloat16"
+        elif device.type == "cpu" and dtype == torch.float32 and config.model.dtype == "auto":
+            chosen = "bfloat16" if cpu_multiplies_bfloat16() else "float32"
     else:
         chosen = written
         if dtype not in (torch.float32, _TYPES[chosen]):

@@ -76,8 +76,11 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
         except (Interrupted, Cancelled):
             return end_as_asked(run, journal, control)
         except BaseException as error:
-            traceback.print_exc()
-            journal.fail(describe(error))
+            try:
+                journal.fail(describe(error))
+            finally:
+                # After the last word, which makes room: on a full disk a line for the log is one error more.
+                traceback.print_exc()
             return 1
     # After the last word: only what completed has a version. On a full disk, whoever lists the runs next does it.
     with suppress(OSError):

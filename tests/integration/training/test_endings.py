@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import subprocess
+from contextlib import suppress
 
 import pytest
 import torch
@@ -135,6 +136,9 @@ def test_a_disk_that_is_really_full_is_told(workshop, home):
         with (home / "runs/ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space"):
             while True:
                 ballast.write(bytes(4096))
+        # Nor is there room in the last page of the log, to which the worker writes what Python says of the fault.
+        with run.log.open("ab", buffering=0) as log, suppress(OSError):
+            log.write(bytes(4096))
         assert worker.wait(120) == 1
         end = EventTail(run.events).read()[-1]
         assert (end.type, end.error.code) == ("failed", "disk-full")
