@@ -4,6 +4,21 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+FlawKind = Literal[
+    "model-incomplete", "model-truncated", "model-damaged", "model-dtype-wrong", "model-tokenizer-missing"
+]
+"""A file of the model is missing; a file ends too early; a file contradicts itself; the weights are of a type that
+nothing computes with; there is nothing to tokenise with. Each is the code of the error, too."""
+
+
+@dataclass(frozen=True)
+class ModelFlaw:
+    """Why a model cannot be loaded."""
+
+    kind: FlawKind
+    message: str
+    """One sentence that names the file."""
+
 
 @dataclass(frozen=True)
 class ModelFact:
@@ -50,6 +65,8 @@ class ModelFact:
     """Whether its weights are in a pickle file (`.bin`, `.pt`, `.pth`, `.ckpt`), which runs code when it is read."""
 
     revision_is_pinned: bool | None = None
+    flaw: ModelFlaw | None = None
+    """Why the model cannot be loaded, None when its headers are in order."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from peft_engine.datasets.describe import describe_dataset
-from peft_engine.facts import HardwareFact, ModelFact
+from peft_engine.facts import HardwareFact, ModelFact, ModelFlaw
 from peft_engine.files import stamp
 from peft_engine.hardware import compute_capability, detect
 from peft_engine.look.questions import Answer, AskDataset, AskHardware, AskModel, AskTemplate, AskTokens, Question
@@ -15,6 +15,7 @@ from peft_engine.look.tokens import token_lengths
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.describe import PICKLE_SUFFIXES, describe_model, described_files
 from peft_engine.models.resolve import places_of
+from peft_engine.models.validation import find_flaw
 from peft_schemas.errors import WorkbenchError
 
 _PACKAGES = ("bitsandbytes", "flash_attn")
@@ -75,11 +76,22 @@ def _files(question: Question, resolved: ResolvedBase | None) -> list[Path]:
 
 def _model(ask: AskModel, resolved: ResolvedBase | None) -> ModelFact | None:
     if resolved is not None:
-        return describe_model(resolved)
+        fact, place = describe_model(resolved), resolved.hf_dir or resolved.gguf
+        # A config without weights is a model on paper, which is checked as far as it goes.
+        if fact is None or fact.weight_bytes is None or place is None:
+            return fact
+        return replace(fact, flaw=_flaw(place))
     path = Path(ask.folder) / Path(ask.base).expanduser()
     if path.suffix in PICKLE_SUFFIXES and path.is_file():
         return ModelFact(name=path.name, is_pickle=True)
+    if path.is_file() or path.is_dir():
+        return ModelFact(name=path.name, flaw=_flaw(path))
     return None
+
+
+def _flaw(path: Path) -> ModelFlaw | None:
+    found = find_flaw(path)
+    return None if found is None else ModelFlaw(found.kind, found.message)
 
 
 def _hardware(ask: AskHardware) -> HardwareFact:

@@ -73,7 +73,7 @@ def _from_folder(name: str, folder: Path, pinned: bool | None) -> ModelFact:
         shapes=shapes if plain else None,
         linear=None if shapes is None or family is None else family.linear(shapes),
         parameters=sum(tensor.size for tensor in tensors) if tensors and plain else None,
-        weight_bytes=sum(file.stat().st_size for file in files) if files else None,
+        weight_bytes=sum(file.stat().st_size for file in files if file.is_file()) if files else None,
         stored_dtype=_most_common((tensor.dtype, tensor.size) for tensor in tensors) if tensors and plain else None,
         prequantized=quantized,
         has_chat_template=tokenizer.chat_template is not None,

@@ -3,8 +3,8 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
+from peft_engine.facts import FlawKind, ModelFlaw
 from peft_engine.models.damage import DamagedFile, TruncatedFile
 from peft_engine.models.formats import detect, serving_answer
 from peft_engine.models.formats.data import formats_data
@@ -13,12 +13,6 @@ from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.safetensors_header import StoredTensor, check_safetensors
 from peft_engine.models.tokenizer_files import read_json
 from peft_schemas.errors import WorkbenchError
-
-FlawKind = Literal[
-    "model-incomplete", "model-truncated", "model-damaged", "model-dtype-wrong", "model-tokenizer-missing"
-]
-"""A file of the model is missing; a file ends too early; a file contradicts itself; the weights are of a type that
-nothing computes with; there is nothing to tokenise with. Each is the code of the error, too."""
 
 SAFETENSORS_INDEX = "model.safetensors.index.json"
 
@@ -34,12 +28,8 @@ _AGAIN = "Get the file again: a download may have been cut off."
 
 
 @dataclass(frozen=True)
-class Flaw:
-    """Why a model cannot be loaded."""
-
-    kind: FlawKind
-    message: str
-    """One sentence that names the file."""
+class Flaw(ModelFlaw):
+    """Why a model cannot be loaded, and what to do."""
 
     remedy: str
 

@@ -23,6 +23,7 @@ from peft_daemon.language.rules import (
     syntax,
     targets,
     timetable,
+    weights,
 )
 
 __all__ = [
@@ -48,4 +49,5 @@ __all__ = [
     "syntax",
     "targets",
     "timetable",
+    "weights",
 ]

@@ -3,7 +3,7 @@
 import pytest
 
 from peft_daemon.language.context import CheckContext, FileFact
-from peft_engine.facts import DatasetFact, ModelFact, TemplateFact
+from peft_engine.facts import DatasetFact, ModelFact, ModelFlaw, TemplateFact
 from tests.unit.language.rules.marked import BASE, Case, findings, with_model
 
 TEMPLATED = with_model("chat_template: «chat.jinja»")
@@ -19,6 +19,14 @@ def base(template: TemplateFact | None = None, files=None, datasets=None, **fact
 
 IM_END = TemplateFact(special_tokens=frozenset({"<|im_end|>"}))
 TOKENS = frozenset({"<|im_end|>", "</s>"})
+
+FLAWS = {
+    "PW708": "model-incomplete",
+    "PW709": "model-truncated",
+    "PW710": "model-damaged",
+    "PW711": "model-dtype-wrong",
+    "PW712": "model-tokenizer-missing",
+}
 
 CASES = [
     Case("PW701", "missing", with_model().replace("org/m", "«./m»"), CheckContext(files={"./m": FileFact("missing")})),
@@ -67,6 +75,14 @@ CASES = [
     Case("PW707", "needed", BASE.replace("org/m", "«org/m»"), base(model_type="own", has_remote_code=True)),
     Case("PW707", "known to Transformers", BASE, base(model_type="phi3", has_remote_code=True)),
     Case("PW707", "allowed", with_model("trust_remote_code: true"), base(model_type="own", has_remote_code=True)),
+    *(
+        case
+        for code, kind in FLAWS.items()
+        for case in (
+            Case(code, kind, BASE.replace("org/m", "«org/m»"), base(flaw=ModelFlaw(kind, "It cannot be loaded."))),
+            Case(code, f"no {kind}", BASE, base()),
+        )
+    ),
     Case("PW820", "on", with_model("trust_remote_code: «true»")),
     Case("PW820", "off", with_model("trust_remote_code: false")),
     Case("PW821", "no revision", with_model("trust_remote_code: «true»")),
