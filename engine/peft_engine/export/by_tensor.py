@@ -16,6 +16,8 @@ from typing import IO, Any
 import torch
 from safetensors import safe_open
 
+from peft_engine.models.validation import shards
+
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 """Types of weights, as a file names them, that an update can be added to."""
 
@@ -149,11 +151,9 @@ def _fits(stored: _Stored | None, shape: tuple[int, ...]) -> bool:
 
 
 def _files(base: Path) -> tuple[str, ...]:
-    """Return the names of the files with a model's weights; none where they are not safetensors."""
-    index = base / "model.safetensors.index.json"
-    if index.is_file():
-        return tuple(sorted(set(json.loads(index.read_bytes())["weight_map"].values())))
-    return ("model.safetensors",) if (base / "model.safetensors").is_file() else ()
+    """Return the names of the files with a model's weights; none where they are not safetensors of its own folder."""
+    names = tuple(sorted(shards(base)))
+    return names if all(Path(name).name == name and (base / name).is_file() for name in names) else ()
 
 
 def _stored(file: Path) -> list[_Stored]:

@@ -131,3 +131,12 @@ def test_a_model_whose_files_have_other_names_is_merged_as_a_whole(tiny_base, tm
     (base / "config.json").write_bytes((tiny_base / "config.json").read_bytes())
     save_file({f"x.{name}": tensor for name, tensor in weights(tiny_base).items()}, base / "model.safetensors")
     assert by_tensor(adapter, base) is None
+
+
+def test_an_index_that_leads_out_of_the_folder_is_not_followed(tiny_base, tmp_path):
+    adapter = adapter_of(tiny_base, tmp_path / "adapter")
+    base = stored(tiny_base, tmp_path / "base", torch.float32)
+    (base / "model.safetensors").rename(tmp_path / "outside.safetensors")
+    placed = dict.fromkeys(load_file(tmp_path / "outside.safetensors"), "../outside.safetensors")
+    (base / "model.safetensors.index.json").write_text(json.dumps({"weight_map": placed}))
+    assert by_tensor(adapter, base) is None
