@@ -17,11 +17,12 @@ from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 from tests.integration.models.small import write_small_model
+from tests.property.strategies import FUZZ
 from tests.unit.models.gguf_files import Gguf, Tensor
 from tests.unit.models.test_gguf_header import LIES
 
-MUTANTS = 12
-"""Of those that pass the reader, each tried by llama.cpp in a child."""
+MUTANTS = 4 * max(FUZZ, 1)
+"""Of those that pass the reader, each tried by llama.cpp in a child, which takes a second."""
 
 
 def servable(path: Path):  # type: ignore[no-untyped-def]
