@@ -35,7 +35,7 @@ test("a model is loaded, asked about a selection, compared, kept over a reload, 
   await chat.getByLabel("Compare with").selectOption({ index: 1 });
   await chat.getByRole("button", { name: "Use Selection as Context" }).click();
   await expect(chat.getByRole("alert").first()).toHaveText(/Nothing is selected/);
-  await workbench.focusEditor();
+  await page.locator(".editor-instance .view-line").first().click();
   await page.keyboard.press("Control+Home");
   await page.keyboard.press("Shift+End");
   await chat.getByRole("button", { name: "Use Selection as Context" }).click();

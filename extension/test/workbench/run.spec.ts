@@ -61,7 +61,16 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   expect(Number(await loss.textContent())).toBeLessThan(first);
   await expectWholeCurve(panel);
 
-  await workbench.notification("quick is complete").getByRole("button", { name: "Chat" }).click();
+  await workbench.notification("quick is complete").getByRole("button", { name: "Try It" }).click();
+  const chat = await workbench.webview("#chat header");
+  await expect(chat.locator(".state")).toHaveText("Ready", { timeout: RUN_MS });
+  await expect(chat.getByLabel("Model", { exact: true })).toHaveValue(/:quick-1$/);
+  await chat.getByRole("textbox", { name: "Prompt" }).fill("Can I clean it with water?");
+  await chat.getByRole("button", { name: "Send" }).click();
+  await expect(chat.locator(".answer-text")).toContainText("Larkspur desk", { timeout: RUN_MS });
+
+  await workbench.runCommand("PEFT: Choose Chat Model");
+  await workbench.pick("Newest adapter");
   const input = page.locator(".chat-input-container .monaco-editor").first();
   await expect(input).toContainText("@peft");
   // The editor lets nobody ask before the model is in its picker.

@@ -22,21 +22,25 @@ declare function acquireVsCodeApi(): {
 };
 
 const editor = acquireVsCodeApi();
-const send = (message: ChatPageMessage) => editor.postMessage(message);
+const notice = element("p", { class: "notice", role: "alert" });
+
+function send(message: ChatPageMessage): void {
+  // A notice is about what was done last.
+  if (shown) notice.hidden = true;
+  editor.postMessage(message);
+}
+
 const useSettings = (settings: ChatPageState["settings"]) => send({ type: "settings", settings });
 
 const bar = new ModelBar(send, useSettings);
 const settings = new SettingsPane(useSettings);
 const transcript = new Transcript(send);
 const composer = new Composer(send, remember);
-const notice = element("p", { class: "notice", role: "alert" });
 
 let shown: ChatPageState | undefined;
 
 function show(state: ChatPageState): void {
   const first = shown === undefined;
-  // A notice is about what was done last; the next thing that is done takes it away.
-  if (state.answering) notice.hidden = true;
   if (first) notice.hidden = true;
   shown = state;
   for (const part of [bar, settings, transcript, composer]) part.show(state);
