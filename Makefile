@@ -1,6 +1,6 @@
 # The commands of the project. `make demo` shows what it does, `make test` proves it.
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test check format generate bench regression bench-training bench-serving workbench clean
+.PHONY: help setup demo test check format generate bench regression bench-training bench-serving clients workbench clean
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -46,6 +46,9 @@ bench-training: setup ## Measure training against TRL's SFTTrainer
 
 bench-serving: setup ## Measure serving against llama-cpp-python's server and xllamacpp
 	@$(BIN)/python benchmarks/serving/run.py
+
+clients: setup ## Install other programs' clients of the API, which some tests use
+	@$(BIN)/python tests/clients/install.py
 
 workbench: setup extension/node_modules ## Open the real editor on the sample workspace
 	cd extension && npm run --silent workbench

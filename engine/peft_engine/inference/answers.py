@@ -122,6 +122,8 @@ class Answers:
         self._metrics.first_token.add(finished.first_token)
         self._metrics.generation.add(finished.generation)
         self._metrics.generation_tokens += max(0, finished.completion_tokens - 1)
+        if finished.completion_tokens > 1 and finished.generation > 0:
+            self._metrics.speeds[job.model.id] = (finished.completion_tokens - 1) / finished.generation
         job.tell(finished)
 
     def _close(self, job: Job) -> None:

@@ -50,6 +50,9 @@ class Metrics:
     generation_tokens: int = 0
     """Tokens after the first of complete answers; divided by `generation.sum` the mean speed of one answer."""
 
+    speeds: dict[str, float] = field(default_factory=dict)
+    """Tokens a second of the last complete answer of more than one token, by the id of its model."""
+
     loads: Total = field(default_factory=Total)
     """Bases loaded, and the seconds that it took."""
 

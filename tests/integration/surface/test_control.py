@@ -44,6 +44,12 @@ def test_J1_a_model_that_is_unloaded_says_so(surface: Surface) -> None:
     assert (card["status"], card["loaded"], card["memory_bytes"]) == ("none", False, 0)
 
 
+def test_J1_the_speed_of_a_model_is_there_once_it_has_answered(surface: Surface) -> None:
+    surface.post("/v1/chat/completions", {**SAY, "model": surface.adapter})
+
+    assert surface.get(f"/v1/models/{surface.adapter}").json()["tokens_per_second"] > 0
+
+
 def test_the_figures_are_prometheus_and_rise(surface: Surface) -> None:
     def figures() -> dict[tuple[str, str], float]:
         families = text_string_to_metric_families(surface.get("/metrics").text)

@@ -9,9 +9,9 @@ from starlette.responses import Response
 from peft_engine.catalog import Servable, list_servable
 from peft_engine.inference.http.asking import find_model, scheduler_of
 from peft_engine.inference.http.operations import Shape, json_response
+from peft_engine.inference.scheduler import Scheduler
 from peft_schemas.errors import ErrorReport
 from peft_schemas.library import ModelCapability, ModelFormat
-from peft_schemas.serving import ResidentModel
 
 
 class ModelCard(Shape):
@@ -65,6 +65,9 @@ class ModelCard(Shape):
     memory_bytes: int
     """What the base takes in memory, an estimate while it is being loaded."""
 
+    tokens_per_second: float | None
+    """As measured when it last completed an answer; None if it has not yet."""
+
 
 class ModelList(Shape):
     """Bases by name, then adapters, newest first."""
@@ -76,21 +79,17 @@ class ModelList(Shape):
 async def list_models(request: Request) -> Response:
     """Answer with everything that can be served now."""
     models = await asyncio.to_thread(list_servable)
-    residents = _residents(request)
-    return json_response(ModelList(data=[_card(model, residents.get(model.base)) for model in models]))
+    return json_response(ModelList(data=[_card(model, scheduler_of(request)) for model in models]))
 
 
 async def show_model(request: Request) -> Response:
     """Answer with one model."""
     model = await find_model(request, request.path_params["model_id"])
-    return json_response(_card(model, _residents(request).get(model.base)))
+    return json_response(_card(model, scheduler_of(request)))
 
 
-def _residents(request: Request) -> dict[str, ResidentModel]:
-    return {resident.base: resident for resident in scheduler_of(request).residents()}
-
-
-def _card(model: Servable, resident: ResidentModel | None) -> ModelCard:
+def _card(model: Servable, scheduler: Scheduler) -> ModelCard:
+    resident = next((one for one in scheduler.residents() if one.base == model.base), None)
     return ModelCard(
         id=model.id,
         created=int(model.created),
@@ -110,4 +109,5 @@ def _card(model: Servable, resident: ResidentModel | None) -> ModelCard:
         error=resident.error if resident is not None else None,
         loaded=resident is not None and resident.state == "ready",
         memory_bytes=resident.memory_bytes if resident is not None else 0,
+        tokens_per_second=scheduler.metrics.speeds.get(model.id),
     )
