@@ -144,10 +144,10 @@ def report(figures: Figures, raw: Sequence[dict[str, float]], switch: tuple[floa
         ratios.append(Ratio(f"{case}: first token", median(mine, "first_token") / best_first, 1.0))
         for what, label in (
             ("tokens_per_second", "time a token"),
-            ("tokens_per_processor_second", "processor a token"),
+            ("tokens_per_processor_second", "processor time a token"),
         ):
             best = max(median(found, what) for found in peers)
-            ratios.append(Ratio(f"{case}: {label} a token", best / median(mine, what), 1.0))
+            ratios.append(Ratio(f"{case}: {label}", best / median(mine, what), 1.0))
     if raw and OURS in figures.get("one chat", {}):
         ours_wall = 1 / median(figures["one chat"][OURS], "tokens_per_second")
         loop = statistics.median(one["wall"] for one in raw)
