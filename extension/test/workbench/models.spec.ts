@@ -63,28 +63,3 @@ test("the models of this machine are listed, filtered, added, used as a base, an
   await expect(added).toHaveCount(0);
   expect(fs.existsSync(path.join(project, "my-model.gguf"))).toBe(true);
 });
-
-test("files are dropped onto the view: a model is listed, and what is none is told", async ({ workbench, editor }) => {
-  test.setTimeout(10 * 60_000);
-  const { page } = workbench;
-  const project = createProject(editor, "dropped");
-  fs.copyFileSync(modelFile(), path.join(project, "dropped.gguf"));
-  fs.writeFileSync(path.join(project, "letter.gguf"), "This is no model.");
-  await workbench.open(project);
-  await workbench.openFile(FILE);
-  await workbench.runCommand("PEFT Workbench: Focus on Models View");
-  const target = row(workbench, BASE);
-  await expect(target).toBeVisible({ timeout: 120_000 });
-
-  for (const name of ["letter.gguf", "dropped.gguf"]) {
-    const uri = `file://${path.join(project, name)}`;
-    const dropped = await page.evaluateHandle((text) => {
-      const data = new DataTransfer();
-      data.setData("text/uri-list", text);
-      return data;
-    }, uri);
-    for (const type of ["dragenter", "dragover", "drop"]) await target.dispatchEvent(type, { dataTransfer: dropped });
-  }
-  await expect(workbench.notification("letter.gguf")).toBeVisible({ timeout: 60_000 });
-  await expect(row(workbench, "dropped")).toContainText("Q4_1", { timeout: 60_000 });
-});
