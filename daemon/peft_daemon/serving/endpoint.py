@@ -45,6 +45,12 @@ def status() -> ServeStatus:
     return ask(record) or ServeStatus(state="starting", pid=record.pid, port=record.port)
 
 
+def was_killed(pid: int | None) -> bool:
+    """Tell whether a process that is gone had no time to take its record away, as each does that leaves by itself."""
+    record = read_serve_record()
+    return record is not None and record.pid == pid and not record.identity.alive()
+
+
 def stop() -> bool:
     """Make the process leave and wait until it has; tell whether there was one."""
     owner = serve_owner()

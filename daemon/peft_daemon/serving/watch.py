@@ -22,6 +22,12 @@ _BUSY = 0.25
 _QUIET = 5.0
 """Seconds between two questions to the process when nothing goes on, as far as this daemon knows."""
 
+_KILLED = ErrorReport(
+    code="serve-failed",
+    message="The inference process ended without a word.",
+    remedy="Start it again; the end of its log may say why.",
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,6 +52,8 @@ class ServeWatch:
         """Ask the process itself, and tell."""
         status = await asyncio.to_thread(endpoint.status)
         self._asked = time.monotonic()
+        if status.state == "stopped" and endpoint.was_killed(self._told.pid):
+            status = ServeStatus(state="error", error=_KILLED)
         self.tell(status)
         return status
 
@@ -67,7 +75,7 @@ class ServeWatch:
     async def tell_failure(self, error: ErrorReport) -> None:
         """Say why there is no process, if there is none."""
         status = await self.look()
-        if status.state == "stopped":
+        if status.state in ("stopped", "error"):
             self.tell(ServeStatus(state="error", error=error))
 
     async def forever(self) -> None:

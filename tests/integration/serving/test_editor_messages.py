@@ -66,7 +66,8 @@ async def test_the_editor_hears_how_the_service_comes_and_goes(editor: Editor) -
     record = endpoint.find()
     assert record is not None
     os.kill(record.pid, signal.SIGKILL)
-    await editor.until(lambda: editor.of("peft/serve/changed")[-1]["state"] == "stopped")
+    await editor.until(lambda: editor.of("peft/serve/changed")[-1]["state"] == "error")
+    assert "ended without a word" in editor.of("peft/serve/changed")[-1]["error"]["message"]
 
     again = ChatResult.model_validate(await editor.ask("peft/chat/complete", question("2")))
     assert again.finish_reason == "length"
