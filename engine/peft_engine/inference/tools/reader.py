@@ -85,6 +85,9 @@ class CallReader:
     def end(self) -> list[Part]:
         """Say that the answer is complete and return the rest of it."""
         while self._state in (self._start, self._block, self._object, self._whole_object):
+            if self._calls:
+                # Another call was cut off before it was known to be one. It is of use to nobody.
+                self._rest = ""
             self._give_up()
             while self._state():
                 pass

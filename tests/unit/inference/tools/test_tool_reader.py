@@ -77,6 +77,10 @@ def test_several_calls_are_counted() -> None:
     assert read(f"<tool_call>{WEATHER}</tool_call><tool_call>{add}</tool_call>Done.", most=1) == CALLED
 
 
+def test_a_further_call_that_is_cut_off_at_its_name_is_dropped() -> None:
+    assert read(f'<tool_call>{WEATHER}</tool_call>\n<tool_call>{{"name": "ad') == CALLED
+
+
 def test_arguments_stream_as_they_are_written() -> None:
     reader = CallReader(SYNTAXES["hermes"], ["weather"])
     parts = [
