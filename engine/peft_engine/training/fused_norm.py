@@ -35,16 +35,17 @@ class RmsNorm(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
         """Return the gradients of x and w.
 
-        With g the gradient times w, dx = (g - x mean(g x) / rms²) / rms.
+        With n = x / rms and g the gradient times w, dx = (g - n mean(g n)) / rms. It is made of n and not of x,
+        whose products are no numbers any more where a run explodes.
         """
         x, weight, inverse = ctx.saved_tensors
-        wide, incoming = x.float(), gradients[0].float()
+        normal, incoming = x.float() * inverse, gradients[0].float()
         d_weight = None
         if ctx.needs_input_grad[1]:
-            d_weight = (incoming * wide).mul_(inverse).flatten(0, -2).sum(dim=0).to(weight.dtype)
+            d_weight = (incoming * normal).flatten(0, -2).sum(dim=0).to(weight.dtype)
         d_x = None
         if ctx.needs_input_grad[0]:
             g = incoming * weight
-            shared = torch.linalg.vecdot(g, wide).div_(x.shape[-1]).unsqueeze(-1).mul_(inverse.square())
-            d_x = g.addcmul_(wide, shared, value=-1).mul_(inverse).to(x.dtype)
+            shared = torch.linalg.vecdot(g, normal).div_(x.shape[-1]).unsqueeze(-1)
+            d_x = g.addcmul_(normal, shared, value=-1).mul_(inverse).to(x.dtype)
         return d_x, d_weight, None, None
