@@ -125,7 +125,11 @@ class Residency:
             # The files have changed since.
             self.let_go(place)
         place = Place(model, files, self._estimate(model), self.clock())
-        self._require_room(place)
+        try:
+            self._require_room(place)
+        except WorkbenchError as error:
+            self.failures[model.base] = error.report()
+            raise
         self._places.append(place)
         return place
 

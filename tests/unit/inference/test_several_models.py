@@ -65,6 +65,7 @@ async def test_a_base_that_can_never_fit_is_refused_with_the_numbers(
     assert isinstance(failed, Failed)
     assert failed.error.code == "out-of-memory"
     assert "0.00 GB" in failed.error.message
+    assert {resident.base: resident.state for resident in house.scheduler.residents()}["large"] == "error"
     assert house.scheduler.loaded == ("one",)
 
 
