@@ -8,7 +8,7 @@ import { createProject, FILE, illustrate, test } from "./product";
 const ANSWER_MS = 8 * 60_000;
 
 async function ask(chat: FrameLocator, prompt: string): Promise<void> {
-  const input = chat.getByRole("textbox", { name: "Prompt" });
+  const input = chat.getByRole("textbox", { name: "Prompt", exact: true });
   await input.fill(prompt);
   await input.press("Enter");
   await expect(chat.locator(".prompt p").last()).toHaveText(prompt);

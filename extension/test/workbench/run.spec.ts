@@ -65,7 +65,7 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   const chat = await workbench.webview("#chat header");
   await expect(chat.locator(".state")).toHaveText("Ready", { timeout: RUN_MS });
   await expect(chat.getByLabel("Model", { exact: true })).toHaveValue(/:quick-1$/);
-  await chat.getByRole("textbox", { name: "Prompt" }).fill("Can I clean it with water?");
+  await chat.getByRole("textbox", { name: "Prompt", exact: true }).fill("Can I clean it with water?");
   await chat.getByRole("button", { name: "Send" }).click();
   await expect(chat.locator(".answer-text")).toContainText("Larkspur desk", { timeout: RUN_MS });
 
