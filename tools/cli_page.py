@@ -25,9 +25,10 @@ def cli_page(notice: str) -> str:
     lines += ["## `peftw`", "", *_table(root.params)]
     for name, command in sorted(root.commands.items()):
         # A command that only holds others has no action of its own to describe.
-        below = getattr(command, "commands", None)
-        for path, one in [(name, command)] if below is None else [(f"{name} {sub}", below[sub]) for sub in below]:
-            lines += _command(path, one)
+        if getattr(command, "invoke_without_command", True):
+            lines += _command(name, command)
+        for sub, below in getattr(command, "commands", {}).items():
+            lines += _command(f"{name} {sub}", below)
     return "\n".join(lines)
 
 

@@ -50,8 +50,9 @@ def commands() -> list[Any]:
 def test_each_command_that_is_shown_is_one(line: str) -> None:
     command: Any = get_command(app)
     words = shlex.split(line, comments=True)[1:]
-    while hasattr(command, "commands"):
+    while words and words[0] in getattr(command, "commands", {}):
         command = command.commands[words.pop(0)]
+    assert getattr(command, "invoke_without_command", True)
     known = {option for param in command.params for option in param.opts}
     assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known
 

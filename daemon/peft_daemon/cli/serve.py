@@ -23,7 +23,10 @@ _INTERVAL = 0.2
 
 _LOOPBACK = ("127.0.0.1", "localhost")
 
-app = typer.Typer(invoke_without_command=True, help="Serve base models and adapters over HTTP.")
+app = typer.Typer(
+    invoke_without_command=True,
+    help="Serve base models and adapters over HTTP until Ctrl-C. One process serves all clients of a user.",
+)
 serve_control.add_to(app)
 
 

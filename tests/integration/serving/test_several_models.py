@@ -323,7 +323,7 @@ class TestCommands:
         assert Path(command[0]).samefile(sys.executable)
         assert command[1:4] == ["-P", "-m", "peft_engine.inference"]
 
-        process = subprocess.Popen(command, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
         until(lambda: endpoint.find() is not None)
         assert endpoint.stop()
         assert process.wait(60) == 0
