@@ -76,7 +76,7 @@ class Serving(Word):
     """Ids of models that are loaded when the process starts, and stay."""
 
     allowed_origins: list[Annotated[str, Field(pattern=r"^https?://[a-z0-9.-]+(:\d{1,5})?$")]] = []
-    """Web pages that may ask and read the answers, such as `http://localhost:5173`. They need the key like everybody."""
+    """Web pages that may ask and read the answers, such as `http://localhost:5173`; they need the key, too."""
 
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
     """How many answers and embeddings an address may ask for in any minute; None for no limit, since all who can ask

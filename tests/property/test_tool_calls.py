@@ -1,6 +1,7 @@
 """What a model writes, read as text and calls: whatever the pieces, and whatever way through a grammar."""
 
 import json
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -22,8 +23,8 @@ from tests.property.strategies import examples
 SYNTAXES = tool_data().syntaxes
 NAMES = ("weather", "add")
 SHARDS = [
-    "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", '{"name": "weather", ', '{"name": "rob", ',
-    '"arguments": ', '"parameters": ', '{"city": "Par\\"is}"}', '{"a": [1, {"b": 2}]}', "{}", "}", "}}", "]", "[", ",",
+    "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", '{"name": "weather", ',
+    '{"name": "rob", ', '"arguments": ', '"parameters": ', '{"city": "Par\\"is}"}', '{"a": [1, {"b": 2}]}', "{}", "}", "}}", "]", "[", ",",
     ";", " ", "\n", "Well: ", "é", '{"arguments": {"a": 1}, "name": "add"}', '{"name": 7}', '"', "\\", ":", "{",
     '{"name": "add", "arguments": "{\\"a\\": 1}"}', '{"name": "add", "arguments": {"a": 1}, "id": "}"}',
 ]  # fmt: skip
@@ -75,7 +76,7 @@ def test_J2_an_answer_reads_the_same_however_it_is_cut(
     name: str, answer: str, cuts: list[int], most: int | None
 ) -> None:
     places = sorted({min(cut, len(answer)) for cut in cuts} | {0, len(answer)})
-    pieces = [answer[start:end] for start, end in zip(places, places[1:], strict=False)]
+    pieces = [answer[start:end] for start, end in pairwise(places)]
 
     whole = read(SYNTAXES[name], [answer], most)
     assert read(SYNTAXES[name], pieces, most) == whole

@@ -170,7 +170,7 @@ test("the keyboard reaches everything in the order in which it is read, and scre
     names.push(
       await page.evaluate(() => {
         const now = document.activeElement;
-        return now?.getAttribute("aria-label") ?? now?.textContent?.trim() ?? "";
+        return now?.getAttribute("aria-label") ?? now?.textContent.trim() ?? "";
       }),
     );
     await page.keyboard.press("Tab");
