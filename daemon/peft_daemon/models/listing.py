@@ -15,14 +15,22 @@ def list_models(query: ModelQuery) -> ModelList:
     """Return the models that meet a query, by id, and the definition files with faults. Looks at files: slow."""
     found = list_entries()
     facts = {entry.path: entry.facts for entry in found if entry.facts is not None}
-    adapters: dict[str, list[ModelAdapter]] = defaultdict(list)
+    adapters: dict[Path, list[ModelAdapter]] = defaultdict(list)
     bases: list[Servable] = []
     for model in list_servable():
         if model.run_id is None:
             bases.append(model)
         else:
-            adapters[model.base].append(ModelAdapter(id=model.id, run_id=model.run_id))
-    models = [_usable(base, facts.get(base.weights), adapters[base.id]) for base in bases]
+            adapters[model.weights].append(ModelAdapter(id=model.id, run_id=model.run_id))
+    # A run brings its base in by the path in its config, for which the library may have a name.
+    scanned = {entry.id for entry in found}
+    nameless = {base.id for base in bases if base.source == "folder" and base.id not in scanned}
+    named = {base.weights for base in bases if base.id not in nameless}
+    models = [
+        _usable(base, facts.get(base.weights), adapters[base.weights])
+        for base in bases
+        if base.id not in nameless or base.weights not in named
+    ]
     listed = {model.id for model in models}
     models += [_unusable(entry) for entry in found if entry.problem is not None and entry.id not in listed]
     definitions, faults = read_definitions()

@@ -78,6 +78,17 @@ def test_a_base_is_listed_with_the_adapters_on_it() -> None:
     assert [(adapter.id, adapter.run_id) for adapter in model.adapters] == [(f"{SMOL}:notes-1", "notes-1")]
 
 
+def test_a_run_on_a_models_path_is_listed_below_the_librarys_name_for_it(machine: Path) -> None:
+    path = write_gguf(machine / ".lmstudio/models/pub/repo/tiny.gguf")
+    other = write_gguf(machine / "elsewhere/other.gguf")
+    scan()
+    completed("notes", str(path))
+    completed("apart", str(other))
+
+    adapters = {model.id: [one.run_id for one in model.adapters] for model in list_models(ModelQuery()).models}
+    assert adapters == {SMOL: [], "pub/repo/tiny": ["notes-1"], str(other): ["apart-1"]}
+
+
 def test_E28_a_file_that_is_added_is_listed_and_taken_off_without_being_touched(tmp_path: Path) -> None:
     path = write_gguf(tmp_path / "elsewhere/my.gguf")
     before = path.read_bytes()
