@@ -24,7 +24,8 @@ SYNTAXES = tool_data().syntaxes
 NAMES = ("weather", "add")
 SHARDS = [
     "<tool_call>", "</tool_call>", "[TOOL_CALLS]", "<|python_tag|>", "<tool", '{"name": "weather", ',
-    '{"name": "rob", ', '"arguments": ', '"parameters": ', '{"city": "Par\\"is}"}', '{"a": [1, {"b": 2}]}', "{}", "}", "}}", "]", "[", ",",
+    '{"name": "rob", ',
+    '"arguments": ', '"parameters": ', '{"city": "Par\\"is}"}', '{"a": [1, {"b": 2}]}', "{}", "}", "}}", "]", "[", ",",
     ";", " ", "\n", "Well: ", "é", '{"arguments": {"a": 1}, "name": "add"}', '{"name": 7}', '"', "\\", ":", "{",
     '{"name": "add", "arguments": "{\\"a\\": 1}"}', '{"name": "add", "arguments": {"a": 1}, "id": "}"}',
 ]  # fmt: skip
