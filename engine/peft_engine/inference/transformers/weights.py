@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from peft_engine.inference.transformers.attention import NAME, Span, attending
@@ -18,6 +18,9 @@ _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.15}
 
 _LAYER_TYPES = {"full_attention", "sliding_attention"}
 """Kinds of layers, as `layer_types` names them, that `attention` computes."""
+
+_PARAMETERS_A_BYTE = 4
+"""No way to store weights takes less than two bits for each."""
 
 _TRIAL = 12
 """Tokens of the trial, in two parts, so that K/V of the first serve the second."""
@@ -130,14 +133,24 @@ class Weights:
 
 def _load(folder: Path) -> Any:
     try:
+        config = _config(folder)
+        with torch.device("meta"):
+            described = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
+        _require_weights(folder, described)
+        if not described._supports_sdpa:
+            raise _not_supported(folder.name, config, "an attention of its own")
+        config._attn_implementation = "sdpa"
         return AutoModelForCausalLM.from_pretrained(
             folder,
+            config=config,
             dtype=_dtype(folder),
             attn_implementation="sdpa",
             trust_remote_code=False,
             use_safetensors=True,
             local_files_only=True,
         )
+    except WorkbenchError:
+        raise
     except MemoryError as error:
         raise WorkbenchError(
             "out-of-memory",
@@ -151,6 +164,28 @@ def _load(folder: Path) -> Any:
             "Get the model's folder again; it needs config.json and safetensors files. Code that a model brings along "
             "is not run.",
         ) from error
+
+
+def _config(folder: Path) -> Any:
+    """Read `config.json`, without the attention that it may name: that may be code in a repository of the hub.
+
+    The library would follow it, whatever attention it is told to take.
+    """
+    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
+    config._attn_implementation = "eager"
+    return config
+
+
+def _require_weights(folder: Path, described: Any) -> None:
+    """See that the files are large enough for the model described: the library would make up what is missing.
+
+    Raises:
+        ValueError: They are not.
+    """
+    parameters = sum(parameter.numel() for parameter in described.parameters())
+    stored = sum(file.stat().st_size for file in folder.glob("*.safetensors"))
+    if parameters > _PARAMETERS_A_BYTE * stored:
+        raise ValueError(f"config.json describes {parameters:,} parameters, but the files have only {stored:,} bytes")
 
 
 def _dtype(folder: Path) -> torch.dtype:
