@@ -171,7 +171,7 @@ class TrainingConfig(Word):
 
     precision: Precision = "auto"
     """The number type in which is computed. `auto` follows `model.dtype` where that is written; else it is the fastest
-    that the device has in hardware, bfloat16 on newer GPUs and processors."""
+    that the device has in hardware, such as bfloat16."""
 
     max_length: Annotated[int, Field(ge=8, le=1_048_576)] = 1024
     """The longest example in tokens. What is longer is cut at the end."""
