@@ -9,6 +9,7 @@ from benchmarks.findings.faults import planter
 from benchmarks.findings.semantic import EVALUATING, FULL, LAYERS, NOT_FULL, WARMING
 
 from peft_daemon.language.context import CheckContext, DatasetFact, FileFact, HardwareFact, ModelFact, TemplateFact
+from peft_engine.facts import FlawKind, ModelFlaw
 
 DATA = "data/planted.jsonl"
 GIB = 2**30
@@ -21,6 +22,13 @@ MODULES = tuple(
     )
 )
 LINEAR = frozenset(name.rpartition(".")[2] for name in MODULES)
+FLAWS: dict[str, FlawKind] = {
+    "PW708": "model-incomplete",
+    "PW709": "model-truncated",
+    "PW710": "model-damaged",
+    "PW711": "model-dtype-wrong",
+    "PW712": "model-tokenizer-missing",
+}
 LLAMA = ModelFact("org/llama", model_type="llama", modules=(*MODULES, "model.embed_tokens", "lm_head"), linear=LINEAR)
 HUGE = ModelFact("org/huge", parameters=7_000_000_000, weight_bytes=14_000_000_000)
 
@@ -333,6 +341,12 @@ COMBINATIONS = {
         ),
         has_fix=False,
     ),
+    **{
+        f"base-that-is-{kind}": Combination(
+            code, {"model.base": "org/flawed"}, context=about_model(flaw=ModelFlaw(kind, "Planted.")), has_fix=False
+        )
+        for code, kind in FLAWS.items()
+    },
     "weights-in-pickles": Combination(
         "PW822", {"model.base": "org/old"}, context=about_model(is_pickle=True), has_fix=False
     ),

@@ -11,6 +11,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from peft_engine.export.refusal import NotConvertible
 from peft_engine.models.convertible import conversion_data
+from peft_engine.models.hf_config import read_hf_config
 
 
 class Speaking(Protocol):
@@ -30,7 +31,9 @@ class TorchModel:
         """Load it, with a PEFT adapter on top where there is one."""
         disable_progress_bar()
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
-        self._model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        self._model: Any = AutoModelForCausalLM.from_pretrained(
+            folder, config=read_hf_config(folder), dtype=torch.float32
+        )
         if adapter is not None:
             from peft import PeftModel
 

@@ -7,6 +7,7 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM
 
 from peft_engine.export.by_tensor import by_tensor
+from peft_engine.models.hf_config import read_hf_config
 
 
 def write_merged(adapter: Path, base: Path, tokenizer: Any, target: Path, *, trust_remote_code: bool) -> None:
@@ -29,6 +30,11 @@ def write_merged(adapter: Path, base: Path, tokenizer: Any, target: Path, *, tru
     if (merge := by_tensor(adapter, base)) is not None:
         merge.write(target)
     else:
-        model = AutoModelForCausalLM.from_pretrained(base, dtype="auto", trust_remote_code=trust_remote_code)
+        model = AutoModelForCausalLM.from_pretrained(
+            base,
+            config=read_hf_config(base, trust_remote_code=trust_remote_code),
+            dtype="auto",
+            trust_remote_code=trust_remote_code,
+        )
         PeftModel.from_pretrained(model, adapter).merge_and_unload().save_pretrained(target)
     tokenizer.save_pretrained(target)

@@ -8,9 +8,10 @@ from typing import Any
 
 import torch
 from peft import get_peft_model, prepare_model_for_kbit_training
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 from transformers.quantizers.base import get_keys_to_not_convert
 
+from peft_engine.models.hf_config import read_hf_config
 from peft_engine.training.allocation import return_large_blocks
 from peft_engine.training.attention import choose_attention
 from peft_engine.training.fusing import fuse
@@ -84,7 +85,7 @@ def load_skeleton(folder: Path, model: ModelConfig) -> Any:
     trust = model.trust_remote_code
     try:
         with torch.device("meta"):
-            config = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+            config = read_hf_config(folder, trust_remote_code=trust)
             return AutoModelForCausalLM.from_config(config, trust_remote_code=trust)
     except (OSError, ValueError, KeyError) as error:
         raise unreadable(folder, "config", model) from error
@@ -108,9 +109,10 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
     packing = quantization_config(config.model, compute_dtype(dtype, precision), _unpacked(folder, config))
     trust = config.model.trust_remote_code
     try:
-        base = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+        base = read_hf_config(folder, trust_remote_code=trust)
         model = AutoModelForCausalLM.from_pretrained(
             folder,
+            config=base,
             dtype=dtype,
             attn_implementation=choose_attention(config.model.attention, base, device, max_length),
             trust_remote_code=trust,

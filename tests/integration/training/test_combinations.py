@@ -1,6 +1,7 @@
 """Every accepted pair of method and quantization trains; every other is refused before anything is loaded."""
 
 import json
+import shutil
 import sys
 from itertools import product
 from typing import get_args
@@ -216,3 +217,12 @@ def test_a_pissa_adapter_of_the_best_checkpoint_is_converted_too(workshop, tiny_
     )
     assert finished(run).type == "completed"
     assert json.loads((run.adapter / "adapter_config.json").read_text())["r"] == 8
+
+
+def test_an_attention_that_a_config_names_is_not_fetched(workshop, tmp_path):
+    base = tmp_path / "base"
+    shutil.copytree(workshop.base, base)
+    config = json.loads((base / "config.json").read_text())
+    (base / "config.json").write_text(json.dumps({**config, "_attn_implementation": "planted/code"}))
+    run = workshop.make(model={"base": str(base)}, training={"max_steps": 1})
+    assert finished(run).type == "completed"

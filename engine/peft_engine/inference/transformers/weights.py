@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoModelForCausalLM
 from transformers.utils.logging import disable_progress_bar
 
 from peft_engine.inference.transformers.attention import NAME, Span, attending
 from peft_engine.inference.transformers.memory import KeyValues
+from peft_engine.models.hf_config import read_hf_config
 from peft_schemas.errors import WorkbenchError
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.15}
@@ -133,7 +134,7 @@ class Weights:
 
 def _load(folder: Path) -> Any:
     try:
-        config = _config(folder)
+        config = read_hf_config(folder)
         with torch.device("meta"):
             described = AutoModelForCausalLM.from_config(config, trust_remote_code=False)
         _require_weights(folder, described)
@@ -164,16 +165,6 @@ def _load(folder: Path) -> Any:
             "Get the model's folder again; it needs config.json and safetensors files. Code that a model brings along "
             "is not run.",
         ) from error
-
-
-def _config(folder: Path) -> Any:
-    """Read `config.json`, without the attention that it may name: that may be code in a repository of the hub.
-
-    The library would follow it, whatever attention it is told to take.
-    """
-    config = AutoConfig.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
-    config._attn_implementation = "eager"
-    return config
 
 
 def _require_weights(folder: Path, described: Any) -> None:

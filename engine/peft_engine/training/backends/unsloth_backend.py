@@ -22,8 +22,8 @@ except (NotImplementedError, RuntimeError, AttributeError, ImportError) as error
 
 import torch
 from torch.nn.functional import cross_entropy
-from transformers import AutoConfig
 
+from peft_engine.models.hf_config import read_hf_config
 from peft_engine.training.attention import choose_attention
 from peft_engine.training.backends.borders import check_borders
 from peft_engine.training.model import TrainableModel, unreadable
@@ -47,7 +47,7 @@ class UnslothBackend:
         trust, four_bit = config.model.trust_remote_code, config.model.quantization == "nf4"
         checkpointing = config.training.gradient_checkpointing
         try:
-            base = AutoConfig.from_pretrained(folder, trust_remote_code=trust)
+            base = read_hf_config(folder, trust_remote_code=trust)
             attention = choose_attention(config.model.attention, base, device, max_length)
             model, _ = unsloth.FastLanguageModel.from_pretrained(
                 str(folder),
