@@ -93,9 +93,9 @@ def ours(base: Path) -> Any:
 
     from peft_engine.datasets import load_dataset
     from peft_engine.home import token_cache_dir
-    from peft_engine.training.data import DataPreparation
-    from peft_engine.training.tokencache import TokenCache
-    from peft_engine.training.tokens import ExampleTokeniser
+    from peft_engine.training.data.preparation import DataPreparation
+    from peft_engine.training.data.tokencache import TokenCache
+    from peft_engine.training.data.tokens import ExampleTokeniser
     from peft_schemas.config import RunConfig
 
     class Quiet:

@@ -99,7 +99,7 @@ def prepare(folder: Path, steps: int) -> dict[str, Any]:
     from peft_engine.datasets import load_dataset, mix
     from peft_engine.models import resolve_base
     from peft_engine.models.materialise import materialise
-    from peft_engine.training.tokens import ExampleTokeniser
+    from peft_engine.training.data.tokens import ExampleTokeniser
     from peft_schemas.config import DatasetConfig
 
     models = CACHE / f"test-models-{metadata.version('transformers')}"

@@ -54,11 +54,11 @@ class Clock:
 @contextmanager
 def watched(clock: Clock, *, on: bool) -> Iterator[None]:
     """Have steps timed, and metrics, detectors, recoveries and heartbeat be there or not."""
-    from peft_engine.training.heartbeat import Heartbeat
-    from peft_engine.training.recovery import Recovery
     from peft_engine.training.reporter import Reporter
     from peft_engine.training.tuner import Tuner
-    from peft_engine.training.watch import Watcher
+    from peft_engine.training.watched.heartbeat import Heartbeat
+    from peft_engine.training.watched.recovery import Recovery
+    from peft_engine.training.watched.watch import Watcher
 
     take = Tuner.get_batch_samples
 

@@ -13,8 +13,8 @@ from transformers.quantizers.base import get_keys_to_not_convert
 
 from peft_engine.models.hf_config import read_hf_config
 from peft_engine.training.allocation import return_large_blocks
-from peft_engine.training.attention import choose_attention
-from peft_engine.training.fusing import fuse
+from peft_engine.training.fused.attention import choose_attention
+from peft_engine.training.fused.model import fuse
 from peft_engine.training.methods import lora_config
 from peft_engine.training.pissa import Tensors, initial_matrices
 from peft_engine.training.precision import ComputeType, choose_dtype, choose_precision, compute_dtype

@@ -13,9 +13,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from peft_engine.files import folder_bytes
 from peft_engine.rundir.checkpoints import Checkpoint
 from peft_engine.training.control import Control, Interrupted
-from peft_engine.training.distributed_group import Group
+from peft_engine.training.distributed.group import Group
 from peft_engine.training.journal import Journal
-from peft_engine.training.resources import Resources
+from peft_engine.training.watched.resources import Resources
 
 _RECENT = 20
 """Optimizer steps whose mean duration the remaining time is reckoned from."""

@@ -19,11 +19,14 @@ from peft_engine.rundir.checkpoints import Checkpoint, CheckpointStore
 from peft_engine.training.artifact import save_artifact
 from peft_engine.training.backends import Backend
 from peft_engine.training.control import Control, Interrupted
-from peft_engine.training.data import DataPreparation, TrainingData
-from peft_engine.training.distributed import Place
-from peft_engine.training.distributed_batches import refuse_different_data
-from peft_engine.training.distributed_control import SharedControl
-from peft_engine.training.distributed_group import Group
+from peft_engine.training.data.preparation import DataPreparation, TrainingData
+from peft_engine.training.data.tokencache import TokenCache
+from peft_engine.training.data.tokenizer import load_tokenizer
+from peft_engine.training.data.tokens import ExampleTokeniser
+from peft_engine.training.distributed.batches import refuse_different_data
+from peft_engine.training.distributed.control import SharedControl
+from peft_engine.training.distributed.group import Group
+from peft_engine.training.distributed.place import Place
 from peft_engine.training.environment import record_environment
 from peft_engine.training.journal import Journal
 from peft_engine.training.methods import check_targets
@@ -31,13 +34,10 @@ from peft_engine.training.model import TrainableModel, choose_device, load_skele
 from peft_engine.training.pissa import go_on_from
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
-from peft_engine.training.resources import Resources
 from peft_engine.training.support import refuse_on_device
-from peft_engine.training.tokencache import TokenCache
-from peft_engine.training.tokenizer import load_tokenizer
-from peft_engine.training.tokens import ExampleTokeniser
 from peft_engine.training.tuner import Tuner
-from peft_engine.training.watching import Watching
+from peft_engine.training.watched.resources import Resources
+from peft_engine.training.watched.watching import Watching
 from peft_schemas.config import ModelConfig
 
 

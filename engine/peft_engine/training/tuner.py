@@ -15,18 +15,18 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from peft_engine.rundir.checkpoints import CheckpointStore
 from peft_engine.training.arguments import training_arguments
-from peft_engine.training.batch import Row
-from peft_engine.training.distributed_batches import collate_share
-from peft_engine.training.distributed_group import Group
-from peft_engine.training.distributed_trainer import DistributedTrainer
+from peft_engine.training.data.batch import Row
+from peft_engine.training.distributed.batches import collate_share
+from peft_engine.training.distributed.group import Group
+from peft_engine.training.distributed.trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
-from peft_engine.training.finite import is_finite
-from peft_engine.training.loss import summed_loss
-from peft_engine.training.microbatches import split
+from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.pissa import keep_beginning
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.stateful import Stateful, load_states, save_states
+from peft_engine.training.watched.finite import is_finite
+from peft_engine.training.watched.microbatches import split
 from peft_schemas.config import RunConfig
 
 

@@ -19,9 +19,9 @@ from peft_engine.rundir.lock import speaking_for
 from peft_engine.rundir.presence import appear
 from peft_engine.training.backends import open_backend
 from peft_engine.training.control import Control, Interrupted
-from peft_engine.training.distributed import Place, this_place
-from peft_engine.training.distributed_follow import follow
-from peft_engine.training.distributed_start import take_up, together
+from peft_engine.training.distributed.follow import follow
+from peft_engine.training.distributed.place import Place, this_place
+from peft_engine.training.distributed.start import take_up, together
 from peft_engine.training.endings import end_as_asked
 from peft_engine.training.failures import describe
 from peft_engine.training.going_on import complete_if_finished, find_start

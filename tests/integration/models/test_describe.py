@@ -92,7 +92,7 @@ def test_a_gguf_file_has_the_modules_of_the_model_that_is_made_of_it(model_cache
 def test_records_have_the_tokens_that_the_training_makes_of_them(model_home: Path) -> None:
     from transformers import AutoTokenizer
 
-    from peft_engine.training.tokens import ExampleTokeniser
+    from peft_engine.training.data.tokens import ExampleTokeniser
 
     path = Path("examples/support-desk/train.jsonl").absolute()
     resolved = resolve_base("HuggingFaceTB/SmolLM2-135M-Instruct")

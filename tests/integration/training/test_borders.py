@@ -7,8 +7,8 @@ import torch
 from torch.nn.functional import cross_entropy
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from peft_engine.training.attention import SEGMENTED
 from peft_engine.training.backends.borders import check_borders
+from peft_engine.training.fused.attention import SEGMENTED
 from peft_engine.training.model import TrainableModel
 from peft_schemas.errors import WorkbenchError
 

@@ -6,9 +6,9 @@ import pytest
 
 from peft_engine.datasets import LoadedDataset
 from peft_engine.home import token_cache_dir
-from peft_engine.training import data
 from peft_engine.training.backends import transformers_backend
-from peft_engine.training.tokens import ExampleTokeniser
+from peft_engine.training.data import preparation as data
+from peft_engine.training.data.tokens import ExampleTokeniser
 from peft_schemas.events import ControlFile
 from tests.integration.training.workshop import finished, losses, of
 

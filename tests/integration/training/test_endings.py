@@ -216,7 +216,7 @@ def test_an_unexpected_fault_is_a_sentence_with_its_traceback_in_the_log(worksho
     def fault(*_):
         raise ZeroDivisionError("division by zero")
 
-    monkeypatch.setattr("peft_engine.training.batch.boundaries", fault)
+    monkeypatch.setattr("peft_engine.training.data.batch.boundaries", fault)
     error = failed(workshop.make())
     assert (error.code, "ZeroDivisionError" in error.message, "Traceback" in error.message) == ("internal", True, False)
     assert "Traceback" in capfd.readouterr().err

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from peft_engine.datasets import Conversation, Message, Text, load_dataset
-from peft_engine.training.batch import collate
-from peft_engine.training.tokens import ExampleTokeniser
+from peft_engine.training.data.batch import collate
+from peft_engine.training.data.tokens import ExampleTokeniser
 from peft_schemas.config import DatasetConfig
 
 pytestmark = pytest.mark.model

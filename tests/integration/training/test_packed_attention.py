@@ -2,9 +2,9 @@ import pytest
 import torch
 from transformers import AutoModelForCausalLM, LlamaConfig, MistralConfig
 
-from peft_engine.training.attention import SEGMENTED, choose_attention
-from peft_engine.training.batch import collate
-from peft_engine.training.tokens import TokenisedExample
+from peft_engine.training.data.batch import collate
+from peft_engine.training.data.tokens import TokenisedExample
+from peft_engine.training.fused.attention import SEGMENTED, choose_attention
 from peft_schemas.errors import WorkbenchError
 
 LENGTHS = (5, 17, 1, 9)

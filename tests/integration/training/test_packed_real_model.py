@@ -5,11 +5,11 @@ import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
 from peft_engine.datasets import load_dataset
-from peft_engine.training.attention import SEGMENTED
-from peft_engine.training.batch import collate
-from peft_engine.training.packing import pack
-from peft_engine.training.token_table import Rows, TokenTable
-from peft_engine.training.tokens import ExampleTokeniser
+from peft_engine.training.data.batch import collate
+from peft_engine.training.data.packing import pack
+from peft_engine.training.data.token_table import Rows, TokenTable
+from peft_engine.training.data.tokens import ExampleTokeniser
+from peft_engine.training.fused.attention import SEGMENTED
 from peft_schemas.config import DatasetConfig
 from tests.integration.training.witness import EXAMPLE
 

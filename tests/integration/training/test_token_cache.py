@@ -9,9 +9,9 @@ import pytest
 
 from peft_engine.datasets import Conversation, Message, Text
 from peft_engine.home import token_cache_dir
-from peft_engine.training.token_table import TokenTable
-from peft_engine.training.tokencache import TokenCache
-from peft_engine.training.tokens import ExampleTokeniser
+from peft_engine.training.data.token_table import TokenTable
+from peft_engine.training.data.tokencache import TokenCache
+from peft_engine.training.data.tokens import ExampleTokeniser
 from tests.integration.training.workshop import finished, losses, of
 
 TALK = Conversation((Message("user", "hi"), Message("assistant", "ho")))

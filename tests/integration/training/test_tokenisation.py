@@ -3,8 +3,8 @@
 import pytest
 
 from peft_engine.datasets import Conversation, Message, Text
-from peft_engine.training.batch import collate
-from peft_engine.training.tokens import ExampleTokeniser
+from peft_engine.training.data.batch import collate
+from peft_engine.training.data.tokens import ExampleTokeniser
 from peft_schemas.errors import WorkbenchError
 
 TALK = Conversation(

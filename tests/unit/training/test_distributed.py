@@ -14,11 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peft_engine.rundir import RunDirectory
-from peft_engine.training.distributed import FOLDER, Place, this_place
-from peft_engine.training.distributed_batches import collate_share
-from peft_engine.training.distributed_start import tell, together
+from peft_engine.training.data.tokens import TokenisedExample
+from peft_engine.training.distributed.batches import collate_share
+from peft_engine.training.distributed.place import FOLDER, Place, this_place
+from peft_engine.training.distributed.start import tell, together
 from peft_engine.training.failures import describe, is_lost_peer
-from peft_engine.training.tokens import TokenisedExample
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from tests.property.strategies import examples
 
@@ -84,7 +84,7 @@ def others(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
     def popen(command: list[str], **keywords: object) -> "subprocess.Popen[bytes]":
         return real([sys.executable, "-c", programs.pop(0)], **keywords)  # type: ignore[call-overload]
 
-    monkeypatch.setattr("peft_engine.training.distributed_start.subprocess.Popen", popen)
+    monkeypatch.setattr("peft_engine.training.distributed.start.subprocess.Popen", popen)
     return programs
 
 
@@ -139,7 +139,7 @@ def test_F15_an_error_of_the_first_process_itself_stays_what_it_is(others: list[
 def test_F15_a_first_process_that_waits_in_vain_is_given_up(
     others: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("peft_engine.training.distributed_start._GRACE", 0.1)
+    monkeypatch.setattr("peft_engine.training.distributed.start._GRACE", 0.1)
     others[:] = ["raise SystemExit(1)"]
     reports: list[ErrorReport] = []
     with together(RunDirectory(tmp_path), 2, reports.append):

@@ -9,14 +9,14 @@ from torch.autograd import gradcheck
 from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 
-from peft_engine.training.attention import SEGMENTED, attend_within, group_by_length
-from peft_engine.training.batch import collate
-from peft_engine.training.fused_adapter import can_fuse
-from peft_engine.training.fused_linear import FrozenWeight, LoraLinear, row_norms
-from peft_engine.training.fused_norm import RmsNorm
-from peft_engine.training.fusing import fuse
-from peft_engine.training.loss import ChunkedCrossEntropy, LossForward, summed_loss
-from peft_engine.training.tokens import TokenisedExample
+from peft_engine.training.data.batch import collate
+from peft_engine.training.data.tokens import TokenisedExample
+from peft_engine.training.fused.adapter import can_fuse
+from peft_engine.training.fused.attention import SEGMENTED, attend_within, group_by_length
+from peft_engine.training.fused.linear import FrozenWeight, LoraLinear, row_norms
+from peft_engine.training.fused.loss import ChunkedCrossEntropy, LossForward, summed_loss
+from peft_engine.training.fused.model import fuse
+from peft_engine.training.fused.norm import RmsNorm
 from tests.property.strategies import examples
 
 SIZES = st.integers(1, 9)
@@ -69,7 +69,7 @@ def test_chunked_cross_entropy_equals_torchs(tokens, width, vocabulary, seed, ch
     hidden, weight = torch.randn(tokens, width, requires_grad=True), torch.randn(vocabulary, width, requires_grad=True)
     targets = torch.randint(vocabulary, (tokens,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("peft_engine.training.loss._CHUNK_NUMBERS", chunk * vocabulary)
+        patch.setattr("peft_engine.training.fused.loss._CHUNK_NUMBERS", chunk * vocabulary)
         loss = ChunkedCrossEntropy.apply(hidden, weight, targets, torch.float32)
     expected = cross_entropy(hidden @ weight.t(), targets, reduction="sum")
     torch.testing.assert_close(loss, expected)

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from peft_engine.training.heartbeat import Heartbeat
+from peft_engine.training.watched.heartbeat import Heartbeat
 from peft_engine.watching import thresholds
 
 PATIENCE = 60

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 import torch
 
-from peft_engine.training.batch import collate
-from peft_engine.training.microbatches import split
-from peft_engine.training.tokens import TokenisedExample
+from peft_engine.training.data.batch import collate
+from peft_engine.training.data.tokens import TokenisedExample
+from peft_engine.training.watched.microbatches import split
 
 
 def example(length, first):

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_engine.training.packing import pack
-from peft_engine.training.tokens import boundaries
+from peft_engine.training.data.packing import pack
+from peft_engine.training.data.tokens import boundaries
 from tests.property.strategies import examples
 
 

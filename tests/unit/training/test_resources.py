@@ -5,8 +5,8 @@ import pynvml
 import pytest
 import torch
 
-from peft_engine.training import resources
-from peft_engine.training.resources import Resources, gpu_values, memory_share
+from peft_engine.training.watched import resources
+from peft_engine.training.watched.resources import Resources, gpu_values, memory_share
 
 
 def test_what_is_not_there_has_no_value_and_no_zero():

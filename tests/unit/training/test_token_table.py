@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_engine.training.token_table import Rows, TokenTable
-from peft_engine.training.tokens import TokenisedExample
+from peft_engine.training.data.token_table import Rows, TokenTable
+from peft_engine.training.data.tokens import TokenisedExample
 from tests.property.strategies import examples
 
 tokens = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.booleans()), min_size=1, max_size=20)

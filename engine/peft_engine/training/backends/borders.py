@@ -3,9 +3,9 @@
 import numpy as np
 import torch
 
-from peft_engine.training.batch import Row, collate
+from peft_engine.training.data.batch import Row, collate
+from peft_engine.training.data.tokens import TokenisedExample
 from peft_engine.training.model import TrainableModel
-from peft_engine.training.tokens import TokenisedExample
 from peft_schemas.errors import WorkbenchError
 
 _TOKENS = 24

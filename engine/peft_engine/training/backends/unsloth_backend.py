@@ -24,8 +24,8 @@ import torch
 from torch.nn.functional import cross_entropy
 
 from peft_engine.models.hf_config import read_hf_config
-from peft_engine.training.attention import choose_attention
 from peft_engine.training.backends.borders import check_borders
+from peft_engine.training.fused.attention import choose_attention
 from peft_engine.training.model import TrainableModel, unreadable
 from peft_engine.training.precision import choose_dtype, choose_precision
 

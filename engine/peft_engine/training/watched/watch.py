@@ -5,11 +5,11 @@ from typing import Any
 
 from transformers import TrainerCallback, TrainerControl, TrainerState
 
-from peft_engine.training.finite import is_finite
 from peft_engine.training.journal import Journal
-from peft_engine.training.recovery import GOES_ON, Recovery
 from peft_engine.training.reporter import Reporter
-from peft_engine.training.resources import memory_share
+from peft_engine.training.watched.finite import is_finite
+from peft_engine.training.watched.recovery import GOES_ON, Recovery
+from peft_engine.training.watched.resources import memory_share
 from peft_engine.watching import Anomaly, Measurement, Thresholds, Watch
 from peft_engine.watching.ledger import Ledger, Wanted
 from peft_schemas.config import WatchConfig

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_engine.datasets import Conversation, Example, Text
-from peft_engine.training.conversations import ChatWriter, Span
+from peft_engine.training.data.conversations import ChatWriter, Span
 from peft_schemas.errors import WorkbenchError
 
 

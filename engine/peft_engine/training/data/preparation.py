@@ -7,11 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from peft_engine.datasets import Example, LoadedDataset, mix_as_configured, split_off
+from peft_engine.training.data.packing import pack
+from peft_engine.training.data.token_table import Rows, TokenTable
+from peft_engine.training.data.tokencache import TokenCache
+from peft_engine.training.data.tokens import ExampleTokeniser, TokenisedExample
 from peft_engine.training.journal import Journal
-from peft_engine.training.packing import pack
-from peft_engine.training.token_table import Rows, TokenTable
-from peft_engine.training.tokencache import TokenCache
-from peft_engine.training.tokens import ExampleTokeniser, TokenisedExample
 from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 

@@ -11,7 +11,7 @@ from typing import Any, Self, TypeVar
 import torch
 from torch import distributed
 
-from peft_engine.training.distributed import Place
+from peft_engine.training.distributed.place import Place
 
 Value = TypeVar("Value")
 

@@ -10,11 +10,11 @@ from transformers.models.mistral.modeling_mistral import MistralAttention, Mistr
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention, Qwen2MLP, Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3MLP, Qwen3RMSNorm
 
-from peft_engine.training.attention import SEGMENTED, attend_within
-from peft_engine.training.autocast import product_type
-from peft_engine.training.fused_adapter import FusedAdapter, can_fuse
-from peft_engine.training.fused_norm import RmsNorm
-from peft_engine.training.loss import fuse_loss
+from peft_engine.training.fused.adapter import FusedAdapter, can_fuse
+from peft_engine.training.fused.attention import SEGMENTED, attend_within
+from peft_engine.training.fused.autocast import product_type
+from peft_engine.training.fused.loss import fuse_loss
+from peft_engine.training.fused.norm import RmsNorm
 
 _GATED = (LlamaMLP, MistralMLP, Qwen2MLP, Qwen3MLP)
 """Layers that compute down(act(gate(x)) ∘ up(x))."""

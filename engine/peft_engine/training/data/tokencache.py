@@ -20,8 +20,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from peft_engine.datasets import Example, Text
-from peft_engine.training.token_table import TokenTable
-from peft_engine.training.tokens import ExampleTokeniser
+from peft_engine.training.data.token_table import TokenTable
+from peft_engine.training.data.tokens import ExampleTokeniser
 
 _FORMAT = "1"
 """Raise it when the same examples come to other tokens or another mask, or the file to another form."""

@@ -1,7 +1,7 @@
 """What a person asks of one of several processes: the first one hears it and tells all, who do it at one step edge."""
 
 from peft_engine.training.control import Command, Control
-from peft_engine.training.distributed_group import Group
+from peft_engine.training.distributed.group import Group
 from peft_schemas.events import RecoveryRequest
 
 

@@ -7,9 +7,9 @@ from typing import Any
 from accelerate.data_loader import BatchSamplerShard
 from torch.utils.data import DataLoader
 
-from peft_engine.training.batch import Row, collate
-from peft_engine.training.distributed import Place
-from peft_engine.training.distributed_group import Group
+from peft_engine.training.data.batch import Row, collate
+from peft_engine.training.distributed.group import Group
+from peft_engine.training.distributed.place import Place
 from peft_schemas.errors import WorkbenchError
 
 

@@ -8,13 +8,13 @@ from transformers import TrainerCallback
 
 from peft_engine.rundir import RunDirectory
 from peft_engine.training.control import Control
-from peft_engine.training.distributed_group import Group
-from peft_engine.training.heartbeat import Heartbeat
+from peft_engine.training.distributed.group import Group
 from peft_engine.training.journal import Journal
-from peft_engine.training.recovery import Recovery
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.stateful import Stateful
-from peft_engine.training.watch import Watcher
+from peft_engine.training.watched.heartbeat import Heartbeat
+from peft_engine.training.watched.recovery import Recovery
+from peft_engine.training.watched.watch import Watcher
 from peft_engine.watching import Watch, thresholds
 from peft_engine.watching.ledger import Ledger
 from peft_schemas.config import RunConfig

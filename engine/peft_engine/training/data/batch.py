@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from peft_engine.training.tokens import TokenisedExample, boundaries
+from peft_engine.training.data.tokens import TokenisedExample, boundaries
 
 Row = tuple[TokenisedExample, ...]
 """The examples that share a row of the batch; one, unless the run packs."""

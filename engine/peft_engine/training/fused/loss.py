@@ -13,7 +13,7 @@ from torch.nn.functional import cross_entropy
 from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 from transformers.modeling_outputs import CausalLMOutput
 
-from peft_engine.training.autocast import product_type
+from peft_engine.training.fused.autocast import product_type
 
 _CHUNK_NUMBERS = 2**23
 """Logits that are held at a time: 32 MiB as float32, at which a matrix product is as fast as with all of them."""

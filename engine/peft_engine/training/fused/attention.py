@@ -12,8 +12,8 @@ from torch import Tensor
 from transformers import AttentionInterface, PreTrainedConfig
 from transformers.utils import is_flash_attn_2_available
 
-from peft_engine.training.autocast import product_type
-from peft_engine.training.tokens import boundaries
+from peft_engine.training.data.tokens import boundaries
+from peft_engine.training.fused.autocast import product_type
 from peft_schemas.config import Attention
 from peft_schemas.errors import WorkbenchError
 

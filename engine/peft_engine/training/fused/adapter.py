@@ -9,8 +9,8 @@ from peft.tuners.lora.variants import DoraLinearVariant
 from torch import Tensor
 from torch.nn.functional import silu
 
-from peft_engine.training.autocast import product_type
-from peft_engine.training.fused_linear import FrozenWeight, LoraLinear, row_norms
+from peft_engine.training.fused.autocast import product_type
+from peft_engine.training.fused.linear import FrozenWeight, LoraLinear, row_norms
 
 
 class FusedAdapter:

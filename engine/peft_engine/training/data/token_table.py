@@ -11,8 +11,8 @@ from typing import Any, overload
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_engine.training.batch import Row
-from peft_engine.training.tokens import TokenisedExample
+from peft_engine.training.data.batch import Row
+from peft_engine.training.data.tokens import TokenisedExample
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,7 @@ from accelerate.utils import DistributedType, FullyShardedDataParallelPlugin
 from transformers import Trainer
 from transformers.trainer import OPTIMIZER_NAME, SCHEDULER_NAME
 
-from peft_engine.training.distributed_batches import read_all
-from peft_engine.training.distributed_group import Group
-from peft_engine.training.shards import (
+from peft_engine.training.data.shards import (
     Tensors,
     is_spread,
     spread_optimizer,
@@ -19,6 +17,8 @@ from peft_engine.training.shards import (
     whole_optimizer,
     whole_weights,
 )
+from peft_engine.training.distributed.batches import read_all
+from peft_engine.training.distributed.group import Group
 
 
 class DistributedTrainer(Trainer):  # type: ignore[misc]  # transformers is not typed

@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.moves import move
-from peft_engine.training.distributed import Place
+from peft_engine.training.distributed.place import Place
 from peft_engine.training.failures import LOST_PEER, is_lost_peer
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.events import ControlFile

@@ -14,8 +14,8 @@ from tempfile import TemporaryDirectory
 
 from peft_engine.rundir import RunDirectory
 from peft_engine.training.control import Control, Interrupted
-from peft_engine.training.distributed import Place
-from peft_engine.training.distributed_start import PARENT, tell
+from peft_engine.training.distributed.place import Place
+from peft_engine.training.distributed.start import PARENT, tell
 from peft_engine.training.failures import LOST_PEER, describe, is_lost_peer
 from peft_engine.training.journal import Journal
 

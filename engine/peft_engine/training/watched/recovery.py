@@ -9,9 +9,9 @@ from transformers import TrainerCallback, TrainerControl, TrainerState
 from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.checkpoints import intact_checkpoints, verify_checkpoint
 from peft_engine.training.control import Control
-from peft_engine.training.distributed_group import Group
+from peft_engine.training.distributed.group import Group
 from peft_engine.training.journal import Journal
-from peft_engine.training.rates import set_peaks
+from peft_engine.training.watched.rates import set_peaks
 from peft_engine.watching import Anomaly, Watch
 from peft_engine.watching.ledger import Ledger, Wanted
 from peft_schemas.events import AnomalyKind, Change, RecoveryAction

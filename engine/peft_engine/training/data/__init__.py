@@ -1,0 +1,1 @@
+"""From examples to the tensors of one forward pass."""
