@@ -6,7 +6,7 @@ import sys
 _M_MMAP_THRESHOLD = -3
 """The number of the option in glibc's malloc.h."""
 
-_LARGE_BYTES = 2**22
+_LARGE_BYTES = 3 * 2**19
 
 
 def return_large_blocks() -> None:
