@@ -94,4 +94,4 @@ def test_serve_at_another_port_than_what_runs_is_a_sentence(peftw: Peftw, served
 
     assert done.returncode == 1
     assert f"on port {served.record.port}" in done.stderr
-    assert "--stop" in done.stderr
+    assert "peftw serve stop" in done.stderr

@@ -142,7 +142,13 @@ def whole(tmp_path_factory, model_cache) -> Witness:
         "template": "full_finetuning",
         "model": {"base": BASE},
         "datasets": [{"path": "train.jsonl"}],
-        "training": {"max_steps": 2, "batch_size": 1, "gradient_accumulation_steps": 2, "max_length": 64},
+        "training": {
+            "max_steps": 2,
+            "batch_size": 1,
+            "gradient_accumulation_steps": 2,
+            "max_length": 64,
+            "precision": "float32",
+        },
         "checkpoint": {"every_steps": 1000, "keep": 1},
     }
     resolved = resolve(written, source=folder / "demo.peft.yaml").config
