@@ -14,7 +14,8 @@ test("the vsix holds what it needs and nothing else", () => {
   expect(files).toEqual(
     [
       ...["LICENSE.txt", "NOTICE", "package.json", "readme.md", "language-configuration.json"],
-      ...["dist/extension.js", "dist/webview/run.css", "dist/webview/run.js", "dist/THIRD_PARTY_NOTICES.txt"],
+      ...["dist/extension.js", "dist/THIRD_PARTY_NOTICES.txt"],
+      ...["chat", "run"].flatMap((page) => [`dist/webview/${page}.css`, `dist/webview/${page}.js`]),
       ...["dist/server/constraints.txt", "dist/server/peft_workbench-*.whl"],
       ...["media/activity.svg", "media/file-dark.svg", "media/file-light.svg", "media/icon.png"],
       "syntaxes/peft-yaml.tmLanguage.json",
