@@ -1,7 +1,27 @@
-"""How an older SQLite file becomes a newer one. `PRAGMA user_version` counts the migrations that a file has seen."""
+"""What our SQLite files share: all changes or none, and how an older file becomes a newer one.
+
+`PRAGMA user_version` counts the migrations that a file has seen.
+"""
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Make all changes inside or none, and let no other process write meanwhile.
+
+    Args:
+        db: A connection that begins no transactions by itself (`isolation_level=None`).
+    """
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise
+    db.execute("COMMIT")
 
 
 def version_of(db: sqlite3.Connection) -> int:
@@ -19,17 +39,12 @@ def migrate(db: sqlite3.Connection, migrations: Sequence[str]) -> None:
         migrations: SQL scripts, the oldest first. None is ever changed; a new one is added.
     """
     while version_of(db) < len(migrations):
-        db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(db):
             seen = version_of(db)
             if seen < len(migrations):
                 for statement in _statements(migrations[seen]):
                     db.execute(statement)
                 db.execute(f"PRAGMA user_version = {seen + 1}")
-        except BaseException:
-            db.execute("ROLLBACK")
-            raise
-        db.execute("COMMIT")
 
 
 def _statements(script: str) -> list[str]:

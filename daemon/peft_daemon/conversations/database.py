@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peft_engine.home import home
-from peft_engine.migrations import migrate, version_of
+from peft_engine.migrations import migrate, transaction, version_of
 from peft_schemas.errors import WorkbenchError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -75,13 +75,8 @@ def connect() -> Iterator[sqlite3.Connection]:
 @contextmanager
 def writing(db: sqlite3.Connection) -> Iterator[None]:
     """Make all changes inside or none, and leave nothing of what they removed in the file or its log."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
+    with transaction(db):
         yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
     # `secure_delete` has overwritten what was removed, but pages of before may stand in the write-ahead log.
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 

@@ -63,18 +63,6 @@ def with_library(work: Callable[[sqlite3.Connection], Result]) -> Result:
 
 
 @contextmanager
-def writing(db: sqlite3.Connection) -> Iterator[None]:
-    """Make all changes inside or none."""
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
-
-
-@contextmanager
 def _connect() -> Iterator[sqlite3.Connection]:
     path = library_file()
     try:

@@ -4,7 +4,8 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from peft_engine.library.database import with_library, writing
+from peft_engine.library.database import with_library
+from peft_engine.migrations import transaction
 from peft_schemas.errors import ErrorReport
 from peft_schemas.library import ModelFacts, ModelSource
 
@@ -51,7 +52,7 @@ def forget(path: Path) -> None:
     """Leave a model out from now on. Its files stay, and adding it brings it back."""
 
     def work(db: sqlite3.Connection) -> None:
-        with writing(db):
+        with transaction(db):
             db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (str(path),))
 
     with_library(work)
@@ -61,7 +62,7 @@ def recall(path: Path) -> bool:
     """Bring a model that was forgotten back; tell whether it was."""
 
     def work(db: sqlite3.Connection) -> bool:
-        with writing(db):
+        with transaction(db):
             return db.execute("DELETE FROM forgotten WHERE path = ?", (str(path),)).rowcount > 0
 
     return with_library(work)

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_engine.library.bounds import library_bounds
-from peft_engine.library.database import with_library, writing
+from peft_engine.library.database import with_library
 from peft_engine.library.facts import NoBase, folder_facts, gguf_facts, gguf_parts
 from peft_engine.library.layouts import Found, find_models
 from peft_engine.library.places import Place, places
 from peft_engine.library.walk import Walk
+from peft_engine.migrations import transaction
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelFacts
 
@@ -146,7 +147,7 @@ def _stamp(path: Path) -> str:
 
 
 def _write(db: sqlite3.Connection, rows: list[_Row], gone: list[str]) -> None:
-    with writing(db):
+    with transaction(db):
         db.executemany("DELETE FROM models WHERE path = ?", [(path,) for path in gone])
         db.executemany(
             "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

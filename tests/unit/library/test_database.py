@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from peft_engine.library.database import MIGRATIONS, library_file, with_library, writing
+from peft_engine.library.database import MIGRATIONS, library_file, with_library
 from peft_engine.library.entries import list_entries
 from peft_engine.library.scan import scan
-from peft_engine.migrations import migrate, version_of
+from peft_engine.migrations import migrate, transaction, version_of
 from tests.unit.library.layouts import write_gguf
 
 ROW = ("/m/old.gguf", "folder", "/m", "old", None, "1", '{"format": "gguf", "size_bytes": 7}', None)
@@ -21,11 +21,12 @@ INSERT = "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 _WRITER = f"""
 import os
-from peft_engine.library.database import with_library, writing
+from peft_engine.library.database import with_library
+from peft_engine.migrations import transaction
 
 def work(db):
     for number in range(10**9):
-        with writing(db):
+        with transaction(db):
             for part in ("one", "two"):
                 db.execute({INSERT!r}, (f"/m/{{part}}", "folder", "/m", f"{{part}}-{{number}}", *{ROW[4:]!r}))
         if number == 50:
@@ -55,7 +56,7 @@ def test_E34_readers_see_whole_changes_beside_a_writer() -> None:
             number = 0
             while not stop.is_set():
                 number += 1
-                with writing(db):
+                with transaction(db):
                     for part in ("one", "two"):
                         db.execute(INSERT, (f"/m/{part}", *ROW[1:3], str(number), *ROW[4:]))
 

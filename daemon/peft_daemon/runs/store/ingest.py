@@ -2,8 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from typing import Any
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from peft_daemon.runs.store.reading import Block, Cursor, continues, next_block
 from peft_daemon.runs.store.series import SeriesWriter
 from peft_daemon.runs.store.stamp import stamp_of
 from peft_engine.files import folder_bytes
+from peft_engine.migrations import transaction
 from peft_engine.notes import read_notes
 from peft_engine.rundir import RunDirectory
 from peft_engine.versions import config_sha256, read_version
@@ -39,7 +39,7 @@ def ingest(db: sqlite3.Connection, run: RunDirectory) -> None:
     stamp = stamp_of(run.path)
     compared = False
     while True:
-        with _writing(db):
+        with transaction(db):
             # The place is asked for anew inside the transaction: another process may have gone on meanwhile.
             key, cursor, before = _row(db, run.id)
             if not compared and _is_another(run, cursor, before, stamp):
@@ -51,17 +51,6 @@ def ingest(db: sqlite3.Connection, run: RunDirectory) -> None:
             if block.at_end:
                 _describe(db, key, run, state, stamp)
                 return
-
-
-@contextmanager
-def _writing(db: sqlite3.Connection) -> Iterator[None]:
-    db.execute("BEGIN IMMEDIATE")
-    try:
-        yield
-    except BaseException:
-        db.execute("ROLLBACK")
-        raise
-    db.execute("COMMIT")
 
 
 def _row(db: sqlite3.Connection, run_id: str) -> tuple[int, Cursor, str]:
