@@ -71,7 +71,7 @@ class Context:
             )
         self.memory_bytes = weights.kv_bytes_per_token * lib.llama_n_ctx(self._handle)
         self._memory = lib.llama_get_memory(self._handle)
-        self._width = (weights.hidden_size if embeds else weights.vocabulary_size,)
+        self._width = (weights.hidden_size if embeds else weights.vocabulary.size,)
         self._read = lib.llama_get_embeddings_ith if embeds else lib.llama_get_logits_ith
         self._adapters = adapters
         self.key: AdapterKey = ()

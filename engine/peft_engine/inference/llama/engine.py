@@ -8,13 +8,12 @@ from peft_engine.inference.contract import AdapterUse, Capability, Embedding, Ge
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters, contents
 from peft_engine.inference.llama.context import Context
 from peft_engine.inference.llama.embedder import Embedder
-from peft_engine.inference.llama.prompts import Prompts
 from peft_engine.inference.llama.sequence import LlamaSequence
 from peft_engine.inference.llama.slots import Slots
 from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.weights import Weights
+from peft_engine.inference.prompts import Prompts
 from peft_engine.inference.residency import OnProgress
-from peft_schemas.errors import WorkbenchError
 
 _ADAPTER_SHARE = 1.0
 """What adapters may take together, relative to the base. One of rank 16 takes about a tenth of a small base."""
@@ -52,7 +51,7 @@ class LlamaEngine:
         self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)
         self._together = Together(self._context, self._adapters)
         self._slots = Slots(slots)
-        self._prompts = Prompts(path.name, self._weights, self._adapters)
+        self._prompts = Prompts(path.name, self._weights.vocabulary, context_length=context_length)
         self._open: list[LlamaSequence] = []
 
     @property
@@ -63,7 +62,7 @@ class LlamaEngine:
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What the base can do beside completing text."""
-        return self._prompts.capabilities
+        return self._prompts.capabilities | {"embeddings"}
 
     @property
     def memory_bytes(self) -> int:
@@ -74,11 +73,9 @@ class LlamaEngine:
     def open(self, request: GenerationRequest) -> LlamaSequence:
         """Prepare an answer. Contract: `Engine.open`."""
         key = self._key(request.adapters)
-        prompt = self._prompts.tokens(request.prompt, key)
-        self._check_length(prompt, answer=1)
-        room = self.context_length - len(prompt)
-        limit = room if request.max_tokens is None else min(room, request.max_tokens)
-        answer = Answer(self._weights, request, prompt, limit=limit)
+        prompt = self._prompts.tokens(request.prompt, template=self._adapters.chat_template(key))
+        limit = self._prompts.limit(prompt, request.max_tokens)
+        answer = Answer(self._weights.vocabulary, request, prompt, limit=limit)
         start = self._slots.take(prompt, key)
         if start.source is not start.slot:
             self._context.copy(start.source.sequence, start.slot.sequence)
@@ -107,12 +104,11 @@ class LlamaEngine:
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         """Return the embedding of each text or token list. Contract: `Engine.embed`."""
         key = self._key(adapters)
-        prompts = [
-            self._weights.tokenize(text) if isinstance(text, str) else self._prompts.given(text) for text in texts
-        ]
-        for prompt in prompts:
-            self._check_length(prompt, answer=0)
-        return [self._embedder.embed(prompt or [self._weights.first_token], key) for prompt in prompts]
+        return [self._embedder.embed(prompt, key) for prompt in self._prompts.texts(texts)]
+
+    def tokenize(self, text: str) -> list[int]:
+        """Return the tokens of a text. Contract: `Engine.tokenize`."""
+        return self._weights.vocabulary.tokenize(text)
 
     def unload(self) -> None:
         """Free the memory."""
@@ -128,15 +124,6 @@ class LlamaEngine:
             {*needed, *contents(key), *contents(self._context.key), *contents(self._embedder.key)}
         )
         return key
-
-    def _check_length(self, prompt: list[int], *, answer: int) -> None:
-        if len(prompt) + answer > self.context_length:
-            raise WorkbenchError(
-                "context-exceeded",
-                f"The prompt has {len(prompt):,} tokens, but the model's context holds {self.context_length:,} "
-                "with the answer.",
-                "Start a new conversation, shorten it, or choose a model with a longer context.",
-            )
 
     def _write(self, sequences: Sequence[LlamaSequence], key: AdapterKey) -> None:
         """Compute the newest token of each answer, and choose the next."""

@@ -16,7 +16,7 @@ def main(path: Path) -> int:
         weights = Weights(path)
         adapters = Adapters(weights, budget=0)
         context = Context(weights, adapters, length=4 * BLOCK, sequences=2, threads=2)
-        block = list(range(min(BLOCK, weights.vocabulary_size)))
+        block = list(range(min(BLOCK, weights.vocabulary.size)))
         for sequence in (0, 1):
             context.compute_block(sequence, 0, block)
         Together(context, adapters).compute((), [NextToken(sequence, len(block), 0) for sequence in (0, 1)])

@@ -1,6 +1,5 @@
 """A safetensors base that answers under any PEFT adapter."""
 
-import re
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
@@ -9,25 +8,14 @@ import torch
 from torch.nn.functional import normalize
 
 from peft_engine.inference.answer import Answer
-from peft_engine.inference.contract import (
-    AdapterUse,
-    Capability,
-    Conversation,
-    Embedding,
-    GenerationRequest,
-    Infill,
-    Prompt,
-    Text,
-)
-from peft_engine.inference.template_conversation import render_conversation
-from peft_engine.inference.template_process import TemplateProcess
+from peft_engine.inference.contract import AdapterUse, Capability, Embedding, GenerationRequest
+from peft_engine.inference.prompts import Prompts
 from peft_engine.inference.transformers.adapters import AdapterKey, Adapters
 from peft_engine.inference.transformers.attention import Span
 from peft_engine.inference.transformers.memory import BLOCK, KeyValues, Prefixes
 from peft_engine.inference.transformers.sequence import TransformersSequence
 from peft_engine.inference.transformers.vocabulary import Vocabulary
 from peft_engine.inference.transformers.weights import Weights
-from peft_schemas.errors import WorkbenchError
 
 _FLOAT32_ROWS = 2
 """Answers that are computed in one pass in float32. Two rows took hardly longer than one, four up to three times as
@@ -51,7 +39,6 @@ class TransformersEngine:
                 that can be computed here (`not-supported`).
         """
         self.slots = slots
-        self._name = path.name
         self._vocabulary = Vocabulary(path)
         self._weights = Weights(path, threads=threads)
         self._vocabulary.settle(size=self._weights.vocabulary_size, ends=self._weights.ends)
@@ -60,20 +47,12 @@ class TransformersEngine:
         self._prefixes = Prefixes(room=2 * self.context_length)
         self._rows = self._weights.safe_rows(_FLOAT32_ROWS if self._weights.dtype == torch.float32 else slots)
         self._open: list[TransformersSequence] = []
-        self._templates = TemplateProcess()
-        self._templates.start()
+        self._prompts = Prompts(path.name, self._vocabulary, context_length=self.context_length)
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What the base can do beside completing text."""
-        found: set[Capability] = {"embeddings"}
-        if template := self._vocabulary.chat_template(tools=True):
-            found.add("chat")
-            if re.search(r"\btools\b", template):
-                found.add("tools")
-        if self._vocabulary.infill is not None:
-            found.add("infill")
-        return frozenset(found)
+        return self._prompts.capabilities | {"embeddings"}
 
     @property
     def memory_bytes(self) -> int:
@@ -84,10 +63,8 @@ class TransformersEngine:
     def open(self, request: GenerationRequest) -> TransformersSequence:
         """Prepare an answer. Contract: `Engine.open`."""
         adapters = self._use(request.adapters)
-        prompt = self._tokens(request.prompt, adapters)
-        self._check_length(len(prompt), answer=1)
-        room = self.context_length - len(prompt)
-        limit = room if request.max_tokens is None else min(room, request.max_tokens)
+        prompt = self._prompts.tokens(request.prompt, template=self._adapters.chat_template(adapters))
+        limit = self._prompts.limit(prompt, request.max_tokens)
         answer = Answer(self._vocabulary, request, prompt, limit=limit)
         memory = self._prefixes.begin(adapters, prompt, capacity=len(prompt) + limit)
         sequence = TransformersSequence(prompt, adapters, memory, answer)
@@ -113,15 +90,17 @@ class TransformersEngine:
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         """Return the embedding of each text or token list. Contract: `Engine.embed`."""
         keys = self._use(adapters)
-        prompts = [self._vocabulary.tokenize(text) if isinstance(text, str) else self._given(text) for text in texts]
-        for tokens in prompts:
-            self._check_length(len(tokens), answer=0)
+        prompts = self._prompts.texts(texts)
         self._adapters.apply(keys)
         return [Embedding(self._embedding(tokens), len(tokens)) for tokens in prompts]
 
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of a text. Contract: `Engine.tokenize`."""
+        return self._vocabulary.tokenize(text)
+
     def unload(self) -> None:
         """Free the memory."""
-        self._templates.close()
+        self._prompts.close()
         self._open.clear()
         self._prefixes.forget()
         self._adapters.unload()
@@ -130,47 +109,6 @@ class TransformersEngine:
     def _use(self, uses: tuple[AdapterUse, ...]) -> tuple[AdapterKey, ...]:
         needed = {key.content for sequence in self._open if sequence.active for key in sequence.adapters}
         return self._adapters.keys(uses, needed=needed)
-
-    def _tokens(self, prompt: Prompt, adapters: tuple[AdapterKey, ...]) -> tuple[int, ...]:
-        if isinstance(prompt, Conversation):
-            rendered = render_conversation(
-                self._templates,
-                prompt,
-                template=self._adapters.chat_template(adapters)
-                or self._vocabulary.chat_template(tools=bool(prompt.tools)),
-                bos_text=self._vocabulary.bos_text,
-                eos_text=self._vocabulary.eos_text,
-                model=self._name,
-            )
-            tokens = self._vocabulary.tokenize_rendered(rendered)
-        elif isinstance(prompt, Text):
-            tokens = self._vocabulary.tokenize(prompt.text)
-        elif isinstance(prompt, Infill):
-            tokens = self._vocabulary.tokenize_gap(prompt.prefix, prompt.suffix)
-        else:
-            tokens = self._given(prompt.ids)
-        return tokens or self._vocabulary.beginning
-
-    def _given(self, ids: Sequence[int]) -> tuple[int, ...]:
-        """Return tokens that a client made, all of which must exist."""
-        size = self._weights.vocabulary_size
-        for token in ids:
-            if not 0 <= token < size:
-                raise WorkbenchError(
-                    "not-supported",
-                    f"The prompt has the token {token}, but {self._name} has tokens from 0 to {size - 1}.",
-                    "Send tokens of this model's own tokenizer, or the text itself.",
-                )
-        return tuple(ids)
-
-    def _check_length(self, prompt: int, *, answer: int) -> None:
-        if prompt + answer > self.context_length:
-            raise WorkbenchError(
-                "context-exceeded",
-                f"The prompt has {prompt:,} tokens, but the model's context holds {self.context_length:,} "
-                "with the answer.",
-                "Start a new conversation, shorten it, or choose a model with a longer context.",
-            )
 
     def _write(self, sequences: Sequence[TransformersSequence]) -> None:
         """Compute the newest token of each, in a pass of always the same width."""

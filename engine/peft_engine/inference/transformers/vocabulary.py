@@ -28,17 +28,15 @@ class Vocabulary:
         if not isinstance(tokenizer, TokenizersBackend):
             raise _unreadable(folder, f"{type(tokenizer).__name__} has no tokenizer.json")
         self._tokenizer: Any = tokenizer
-        self._name = folder.name
         self._written = {
             token.content: place for place, token in tokenizer.added_tokens_decoder.items() if token.special
         }
         self._specials = frozenset(self._written.values()) | frozenset(tokenizer.all_special_ids)
         self._ends: frozenset[int] = frozenset()
-        self.infill = recognise_infill(tokenizer.get_vocab())
-        """The tokens that mark a gap, None where there are none."""
+        self._gap = recognise_infill(tokenizer.get_vocab())
         self.bos_text: str = tokenizer.bos_token or ""
         self.eos_text: str = tokenizer.eos_token or ""
-        self.beginning: tuple[int, ...] = (tokenizer.bos_token_id or tokenizer.eos_token_id or 0,)
+        self.beginning: int = tokenizer.bos_token_id or tokenizer.eos_token_id or 0
         """What an answer to nothing begins with."""
 
     def settle(self, *, size: int, ends: Iterable[int]) -> None:
@@ -48,10 +46,16 @@ class Vocabulary:
             size: Rows of the output layer, which may be more than there are tokens.
             ends: Tokens that end an answer beside the tokenizer's own.
         """
+        self.size = size
         named = (self._written.get(token) for token in (self.eos_text, *prompt_formats().turn_ends))
         self._ends = frozenset(ends) | {token for token in named if token is not None}
         self.guide = llguidance.hf.from_tokenizer(self._tokenizer, n_vocab=size, eos_token=sorted(self._ends) or None)
         """The vocabulary as llguidance knows it."""
+
+    @property
+    def fills_gaps(self) -> bool:
+        """Whether there are tokens that mark a gap in a text."""
+        return self._gap is not None
 
     def chat_template(self, *, tools: bool) -> str | None:
         """Return the tokenizer's own template, else that of the family that its special tokens tell of.
@@ -80,16 +84,12 @@ class Vocabulary:
         """Return the prompt that asks for what stands between two texts.
 
         Raises:
-            WorkbenchError: The vocabulary has no tokens for it (`not-supported`).
+            ValueError: There are no tokens for it.
         """
-        if self.infill is None:
-            raise WorkbenchError(
-                "not-supported",
-                f"{self._name} cannot fill in the middle of a text: its vocabulary has no tokens for it.",
-                "Choose a model that was made for code, or send the text as one prompt.",
-            )
-        marks = self.infill
-        before, after, gap = self._tokenizer.convert_tokens_to_ids([marks.prefix, marks.suffix, marks.middle])
+        if self._gap is None:
+            raise ValueError("a vocabulary without tokens for a gap")
+        marks = [self._gap.prefix, self._gap.suffix, self._gap.middle]
+        before, after, gap = self._tokenizer.convert_tokens_to_ids(marks)
         return (before, *self.tokenize_rendered(prefix), after, *self.tokenize_rendered(suffix), gap)
 
     def piece(self, token: int) -> bytes:
