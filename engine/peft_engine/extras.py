@@ -21,6 +21,9 @@ NEEDED: dict[Extra, dict[str, str]] = {
 }
 """Distribution to import name, by the extra that brings it."""
 
+_LONGEST_LOOK = 60
+"""Seconds after which another interpreter counts as one that cannot run."""
+
 
 def versions() -> dict[str, str | None]:
     """Return the version of each optional distribution in this interpreter, None where it is absent."""
@@ -38,7 +41,7 @@ def versions_in(python: str) -> dict[str, str | None] | None:
     """Return the same for another interpreter, None when it cannot run or has no PEFT Workbench."""
     command = [python, "-m", "peft_engine.extras"]
     try:
-        answer = subprocess.run(command, capture_output=True, timeout=60, check=True)
+        answer = subprocess.run(command, capture_output=True, timeout=_LONGEST_LOOK, check=True)
         found = json.loads(answer.stdout)
     except (OSError, subprocess.SubprocessError, ValueError):
         return None
