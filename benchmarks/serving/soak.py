@@ -29,6 +29,9 @@ from tests.integration.serving.homes import BASE, complete_run  # noqa: E402
 
 CLIENTS = 8
 WARM_SECONDS = 30.0
+SAMPLE_SECONDS = 60.0
+"""Between two lines on what the process holds, from which a slow leak can be told from unevenness."""
+
 GROWTH = 64 * 2**20
 """Bytes that memory may end above the warm-up's: the allocator's own unevenness, seen on runs without faults."""
 
@@ -91,6 +94,15 @@ def _holds(server: Server) -> dict[str, int]:
     }
 
 
+async def _sample(server: Server) -> None:
+    """Print what the process holds, for ever."""
+    start = time.monotonic()
+    while True:
+        held = ", ".join(f"{what} {value:,}" for what, value in _holds(server).items())
+        print(f"{(time.monotonic() - start) / 60:5.1f} min: {held}", flush=True)
+        await asyncio.sleep(SAMPLE_SECONDS)
+
+
 async def soak(server: Server, seconds: float) -> None:
     """Let clients loose and compare what the process holds before and after."""
     done: Counter[str] = Counter()
@@ -101,8 +113,10 @@ async def soak(server: Server, seconds: float) -> None:
         await _settle(server)
         return _holds(server)
 
+    sampling = asyncio.create_task(_sample(server))
     before = await let_loose(WARM_SECONDS, 0)
     after = await let_loose(seconds, 1000)
+    sampling.cancel()
     print(dict(done))
     failed = []
     for what, value in after.items():
