@@ -28,6 +28,7 @@ ErrorCode = Literal[
     "model-dtype-wrong",
     "model-incomplete",
     "model-missing",
+    "model-not-loaded",
     "model-tokenizer-missing",
     "model-truncated",
     "model-unreadable",

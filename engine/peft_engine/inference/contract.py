@@ -1,7 +1,7 @@
 """What an engine is: a resident base that advances open sequences step by step.
 
-The scheduler drives it from one thread: `open` sequences, `step` all of them together, `close` each; `embed` between
-two steps. Every engine keeps the same promises, and one suite of tests holds all of them to it.
+The scheduler drives it from one thread: `open` sequences, `step` all of them together, `close` each; `embed` and
+`tokenize` between two steps. Every engine keeps the same promises, and one suite of tests holds all of them to it.
 """
 
 from collections.abc import Mapping, Sequence
@@ -233,6 +233,9 @@ class Engine(Protocol):
             WorkbenchError: A text does not fit the context (`context-exceeded`), an adapter is gone or does not fit, or
                 the base cannot embed (`not-supported`).
         """
+
+    def tokenize(self, text: str) -> Sequence[int]:
+        """Return the tokens of a text, as a `Text` prompt has them. Open sequences are not disturbed."""
 
     def unload(self) -> None:
         """Free the memory. Nothing may be called afterwards."""

@@ -133,6 +133,19 @@ class Residency:
         self._places.append(place)
         return place
 
+    def engine_of(self, model: Servable) -> Engine:
+        """Return a model's base as it is in memory. It does not count as used.
+
+        Raises:
+            WorkbenchError: It is not in memory (`model-not-loaded`).
+        """
+        for place in self._places:
+            if place.usable and place.engine is not None and base_key(place.model) == base_key(model):
+                return place.engine
+        raise WorkbenchError(
+            "model-not-loaded", f"{model.base} is not in memory.", "Load it, or ask it something, and try again."
+        )
+
     def next_load(self) -> Place | None:
         """Return a base to be loaded now, if one is wanted, none is being loaded, and there is room; else make room.
 

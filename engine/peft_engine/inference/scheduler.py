@@ -12,6 +12,7 @@ import asyncio
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 
 from peft_engine.catalog import Servable, find_servable
 from peft_engine.inference.answers import Answers
@@ -136,6 +137,25 @@ class Scheduler:
             self._residency.pinned = kept | {base} if pinned else kept - {base}
 
         self._command(change)
+
+    async def tokenize(self, model: Servable, text: str) -> Sequence[int]:
+        """Return the tokens that a model's base makes of a text, between two steps. Nothing is loaded for it.
+
+        Raises:
+            WorkbenchError: The base is not in memory (`model-not-loaded`).
+        """
+        found: Future[Sequence[int]] = Future()
+
+        def tokenize() -> None:
+            if not found.set_running_or_notify_cancel():
+                return
+            try:
+                found.set_result(self._residency.engine_of(model).tokenize(text))
+            except Exception as error:  # It is the request's, and must not end the thread.
+                found.set_exception(error)
+
+        self._command(tokenize)
+        return await asyncio.wrap_future(found)
 
     def note_failure(self, model_id: str, error: ErrorReport) -> None:
         """Show that a model that was asked for cannot be had, until it can."""

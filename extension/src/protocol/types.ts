@@ -300,6 +300,7 @@ export interface ErrorReport {
     | "model-dtype-wrong"
     | "model-incomplete"
     | "model-missing"
+    | "model-not-loaded"
     | "model-tokenizer-missing"
     | "model-truncated"
     | "model-unreadable"

@@ -82,6 +82,9 @@ class RecitingEngine:
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         return [_embedding(text) for text in texts]
 
+    def tokenize(self, text: str) -> list[int]:
+        return list(text.encode())
+
     def unload(self) -> None:
         pass
 

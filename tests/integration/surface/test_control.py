@@ -72,3 +72,18 @@ def test_the_figures_are_prometheus_and_rise(surface: Surface) -> None:
     assert risen("peftw_requests_total", surface.adapter) == 1
     assert risen("peftw_first_token_seconds_count") == 1
     assert after["peftw_model_memory_bytes", BASE] == 123
+
+
+def test_a_text_is_tokenised_by_a_model_in_memory_and_none_is_loaded_for_it(surface: Surface) -> None:
+    asked = {"model": surface.adapter, "prompt": "wörd"}
+    surface.post("/models/load", {"model": BASE})
+    answer = surface.post("/tokenize", asked).json()
+    assert answer["tokens"] == list("wörd".encode())
+    assert answer["count"] == 5
+    assert answer["max_model_len"] == surface.get(f"/v1/models/{BASE}").json()["context_length"]
+
+    surface.post("/models/unload", {"model": BASE})
+    refused = surface.post("/tokenize", asked)
+    assert refused.status_code == 409
+    assert refused.json()["error"]["code"] == "model-not-loaded"
+    assert surface.get("/models/status").json()["loaded"] == []

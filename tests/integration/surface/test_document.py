@@ -19,6 +19,7 @@ EXAMPLES: dict[tuple[str, str], Any] = {
     ("POST", "/v1/completions"): {"model": BASE, "prompt": "Once upon", "max_tokens": 3},
     ("POST", "/v1/responses"): {"model": BASE, "input": "Recite."},
     ("POST", "/v1/embeddings"): {"model": BASE, "input": ["one", "two"]},
+    ("POST", "/tokenize"): {"model": BASE, "prompt": "one two"},
     ("GET", "/models/status"): None,
     ("POST", "/models/switch"): {"model": BASE},
     ("POST", "/models/load"): {"model": BASE},
@@ -56,6 +57,7 @@ def test_J17_every_route_is_asked_here_once(document: dict[str, Any]) -> None:
 def test_J10_the_answer_of_each_route_is_what_the_document_says(
     surface: Surface, document: dict[str, Any], method: str, path: str
 ) -> None:
+    surface.post("/models/load", {"model": BASE})
     answer = surface.ask(method, path.format(model_id=surface.adapter), EXAMPLES[method, path])
 
     promised = document["paths"][path][method.lower()]["responses"][str(answer.status_code)]

@@ -113,6 +113,12 @@ class EchoEngine:
             raise WorkbenchError("context-exceeded", "Too long.", "Shorten it.")
         return [Embedding([float(len(text))], len(text)) for text in texts]
 
+    def tokenize(self, text: str) -> list[int]:
+        assert not self.unloaded
+        if text == "fault":
+            raise OSError("the tokenizer failed")
+        return [ord(character) for character in text]
+
     def unload(self) -> None:
         self.unloaded = True
 

@@ -219,3 +219,24 @@ async def test_every_request_is_counted_once_whatever_becomes_of_it(house: House
     assert metrics.queued.count == 3
     assert (metrics.loads.count, metrics.unloads) == (2, 1)
     assert metrics.generation_tokens == 2
+
+
+async def test_a_text_is_tokenised_between_two_steps(house: House) -> None:
+    with pytest.raises(WorkbenchError, match="not in memory"):
+        await house.scheduler.tokenize(house.model(), "ab")
+    await all_of(house.submit("a"))
+    job = house.submit("b", max_tokens=None)
+    await house.until(lambda: house.scheduler.active == 1)
+
+    assert list(await house.scheduler.tokenize(house.model(), "ab")) == [97, 98]
+    assert house.scheduler.active == 1
+    job.cancelled = True
+
+
+async def test_a_fault_of_a_tokenizer_is_its_request_s_alone(house: House) -> None:
+    await all_of(house.submit("a"))
+    with pytest.raises(OSError, match="tokenizer"):
+        await house.scheduler.tokenize(house.model(), "fault")
+
+    assert house.scheduler.computing
+    assert isinstance((await all_of(house.submit("c")))[-1], Finished)

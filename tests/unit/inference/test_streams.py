@@ -102,6 +102,9 @@ class RecitingEngine:
     def embed(self, texts: Any, adapters: Any) -> list[Embedding]:
         raise NotImplementedError
 
+    def tokenize(self, text: str) -> list[int]:
+        raise NotImplementedError
+
     def unload(self) -> None:
         for recital in self.recitals:
             recital.closed = True

@@ -44,6 +44,7 @@ from peft_engine.inference.http.responses import respond
 from peft_engine.inference.http.responses_request import ResponsesRequest
 from peft_engine.inference.http.responses_shapes import ResponseAnswer, ResponseEvent
 from peft_engine.inference.http.status import Health, Leaving, show_health, shut_down
+from peft_engine.inference.http.tokenize import Tokenized, TokenizeRequest, tokenize
 from peft_engine.inference.scheduler import Overloaded, Scheduler
 from peft_engine.loopback.guard import Allowance, Guard
 from peft_engine.loopback.rate import RateLimit
@@ -112,6 +113,15 @@ OPERATIONS: tuple[Operation, ...] = (
         takes=EmbeddingRequest,
         gives=EmbeddingList,
         computes=True,
+    ),
+    Operation(
+        "POST",
+        "/tokenize",
+        "Count the tokens of a text, with a model that is in memory.",
+        tokenize,
+        takes=TokenizeRequest,
+        gives=Tokenized,
+        needs_loaded=True,
     ),
     Operation("GET", "/models/status", "Say what is in memory.", show_status, gives=ServeStatus),
     Operation(

@@ -11,6 +11,7 @@ from peft_schemas.errors import ErrorCode, ErrorReport
 _STATUS: dict[ErrorCode, int] = {
     "adapter-missing": 404,
     "model-missing": 404,
+    "model-not-loaded": 409,
     "base-not-servable": 400,
     "context-exceeded": 400,
     "not-supported": 400,
@@ -25,7 +26,7 @@ _OPENAI_CODE: dict[ErrorCode, str] = {
 """The codes that clients act upon."""
 
 
-_PROMPTS = {"/v1/completions": "prompt", "/v1/embeddings": "input", "/v1/responses": "input"}
+_PROMPTS = {"/v1/completions": "prompt", "/v1/embeddings": "input", "/v1/responses": "input", "/tokenize": "prompt"}
 """The field that holds what a model is asked, by path; of every other it is `messages`."""
 
 _RETRY_SECONDS = 5

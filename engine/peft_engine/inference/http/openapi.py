@@ -16,6 +16,7 @@ _REFUSALS = {
     401: "The key is missing or wrong.",
     403: "The request names another host, or comes from a web page that is not allowed.",
     404: "There is no such model.",
+    409: "The model is not in memory.",
     413: "The request is too large.",
     429: "Too many requests wait already, or came in the last minute; `Retry-After` says when to ask again.",
     500: "Something went wrong on this side.",
@@ -94,6 +95,8 @@ def _refusals(operation: Operation) -> list[int]:
         possible |= {400, 413}
     if operation.names_model:
         possible |= {400, 404}
+    if operation.needs_loaded:
+        possible.add(409)
     if operation.computes:
         possible.add(429)
     return sorted(possible)

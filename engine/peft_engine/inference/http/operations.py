@@ -42,6 +42,9 @@ class Operation:
     computes: bool = False
     """Whether a model works for it, which is what the limit of requests a minute counts."""
 
+    needs_loaded: bool = False
+    """Whether it is refused where the model is not in memory. The others bring it there."""
+
     @property
     def name(self) -> str:
         """A unique name, `operationId` in the document."""

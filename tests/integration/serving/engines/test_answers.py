@@ -36,6 +36,15 @@ def test_the_seed_alone_makes_a_drawn_answer(engine: Engine) -> None:
     assert drawn[0] != answer(engine, request(prompt))[0].text
 
 
+def test_the_tokens_of_a_text_are_those_that_a_prompt_of_it_has(engine: Engine) -> None:
+    text = "Zoë counts 1, 2, 3.\n  日本語"
+    plain = answer(engine, request(text, max_tokens=1))[0]
+    ids = engine.tokenize(text)
+
+    assert len(ids) == plain.prompt_tokens
+    assert answer(engine, request(Tokens(tuple(ids)), max_tokens=1))[0].text == plain.text
+
+
 @pytest.mark.parametrize(
     "sampling",
     [
