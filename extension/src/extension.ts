@@ -42,8 +42,8 @@ export function activate(context: vscode.ExtensionContext): void {
   const panels = new RunPanels(server, context.extensionUri);
   const pages = new Pages();
   const models = new ChatModels(server, store, context.workspaceState);
-  const provider = registerProvider(server, models);
   const serving = new ModelServer(server, log);
+  const provider = registerProvider(server, models, serving);
   const library = new ModelLibrary(server, serving, store, log);
   const lastEditor = new LastEditor();
   const chats = new ChatPanels({

@@ -9,6 +9,14 @@ import { InTurn } from "./inTurn";
 
 const SEEDS = 2 ** 32;
 
+/** What our own panel is told to show the two answers beside each other. */
+export interface Comparison {
+  readonly model: string;
+  readonly compare_with: string;
+  readonly seed: number;
+  readonly prompt: string;
+}
+
 /** @throws Problem when the model that is chosen has no adapter. What goes wrong on one side is written on that side. */
 export async function compare(
   server: Server,
@@ -18,6 +26,9 @@ export async function compare(
   stream: vscode.ChatResponseStream,
   token: vscode.CancellationToken,
 ): Promise<void> {
+  const prompt = messages.at(-1)?.content ?? "";
+  if (prompt.trim() === "")
+    throw new Problem("There is no prompt to compare answers to.", "Write one: `@peft /compare Who are you?`");
   const base = models.find(({ id }) => id === current.base);
   if (current.run_id === null || !base)
     throw new Problem(
@@ -45,4 +56,13 @@ export async function compare(
       written.end(side);
     }),
   );
+  const comparison: Comparison = { model: current.id, compare_with: base.id, seed, prompt };
+  // The editor's chat has one column.
+  stream.button({ command: "peft.compareAnswers", title: "Show Side by Side", arguments: [comparison] });
+}
+
+export function isComparison(value: unknown): value is Comparison {
+  if (typeof value !== "object" || value === null) return false;
+  const { model, compare_with: other, seed, prompt } = value as Record<string, unknown>;
+  return [model, other, prompt].every((text) => typeof text === "string") && typeof seed === "number";
 }

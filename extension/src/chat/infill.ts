@@ -1,6 +1,6 @@
 /** Filling a gap between two texts, straight from the model server: a key that is pressed must end it at once. */
-import { Problem } from "../problem";
-import type { ErrorReport, ServeEndpoint } from "../protocol/types";
+import type { ServeEndpoint } from "../protocol/types";
+import { ask } from "../serving/ask";
 
 export interface Gap {
   readonly model: string;
@@ -9,23 +9,16 @@ export interface Gap {
   readonly maxTokens: number;
 }
 
-/** The parts of the server's answers that matter here. */
-interface Body {
-  readonly choices?: readonly { readonly text: string }[];
-  readonly capabilities?: readonly string[];
-  readonly error?: { readonly message: string; readonly report?: ErrorReport };
-}
-
 /** Tells whether a model was made to fill in the middle. */
 export async function canInfill(endpoint: ServeEndpoint, model: string, signal: AbortSignal): Promise<boolean> {
   const path = model.split("/").map(encodeURIComponent).join("/");
-  const { capabilities = [] } = await ask(endpoint, `/models/${path}`, { signal });
-  return capabilities.includes("infill");
+  const card = await ask<{ readonly capabilities?: readonly string[] }>(endpoint, `models/${path}`, { signal });
+  return card.capabilities?.includes("infill") ?? false;
 }
 
 /** @throws Problem in the server's own words; an AbortError when the signal ended it, and the computation with it. */
 export async function infill(endpoint: ServeEndpoint, gap: Gap, signal: AbortSignal): Promise<string> {
-  const { choices = [] } = await ask(endpoint, "/completions", {
+  const { choices } = await ask<{ readonly choices: readonly { readonly text: string }[] }>(endpoint, "completions", {
     method: "POST",
     body: JSON.stringify({
       model: gap.model,
@@ -42,13 +35,4 @@ export async function infill(endpoint: ServeEndpoint, gap: Gap, signal: AbortSig
 /** The first lines of an answer, without what is blank at its end. */
 export function firstLines(text: string, count: number): string {
   return text.split("\n").slice(0, count).join("\n").trimEnd();
-}
-
-async function ask({ url, token }: ServeEndpoint, path: string, init: RequestInit): Promise<Body> {
-  const headers = { Authorization: `Bearer ${token}`, "Content-Type": "application/json" };
-  const response = await fetch(`${url}${path}`, { ...init, headers });
-  const body = (await response.json()) as Body;
-  if (response.ok) return body;
-  if (body.error?.report) throw Problem.fromReport(body.error.report);
-  throw new Problem(body.error?.message ?? `The model server answered ${response.status}.`);
 }

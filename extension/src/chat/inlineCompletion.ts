@@ -13,7 +13,6 @@ const AFTER = 1_000;
 const TOKENS_A_LINE = 24;
 
 export class InlineCompletion implements vscode.InlineCompletionItemProvider {
-  private endpoint: ServeEndpoint | undefined;
   /** Whether a model can fill in the middle, by its id. */
   private readonly able = new Map<string, boolean>();
 
@@ -23,11 +22,7 @@ export class InlineCompletion implements vscode.InlineCompletionItemProvider {
   ) {}
 
   register(): vscode.Disposable {
-    return vscode.Disposable.from(
-      vscode.languages.registerInlineCompletionItemProvider({ scheme: "file" }, this),
-      // Another process has another token.
-      this.serving.onDidChange(() => (this.endpoint = undefined)),
-    );
+    return vscode.languages.registerInlineCompletionItemProvider({ scheme: "file" }, this);
   }
 
   async provideInlineCompletionItems(
@@ -42,7 +37,7 @@ export class InlineCompletion implements vscode.InlineCompletionItemProvider {
     const abort = new AbortController();
     const cancelled = token.onCancellationRequested(() => abort.abort());
     try {
-      const endpoint = (this.endpoint ??= await this.serving.endpoint());
+      const endpoint = await this.serving.endpoint();
       if (!(await this.isAble(endpoint, model, abort.signal))) return [];
       const at = document.offsetAt(position);
       const text = document.getText();

@@ -5,17 +5,16 @@ import { Problem } from "../problem";
 import type { ChatModel } from "../protocol/types";
 import type { Server } from "../server/server";
 import { outputTokens } from "../serving/endpoint";
+import type { ModelServer } from "../serving/modelServer";
 import { complete } from "./completion";
 import type { ChatModels } from "./models";
 import { callPart, toolsOf, turnsOf } from "./requestMessages";
+import { countedTurns, countTokens, estimateTokens } from "./tokens";
 
 /** Newer than some forks of the editor that otherwise run this extension. */
 export const languageModels = vscode.lm as Partial<typeof vscode.lm> | undefined;
 
 export const VENDOR = "peft-workbench";
-
-/** Of English text and code. VS Code asks very often, so no tokenizer is run. */
-const CHARACTERS_A_TOKEN = 4;
 
 class Provider implements vscode.LanguageModelChatProvider {
   readonly onDidChangeLanguageModelChatInformation: vscode.Event<void>;
@@ -23,6 +22,7 @@ class Provider implements vscode.LanguageModelChatProvider {
   constructor(
     private readonly server: Server,
     private readonly models: ChatModels,
+    private readonly serving: ModelServer,
   ) {
     this.onDidChangeLanguageModelChatInformation = models.onDidChange;
   }
@@ -58,19 +58,34 @@ class Provider implements vscode.LanguageModelChatProvider {
     }
   }
 
-  provideTokenCount(
-    _model: vscode.LanguageModelChatInformation,
+  /** VS Code asks very often: where the model is not in memory, nothing is loaded for it and the count is an estimate. */
+  async provideTokenCount(
+    model: vscode.LanguageModelChatInformation,
     text: string | vscode.LanguageModelChatRequestMessage,
+    token: vscode.CancellationToken,
   ): Promise<number> {
-    const turns = typeof text === "string" ? [text] : turnsOf(text).map((turn) => JSON.stringify(turn));
-    const characters = turns.reduce((sum, turn) => sum + turn.length, 0);
-    return Promise.resolve(Math.ceil(characters / CHARACTERS_A_TOKEN));
+    const counted = typeof text === "string" ? { text, turns: 0 } : countedTurns(turnsOf(text));
+    if (!this.serving.holds(model.family)) return estimateTokens(counted);
+    const abort = new AbortController();
+    const cancelled = token.onCancellationRequested(() => abort.abort());
+    try {
+      return await countTokens(await this.serving.endpoint(), model.id, counted, abort.signal);
+    } catch {
+      // It may have left memory meanwhile.
+      return estimateTokens(counted);
+    } finally {
+      cancelled.dispose();
+    }
   }
 }
 
 /** Undefined where the editor has no language models. */
-export function registerProvider(server: Server, models: ChatModels): vscode.Disposable | undefined {
-  return languageModels?.registerLanguageModelChatProvider?.(VENDOR, new Provider(server, models));
+export function registerProvider(
+  server: Server,
+  models: ChatModels,
+  serving: ModelServer,
+): vscode.Disposable | undefined {
+  return languageModels?.registerLanguageModelChatProvider?.(VENDOR, new Provider(server, models, serving));
 }
 
 function information(model: ChatModel): vscode.LanguageModelChatInformation {

@@ -1,4 +1,5 @@
 /** What opens a chat. */
+import { isComparison } from "../chat/compare";
 import type { ChatModels } from "../chat/models";
 import { openChat } from "../chat/openChat";
 import type { ChatPanels } from "../panels/chatPanels";
@@ -31,6 +32,14 @@ export async function chatWithAdapter(
   if (!run?.chat_model) return;
   await models.choose(run.chat_model);
   await chats.begin(run.chat_model);
+}
+
+/** Has an adapter and its base answer a prompt beside each other, from the same seed and as `@peft` has them answer. */
+export async function compareAnswers(chats: ChatPanels, given: unknown): Promise<void> {
+  if (!isComparison(given) || !(await requireTrust("Chats"))) return;
+  const { prompt, ...chosen } = given;
+  const panel = await chats.begin(chosen.model, { ...chosen, temperature: 0 });
+  await panel.ask(prompt);
 }
 
 /** `PEFT: Choose Chat Model`: for `@peft` in the editor's own chat. */

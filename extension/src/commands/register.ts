@@ -13,7 +13,7 @@ import type { Training } from "../server/training";
 import type { ModelServer } from "../serving/modelServer";
 import type { Pages } from "../views/pages";
 import { cleanUpRuns } from "../runs/cleanUp";
-import { askAboutSelection, chatWithAdapter, chooseChatModel, openChatPanel } from "./chatCommands";
+import { askAboutSelection, chatWithAdapter, chooseChatModel, compareAnswers, openChatPanel } from "./chatCommands";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { importConfig } from "./importConfig";
 import {
@@ -81,6 +81,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.chatWithAdapter": (given) => chatWithAdapter(store, models, chats, given),
     "peft.openChat": () => openChatPanel(chats),
     "peft.askAboutSelection": () => askAboutSelection(chats),
+    "peft.compareAnswers": (given) => compareAnswers(chats, given),
     "peft.chooseChatModel": () => chooseChatModel(models),
     "peft.addModel": () => addModel(library),
     "peft.scanModels": () => library.scan(),

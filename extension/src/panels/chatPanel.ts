@@ -83,6 +83,11 @@ export class ChatPanel implements TalkReader {
     });
   }
 
+  /** Asks what somebody has asked elsewhere. */
+  async ask(prompt: string): Promise<void> {
+    await this.attempt(() => this.answered(this.talk.ask(prompt)));
+  }
+
   /** Makes the next prompt one about what is selected in the editor. */
   async takeSelection(): Promise<void> {
     await this.attempt(() => {
@@ -113,12 +118,12 @@ export class ChatPanel implements TalkReader {
       case "ask": {
         const { context } = this;
         this.context = null;
-        return talk.ask(message.prompt, context?.text ?? null);
+        return this.answered(talk.ask(message.prompt, context?.text ?? null));
       }
       case "regenerate":
-        return talk.regenerate(message.at);
+        return this.answered(talk.regenerate(message.at));
       case "edit":
-        return talk.edit(message.at, message.prompt);
+        return this.answered(talk.edit(message.at, message.prompt));
       case "stop": {
         talk.stop();
         return;
@@ -151,6 +156,14 @@ export class ChatPanel implements TalkReader {
       case "export":
         if (talk.summary) await exportConversation(this.parts.server, talk.summary.id);
     }
+  }
+
+  /** Waits for an answer. Where the model's process ended in the middle of it, the next prompt is to find another. */
+  private async answered(answering: Promise<void>): Promise<void> {
+    const { talk } = this;
+    await answering;
+    const errors = talk.exchanges.at(-1)?.answers.map(({ error }) => error?.code) ?? [];
+    if (talk === this.talk && errors.includes("serve-failed")) await this.load();
   }
 
   private async useSettings(settings: ChatSettings): Promise<void> {

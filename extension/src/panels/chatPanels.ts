@@ -25,9 +25,9 @@ export class ChatPanels implements vscode.WebviewPanelSerializer {
     return this.begin((await this.parts.models.current()).id);
   }
 
-  /** Begins a conversation with a model. */
-  async begin(model: string): Promise<ChatPanel> {
-    const settings = settingsFor(this.parts.memory, model);
+  /** Begins a conversation with a model, as the last one was but for what is chosen. */
+  async begin(model: string, chosen: Partial<ChatSettings> = {}): Promise<ChatPanel> {
+    const settings = { ...settingsFor(this.parts.memory, model), ...chosen };
     const panel =
       this.panel ??
       this.adopt(vscode.window.createWebviewPanel(VIEW_TYPE, "PEFT Chat", vscode.ViewColumn.Beside), settings);

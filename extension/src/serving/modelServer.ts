@@ -6,6 +6,7 @@ import type { Server } from "../server/server";
 
 export class ModelServer {
   private current: ServeStatus | undefined;
+  private door: Promise<ServeEndpoint> | undefined;
   private readonly emitter = new vscode.EventEmitter<void>();
 
   /** What it is doing, or what it has in memory, has changed. */
@@ -58,8 +59,20 @@ export class ModelServer {
     this.take(await this.server.request("peft/serve/switch", { model }));
   }
 
-  endpoint(): Promise<ServeEndpoint> {
-    return this.server.request("peft/serve/endpoint", {});
+  /** How other programs reach it, asked for once a process; starts it if none runs. */
+  async endpoint(): Promise<ServeEndpoint> {
+    const asked = (this.door ??= this.server.request("peft/serve/endpoint", {}));
+    try {
+      return await asked;
+    } catch (error) {
+      if (this.door === asked) this.door = undefined;
+      throw error;
+    }
+  }
+
+  /** Tells whether a base is in memory. */
+  holds(base: string): boolean {
+    return this.current?.state === "running" && (this.current.loaded?.includes(base) ?? false);
   }
 
   private async refresh(): Promise<void> {
@@ -71,6 +84,8 @@ export class ModelServer {
   }
 
   private take(status: ServeStatus | undefined): void {
+    // Another process may have another token.
+    if (status?.pid !== this.current?.pid) this.door = undefined;
     this.current = status;
     this.emitter.fire();
   }

@@ -21,7 +21,7 @@ describe("the language-model provider", () => {
     assert.ok(model.maxInputTokens > 1000 && model.maxInputTokens < 8192);
   });
 
-  it("counts tokens without asking the daemon", async () => {
+  it("estimates tokens while the model is not in memory, and loads nothing for it", async () => {
     assert.equal(await (await base()).countTokens("x".repeat(400)), 100);
   });
 
@@ -32,6 +32,14 @@ describe("the language-model provider", () => {
     for await (const piece of response.text) pieces.push(piece);
     assert.ok(pieces.length > 1, "the answer came in one piece");
     assert.notEqual(pieces.join("").trim(), "");
+  });
+
+  it("counts tokens with the model's own tokenizer once it is in memory", async () => {
+    const model = await base();
+    await eventually(async () => ((await model.countTokens("x".repeat(400))) === 100 ? undefined : true));
+    assert.equal(await model.countTokens("red red red red red red"), 6);
+    // The turn's own marks are counted with it.
+    assert.equal(await model.countTokens(vscode.LanguageModelChatMessage.User("red red red red red red")), 11);
   });
 
   it("stops when it is told to", async () => {

@@ -38,6 +38,7 @@ describe("the manifest", () => {
       "peft.chatWithAdapter",
       "peft.openChat",
       "peft.askAboutSelection",
+      "peft.compareAnswers",
       "peft.chooseChatModel",
       "peft.chatWithModel",
       "peft.startModelServer",

@@ -6,7 +6,7 @@ const WHY_NOT: Record<ChatPageState["model"]["kind"], string> = {
   none: "Load the model first.",
   loading: "The model is being loaded.",
   ready: "",
-  error: "The model could not be loaded.",
+  error: "Load the model again first.",
 };
 
 export class Composer {

@@ -1,10 +1,11 @@
-/** Filling a gap, over real HTTP, in the shapes that the model server answers in. */
+/** What is asked of the model server itself, over real HTTP, in the shapes that it answers in. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
 import { canInfill, firstLines, infill } from "../../src/chat/infill";
+import { countedTurns, countTokens, estimateTokens } from "../../src/chat/tokens";
 
 const CARD = { id: "org/coder", object: "model", base: "org/coder", capabilities: ["infill"], context_length: 8192 };
 const GAP = { model: "org/coder", prefix: "def f(", suffix: "):\n    pass\n", maxTokens: 48 };
@@ -31,7 +32,13 @@ beforeEach(async () => {
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
 });
-afterEach(() => new Promise((resolve) => server.close(resolve)));
+afterEach(
+  () =>
+    new Promise((resolve) => {
+      server.close(resolve);
+      server.closeAllConnections();
+    }),
+);
 
 describe("filling a gap", () => {
   it("sends what is before and after it, with the token, and takes the text", async () => {
@@ -80,5 +87,27 @@ describe("the first lines of an answer", () => {
   it("are as many as are wanted, with nothing blank behind", () => {
     expect(firstLines("a\nb\n\nc", 3)).toBe("a\nb");
     expect(firstLines("  \n ", 2)).toBe("");
+  });
+});
+
+describe("counting tokens", () => {
+  const turns = countedTurns([
+    { role: "user", content: "Hi." },
+    { role: "assistant", content: "", tool_calls: [{ id: "1", name: "look", arguments: "{}" }] },
+  ]);
+
+  it("asks the model's own tokenizer, and adds what a template puts around each turn", async () => {
+    answer = (_, __, response) =>
+      reply(response, 200, { count: 7, max_model_len: 8192, tokens: [1, 2, 3, 4, 5, 6, 7] });
+    expect(await countTokens(endpoint(), "org/coder", { text: "some text", turns: 0 }, never)).toBe(7);
+    expect(seen[0]?.path).toBe("/tokenize");
+    expect(JSON.parse(seen[0]?.body ?? "")).toEqual({ model: "org/coder", prompt: "some text" });
+    expect(await countTokens(endpoint(), "org/coder", turns, never)).toBe(17);
+    expect(JSON.parse(seen[1]?.body ?? "")).toEqual({ model: "org/coder", prompt: "Hi.\n\nlook\n{}" });
+  });
+
+  it("is an estimate where no model is in memory", () => {
+    expect(estimateTokens({ text: "x".repeat(400), turns: 0 })).toBe(100);
+    expect(estimateTokens(turns)).toBe(13);
   });
 });
