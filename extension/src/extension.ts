@@ -45,6 +45,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const serving = new ModelServer(server, log);
   const provider = registerProvider(server, models, serving);
   const library = new ModelLibrary(server, serving, store, log);
+  const modelsView = createModelsView(server, library);
   const lastEditor = new LastEditor();
   const chats = new ChatPanels({
     server,
@@ -69,13 +70,26 @@ export function activate(context: vscode.ExtensionContext): void {
     models.register(),
     serving.register(),
     library,
-    createModelsView(running, library),
+    modelsView,
     lastEditor.register(),
     new InlineCompletion(serving, log).register(),
     chats.register(),
     registerParticipant({ server: running, training, store, models, extensionUri: context.extensionUri }),
     ...(provider ? [provider] : []),
-    registerCommands({ server: running, setup, training, store, panels, models, library, chats, serving, pages, log }),
+    registerCommands({
+      server: running,
+      setup,
+      training,
+      store,
+      panels,
+      models,
+      library,
+      modelsView,
+      chats,
+      serving,
+      pages,
+      log,
+    }),
     createStatusBar(running, store),
     createServingStatus(serving, models),
     createLanguageStatus(running),

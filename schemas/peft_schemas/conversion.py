@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from peft_schemas.base import Word
+from peft_schemas.library import ModelEntry
 
 ConversionTarget = Annotated[str, Field(pattern=r"^(safetensors|gguf-adapter|gguf:[a-z0-9_]+)$")]
 
@@ -51,3 +52,45 @@ class ConversionResult(Word):
 
     tolerance: float
     """The difference with which it would have been refused."""
+
+
+class ConversionOffer(Word):
+    """Something that a model can be converted to."""
+
+    to: ConversionTarget
+    bytes: int | None
+    """What it will take on the disk, about; None for an adapter alone, which is small."""
+
+
+class ConversionOffers(Word):
+    """What a model can be converted to: something, or the sentence that says why nothing."""
+
+    offers: list[ConversionOffer]
+    reason: str | None = None
+
+
+class ConvertParams(Word):
+    """Convert a model. How far it is comes as `peft/models/progress` with the same `request_id`; `$/cancelRequest` ends it."""
+
+    request_id: str
+    model: str
+    """An id of the library, one with a run's adapter (`base:run`), a hub id on this machine, or a path."""
+
+    to: ConversionTarget
+    output: str
+    """The path of the file or folder to write. It must not exist."""
+
+
+class ConvertProgressParams(Word):
+    """How far a conversion that the editor asked for is."""
+
+    request_id: str
+    progress: ConversionProgress
+
+
+class ConvertResult(Word):
+    """What was made, and what it is in the library."""
+
+    result: ConversionResult
+    model: ModelEntry | None
+    """None for what is no model by itself: an adapter, or a file of weights without its config."""

@@ -11,6 +11,7 @@ ErrorCode = Literal[
     "checkpoint-missing",
     "config-invalid",
     "config-missing",
+    "conversion-active",
     "conversion-failed",
     "context-exceeded",
     "conversation-changed",

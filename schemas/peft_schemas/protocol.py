@@ -20,6 +20,7 @@ from peft_schemas.conversations import (
     ConversationSummary,
     ConversationText,
 )
+from peft_schemas.conversion import ConversionOffers, ConvertParams, ConvertProgressParams, ConvertResult
 from peft_schemas.errors import ErrorReport
 from peft_schemas.events import AnomalyEvent, AnyEvent, RecoveryAction, RunState
 from peft_schemas.findings import FileFinding
@@ -412,6 +413,8 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/models/scan", Empty, ModelList, "Look at the disk again and list the library."),
     Request("peft/models/add", ModelAddParams, ModelEntry, "Put a file or folder into the library."),
     Request("peft/models/remove", ModelIdParams, Empty, "Take a model off the library; its files stay."),
+    Request("peft/models/offers", ModelIdParams, ConversionOffers, "List what a model can be converted to."),
+    Request("peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."),
     Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
 )
 NOTIFICATIONS: tuple[Notification, ...] = (
@@ -420,5 +423,6 @@ NOTIFICATIONS: tuple[Notification, ...] = (
     Notification("peft/disk/low", CleanupPlan, "Space has become low, and what could be removed."),
     Notification("peft/chat/delta", ChatDeltaParams, "A piece of an answer."),
     Notification("peft/models/changed", Empty, "The library has changed."),
+    Notification("peft/models/progress", ConvertProgressParams, "How far a conversion is."),
     Notification("peft/serve/changed", ServeStatus, "The inference process, or what it has in memory, changed."),
 )

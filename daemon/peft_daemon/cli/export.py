@@ -7,11 +7,11 @@ import typer
 from pydantic import ValidationError
 
 from peft_daemon.cli.check_formats import print_text
-from peft_daemon.cli.conversion import carry_out
-from peft_daemon.cli.export_run import request_for_run
+from peft_daemon.cli.conversion import PREPARING, carry_out
 from peft_daemon.cli.output import FAILURE, OK, USAGE, err, finish, show_error
 from peft_daemon.cli.translation import deliver, refuse_existing
 from peft_daemon.language.check import CheckedFile, check_document
+from peft_daemon.models.exporting import request_for_run
 from peft_engine.config.document import Document, parse
 from peft_engine.config.foreign.outgoing.write import Exported, export_config
 from peft_engine.config.read import read_source
@@ -48,7 +48,8 @@ def command(
         if what in get_args(Form):
             err.print("Name the config file, too: peftw export TOOL FILE.")
             finish(USAGE)
-        carry_out(request_for_run(what, gguf=gguf, merge=merge, output=output), as_json=as_json)
+        request = request_for_run(what, gguf=gguf, merge=merge, output=output, preparing=PREPARING)
+        carry_out(request, as_json=as_json)
     else:
         if what not in get_args(Form) or gguf is not None or merge:
             err.print(f"A config is written for one of {', '.join(get_args(Form))}; --gguf and --merge are for runs.")

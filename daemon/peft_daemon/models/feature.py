@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import threading
 import time
 
 from peft_daemon.models.changing import add_model, remove_model
+from peft_daemon.models.converting import convert_and_add, offers_for
 from peft_daemon.models.listing import find_model, list_models, path_of
 from peft_daemon.rpc import bind, notify
 from peft_daemon.workbench import WorkbenchServer
@@ -12,6 +14,13 @@ from peft_engine.files import Stamp, stamp
 from peft_engine.library.bounds import library_bounds
 from peft_engine.library.definitions import definition_files
 from peft_engine.library.scan import scan_in_thread
+from peft_schemas.conversion import (
+    ConversionOffers,
+    ConversionProgress,
+    ConvertParams,
+    ConvertProgressParams,
+    ConvertResult,
+)
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelAddParams, ModelEntry, ModelIdParams, ModelList, ModelQuery
 from peft_schemas.protocol import Empty
@@ -90,6 +99,36 @@ def register(server: WorkbenchServer) -> None:
         await asyncio.to_thread(remove_model, params.id)
         watch.tell()
         return Empty()
+
+    @bind(server, "peft/models/offers")
+    async def offered(params: ModelIdParams) -> ConversionOffers:
+        return await asyncio.to_thread(offers_for, params.id)
+
+    @bind(server, "peft/models/convert")
+    async def converted(params: ConvertParams) -> ConvertResult:
+        result = await _convert(server, params)
+        watch.tell()
+        return result
+
+
+async def _convert(server: WorkbenchServer, params: ConvertParams) -> ConvertResult:
+    """Convert beside the event loop. `$/cancelRequest` is answered when nothing is left of the conversion."""
+    loop, stop = asyncio.get_running_loop(), threading.Event()
+
+    def tell(progress: ConversionProgress) -> None:
+        said = ConvertProgressParams(request_id=params.request_id, progress=progress)
+        loop.call_soon_threadsafe(notify, server, "peft/models/progress", said)
+
+    work = asyncio.ensure_future(asyncio.to_thread(convert_and_add, params, tell, stop.is_set, python=server.python))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait([work])
+        if work.exception() is not None:
+            raise
+        # It was done before it heard of that.
+        return work.result()
 
 
 def _stamps() -> dict[str, Stamp | None]:

@@ -2,6 +2,6 @@
 
 from peft_engine.export.lora_gguf import write_lora_gguf
 from peft_engine.export.merged import write_merged
-from peft_engine.export.refusal import NotConvertible
+from peft_engine.models.refusal import NotConvertible
 
 __all__ = ["NotConvertible", "write_lora_gguf", "write_merged"]

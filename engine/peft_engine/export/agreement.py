@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from transformers import AutoModelForCausalLM, AutoTokenizer
 from transformers.utils.logging import disable_progress_bar
 
-from peft_engine.export.refusal import NotConvertible
 from peft_engine.models.convertible import conversion_data
 from peft_engine.models.hf_config import read_hf_config
+from peft_engine.models.refusal import NotConvertible
 
 
 class Speaking(Protocol):

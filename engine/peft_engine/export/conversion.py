@@ -17,15 +17,15 @@ from peft_engine.export.lora_gguf import write_lora_gguf
 from peft_engine.export.merged import write_merged
 from peft_engine.export.model_gguf import stored_type, write_model_gguf
 from peft_engine.export.native import NativeModel, quantise
-from peft_engine.export.refusal import NotConvertible
 from peft_engine.files import fsync_dir
 from peft_engine.models.convertible import conversion_data
 from peft_engine.models.formats import Format, detect, serving_answer
 from peft_engine.models.gguf_data import gguf_data
 from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.pickled.rewriting import write_safetensors
+from peft_engine.models.refusal import NotConvertible
 from peft_engine.models.tokenizer_files import read_json
-from peft_engine.models.unfinished import place_of_unfinished, remove_unfinished
+from peft_engine.models.unfinished import unfinished
 from peft_engine.models.validation import require_sound
 from peft_schemas.conversion import ConversionProgress, ConversionRequest, ConversionResult
 from peft_schemas.errors import WorkbenchError
@@ -39,36 +39,37 @@ _SPARE = 64 * 2**20
 _REMEDY = "Take another format or type, or convert the model that this one was made from."
 
 
-def convert(request: ConversionRequest, say: Say = lambda _: None) -> ConversionResult:
+def convert(
+    request: ConversionRequest, say: Say = lambda _: None, decide: Callable[[], object] = lambda: None
+) -> ConversionResult:
     """Convert a model.
 
     Args:
         request: What is to be made of what.
         say: Told what is being done.
+        decide: Called when the result is good, before it gets its name; it may wait, and never return.
 
     Raises:
         WorkbenchError: There is no such conversion, or its result does not agree with its source
             (`conversion-failed`); the source is damaged or a pickle that could not be read safely; the output exists
-            (`conversion-failed`); or the disk has no room (`disk-full`).
+            (`conversion-failed`), or another process makes it (`conversion-active`); or the disk has no room
+            (`disk-full`).
     """
     output = Path(request.output)
     if output.exists():
         raise WorkbenchError("conversion-failed", f"{output} exists already.", "Choose another name, or remove it.")
     output.parent.mkdir(parents=True, exist_ok=True)
-    remove_unfinished(output)
-    place = place_of_unfinished(output)
     try:
-        place.mkdir()
-        result = _Conversion(request, place / output.name, place, say).run()
-        _name(place / output.name, output)
+        with unfinished(output) as place:
+            result = _Conversion(request, place / output.name, place, say).run()
+            decide()
+            _name(place / output.name, output)
     except NotConvertible as error:
         raise WorkbenchError("conversion-failed", str(error), _REMEDY) from error
     except OSError as error:
         if error.errno == errno.ENOSPC:
             raise _no_room(output.parent) from error
         raise
-    finally:
-        remove_unfinished(output)
     return result.model_copy(update={"output": str(output)})
 
 

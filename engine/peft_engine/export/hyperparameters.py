@@ -7,8 +7,8 @@ import gguf
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_engine.export.refusal import NotConvertible
 from peft_engine.models.convertible import ConvertibleFamily
+from peft_engine.models.refusal import NotConvertible
 
 _PLAIN_ROPE = ("default", "llama3", None)
 _USUAL_THETA = 10_000.0

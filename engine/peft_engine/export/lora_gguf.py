@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
-from peft_engine.export.refusal import NotConvertible
 from peft_engine.export.rotary import paired
 from peft_engine.export.tensor_names import tensor_names
 from peft_engine.models.convertible import conversion_data
+from peft_engine.models.refusal import NotConvertible
 
 Matrix = NDArray[np.float32]
 

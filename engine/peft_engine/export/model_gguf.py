@@ -13,11 +13,11 @@ from numpy.typing import NDArray
 from safetensors import safe_open
 
 from peft_engine.export.hyperparameters import rope_factors, write_hyperparameters
-from peft_engine.export.refusal import NotConvertible
 from peft_engine.export.rotary import paired
 from peft_engine.export.tensor_names import tensor_names
 from peft_engine.export.vocabulary import write_vocabulary
-from peft_engine.models.convertible import ConvertibleFamily, conversion_data
+from peft_engine.models.convertible import ConvertibleFamily, conversion_data, convertible_family
+from peft_engine.models.refusal import NotConvertible
 from peft_engine.models.safetensors_header import read_safetensors_header
 from peft_engine.models.validation import require_sound, shards
 
@@ -103,20 +103,6 @@ def write_model_gguf(folder: Path, target: Path, kind: str, progress: Progress =
             progress((number + 1) / len(planned))
     finally:
         writer.close()
-
-
-def convertible_family(config: dict[str, Any]) -> ConvertibleFamily:
-    """Return the family of a model by its `config.json`.
-
-    Raises:
-        NotConvertible: Its family has no conversion that is known to be right, or its weights are packed.
-    """
-    family = conversion_data().families.get(config.get("model_type") or "")
-    if family is None:
-        raise NotConvertible(f"Models of the family {config.get('model_type')} cannot be converted to GGUF yet.")
-    if "quantization_config" in config:
-        raise NotConvertible("The model's weights are packed already; convert the model that they were packed from.")
-    return family
 
 
 def _planned(folder: Path, config: dict[str, Any], family: ConvertibleFamily, kind: str) -> list[_Planned]:

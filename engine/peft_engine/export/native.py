@@ -9,7 +9,7 @@ import llama_cpp as lib
 import numpy as np
 from numpy.typing import NDArray
 
-from peft_engine.export.refusal import NotConvertible
+from peft_engine.models.refusal import NotConvertible
 
 _F32 = 0
 """ggml's number of the type that K/V are kept in, so that they round nothing."""

@@ -7,8 +7,8 @@ from typing import Any
 import gguf
 from transformers import AutoTokenizer
 
-from peft_engine.export.refusal import NotConvertible
 from peft_engine.models.convertible import Step, conversion_data
+from peft_engine.models.refusal import NotConvertible
 from peft_engine.models.tokenizer_files import looks_special
 
 _SPACE = "\u2581"

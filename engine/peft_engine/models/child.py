@@ -45,10 +45,13 @@ def follow_child(command: list[str], hear: Callable[[dict[str, Any]], None], can
     reader = Thread(target=_forward, args=(child, lines), daemon=True)
     reader.start()
     error: ErrorReport | None = None
+    given_up = False
     try:
         while reader.is_alive() or not lines.empty():
-            if cancelled():
-                raise Cancelled
+            if not given_up and cancelled():
+                # What it says on its way out is heard, too: it may have been done already.
+                given_up = True
+                _end(child)
             try:
                 message = json.loads(lines.get(timeout=_POLL))
             except (Empty, ValueError):
@@ -59,6 +62,8 @@ def follow_child(command: list[str], hear: Callable[[dict[str, Any]], None], can
                 hear(message)
     finally:
         _end(child)
+    if given_up:
+        raise Cancelled
     if error is not None:
         raise WorkbenchError(error.code, error.message, error.remedy)
     return child.returncode

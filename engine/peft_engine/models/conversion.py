@@ -43,7 +43,7 @@ def convert_model(
         python: An interpreter with the training and serving extras.
 
     Raises:
-        Cancelled: `cancelled` said so; nothing half-made is left.
+        Cancelled: `cancelled` said so before the result had its name; nothing is left.
         WorkbenchError: PyTorch or llama.cpp is not installed (`extra-missing`); there is no such conversion, its
             result does not agree with its source, or it ended unexpectedly (`conversion-failed`); the disk is full
             (`disk-full`); the source is damaged or refused.
@@ -59,9 +59,12 @@ def convert_model(
         elif "progress" in message:
             progress(ConversionProgress.model_validate(message["progress"]))
 
+    command = [python, "-P", "-m", "peft_engine.export.child", request.model_dump_json()]
     try:
-        command = [python, "-P", "-m", "peft_engine.export.child", request.model_dump_json()]
         code = follow_child(command, hear, cancelled)
+    except Cancelled:
+        if not results:
+            raise
     finally:
         if not results:
             remove_unfinished(Path(request.output))

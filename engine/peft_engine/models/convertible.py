@@ -1,10 +1,11 @@
 """What can be converted to GGUF, from `conversion.yaml`."""
 
 from functools import cache
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from peft_engine.models.refusal import NotConvertible
 from peft_engine.profiles import read_data
 from peft_schemas.base import Word
 
@@ -65,3 +66,17 @@ class ConversionData(Word):
 def conversion_data() -> ConversionData:
     """Return what can be converted."""
     return ConversionData.model_validate(read_data("conversion.yaml"))
+
+
+def convertible_family(config: dict[str, Any]) -> ConvertibleFamily:
+    """Return the family of a model by its `config.json`.
+
+    Raises:
+        NotConvertible: Its family has no conversion that is known to be right, or its weights are packed.
+    """
+    family = conversion_data().families.get(config.get("model_type") or "")
+    if family is None:
+        raise NotConvertible(f"Models of the family {config.get('model_type')} cannot be converted to GGUF yet.")
+    if "quantization_config" in config:
+        raise NotConvertible("The model's weights are packed already; convert the model that they were packed from.")
+    return family

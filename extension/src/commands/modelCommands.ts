@@ -85,7 +85,8 @@ function isAdapter(given: unknown): given is Extract<ModelRow, { kind: "adapter"
   return (given as ModelRow | undefined)?.kind === "adapter";
 }
 
-async function pickModel(
+/** The model of a row, else one that is picked from those that fit. */
+export async function pickModel(
   library: ModelLibrary,
   given: unknown,
   fits: (model: ModelEntry) => boolean = () => true,

@@ -11,10 +11,12 @@ import type { Server } from "../server/server";
 import type { Setup } from "../server/setup";
 import type { Training } from "../server/training";
 import type { ModelServer } from "../serving/modelServer";
+import type { ModelsView } from "../views/modelsView";
 import type { Pages } from "../views/pages";
 import { cleanUpRuns } from "../runs/cleanUp";
 import { askAboutSelection, chatWithAdapter, chooseChatModel, compareAnswers, openChatPanel } from "./chatCommands";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
+import { convertModel } from "./convertModel";
 import { importConfig } from "./importConfig";
 import {
   addModel,
@@ -53,6 +55,7 @@ export interface Parts {
   readonly panels: RunPanels;
   readonly models: ChatModels;
   readonly library: ModelLibrary;
+  readonly modelsView: ModelsView;
   readonly chats: ChatPanels;
   readonly serving: ModelServer;
   readonly pages: Pages;
@@ -60,7 +63,7 @@ export interface Parts {
 }
 
 export function registerCommands(parts: Parts): vscode.Disposable {
-  const { server, setup, training, store, panels, models, library, chats, serving, pages, log } = parts;
+  const { server, setup, training, store, panels, models, library, modelsView, chats, serving, pages, log } = parts;
   const remarks = vscode.languages.createDiagnosticCollection("peft.import");
   const handlers: Record<string, (given: unknown, ...more: unknown[]) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
@@ -90,6 +93,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.copyModelId": (given) => copyModelId(library, given),
     "peft.revealModel": (given) => revealModel(library, given),
     "peft.openModelDefinition": (given) => openDefinition(library, given),
+    "peft.convertModel": (given) => convertModel(library, modelsView.reveal, given),
     "peft.useModelAsBase": (given) => useAsBase(library, given),
     "peft.forgetModel": (given) => forgetModel(library, given),
     "peft.startModelServer": () => startModelServer(parts),

@@ -1,7 +1,9 @@
 /** The models of this machine, as the daemon last told, and the filter through which they are seen. */
+import { randomUUID } from "node:crypto";
+
 import * as vscode from "vscode";
 
-import type { DefinitionFault, ModelEntry, ResidentModel } from "../protocol/types";
+import type { ConversionOffers, ConvertResult, DefinitionFault, ModelEntry, ResidentModel } from "../protocol/types";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { ModelServer } from "../serving/modelServer";
@@ -67,6 +69,33 @@ export class ModelLibrary implements vscode.Disposable {
 
   async forget(id: string): Promise<void> {
     await this.server.request("peft/models/remove", { id });
+  }
+
+  /** What a model can be converted to. */
+  async offers(id: string): Promise<ConversionOffers> {
+    return this.server.request("peft/models/offers", { id });
+  }
+
+  /** Converts a model; the result is listed when this returns. A cancel leaves nothing. */
+  async convert(
+    model: string,
+    to: string,
+    output: string,
+    tell: (step: string, share: number | null) => void,
+    token: vscode.CancellationToken,
+  ): Promise<ConvertResult> {
+    const request_id = randomUUID();
+    const listening = this.server.on("peft/models/progress")(({ request_id: id, progress }) => {
+      if (id === request_id) tell(progress.step, progress.share ?? null);
+    });
+    try {
+      const made = await this.server.request("peft/models/convert", { request_id, model, to, output }, token);
+      await this.show();
+      await this.refresh();
+      return made;
+    } finally {
+      listening.dispose();
+    }
   }
 
   dispose(): void {

@@ -283,6 +283,7 @@ export interface ErrorReport {
     | "checkpoint-missing"
     | "config-invalid"
     | "config-missing"
+    | "conversion-active"
     | "conversion-failed"
     | "context-exceeded"
     | "conversation-changed"
@@ -586,6 +587,161 @@ export interface ConversationText {
   file_name: string;
 }
 /**
+ * Something that a model can be converted to.
+ */
+export interface ConversionOffer {
+  to: string;
+  /**
+   * What it will take on the disk, about; None for an adapter alone, which is small.
+   */
+  bytes: number | null;
+}
+/**
+ * What a model can be converted to: something, or the sentence that says why nothing.
+ */
+export interface ConversionOffers {
+  offers: ConversionOffer[];
+  reason?: string | null;
+}
+/**
+ * How far a conversion is.
+ */
+export interface ConversionProgress {
+  /**
+   * What is being done, for people.
+   */
+  step: string;
+  /**
+   * Of this step, from 0 to 1; None where that is not known.
+   */
+  share?: number | null;
+}
+/**
+ * What was made, and how near it is to its source.
+ */
+export interface ConversionResult {
+  output: string;
+  bytes: number;
+  /**
+   * What was compared with the source: what the model expects after each word of a few texts, or each number itself.
+   */
+  comparison: "logits" | "bits";
+  /**
+   * Of logits: the root mean square of the difference, as a share of that of the source's; 0 where all bits are equal.
+   */
+  difference: number;
+  /**
+   * The difference with which it would have been refused.
+   */
+  tolerance: number;
+}
+/**
+ * Convert a model. How far it is comes as `peft/models/progress` with the same `request_id`; `$/cancelRequest` ends it.
+ */
+export interface ConvertParams {
+  request_id: string;
+  /**
+   * An id of the library, one with a run's adapter (`base:run`), a hub id on this machine, or a path.
+   */
+  model: string;
+  to: string;
+  /**
+   * The path of the file or folder to write. It must not exist.
+   */
+  output: string;
+}
+/**
+ * How far a conversion that the editor asked for is.
+ */
+export interface ConvertProgressParams {
+  request_id: string;
+  progress: ConversionProgress;
+}
+/**
+ * What was made, and what it is in the library.
+ */
+export interface ConvertResult {
+  result: ConversionResult;
+  /**
+   * None for what is no model by itself: an adapter, or a file of weights without its config.
+   */
+  model: ModelEntry | null;
+}
+/**
+ * One base of the library, or one model that a definition file declares.
+ */
+export interface ModelEntry {
+  /**
+   * What to ask for to chat with it.
+   */
+  id: string;
+  source: "package" | "workbench" | "huggingface" | "lm-studio" | "ollama" | "llama.cpp" | "folder" | "added";
+  /**
+   * Its file or folder, as it was asked for where there is none.
+   */
+  path: string;
+  /**
+   * What `model.base` would be to train it; None where it has no such form.
+   */
+  base: string | null;
+  /**
+   * None when it cannot be used.
+   */
+  facts: ModelFacts | null;
+  /**
+   * Why it cannot.
+   */
+  problem?: ErrorReport | null;
+  /**
+   * The file that declares it.
+   */
+  definition?: string | null;
+  /**
+   * Whether that file asks for it to be loaded when the server starts.
+   */
+  pinned?: boolean;
+  adapters?: ModelAdapter[];
+}
+/**
+ * What the headers and configuration files of a base say. What they do not say is None.
+ */
+export interface ModelFacts {
+  format: "gguf" | "safetensors";
+  /**
+   * Of all files with weights together.
+   */
+  size_bytes: number;
+  /**
+   * What its makers call it.
+   */
+  name?: string | null;
+  /**
+   * The family, as its file names it: `llama`, `qwen2`.
+   */
+  architecture?: string | null;
+  parameters?: number | null;
+  /**
+   * As llama.cpp (`Q4_K_M`), the quantizing tool (`gptq`) or PyTorch (`bfloat16`) names it.
+   */
+  quantization?: string | null;
+  /**
+   * The longest sequence in tokens that it was made for.
+   */
+  context_length?: number | null;
+  capabilities?: ("chat" | "tools" | "infill" | "embeddings" | "vision")[];
+  licence?: string | null;
+}
+/**
+ * A run's adapter on a base.
+ */
+export interface ModelAdapter {
+  /**
+   * What to ask for to chat with it.
+   */
+  id: string;
+  run_id: string;
+}
+/**
  * A definition file that cannot be used. The others are.
  */
 export interface DefinitionFault {
@@ -814,16 +970,6 @@ export interface MetricEvent {
   eta_seconds?: number | null;
 }
 /**
- * A run's adapter on a base.
- */
-export interface ModelAdapter {
-  /**
-   * What to ask for to chat with it.
-   */
-  id: string;
-  run_id: string;
-}
-/**
  * Name a file or folder that is to be in the library.
  */
 export interface ModelAddParams {
@@ -832,70 +978,6 @@ export interface ModelAddParams {
    * What it is to be called; by its name when this is left out.
    */
   id?: string | null;
-}
-/**
- * One base of the library, or one model that a definition file declares.
- */
-export interface ModelEntry {
-  /**
-   * What to ask for to chat with it.
-   */
-  id: string;
-  source: "package" | "workbench" | "huggingface" | "lm-studio" | "ollama" | "llama.cpp" | "folder" | "added";
-  /**
-   * Its file or folder, as it was asked for where there is none.
-   */
-  path: string;
-  /**
-   * What `model.base` would be to train it; None where it has no such form.
-   */
-  base: string | null;
-  /**
-   * None when it cannot be used.
-   */
-  facts: ModelFacts | null;
-  /**
-   * Why it cannot.
-   */
-  problem?: ErrorReport | null;
-  /**
-   * The file that declares it.
-   */
-  definition?: string | null;
-  /**
-   * Whether that file asks for it to be loaded when the server starts.
-   */
-  pinned?: boolean;
-  adapters?: ModelAdapter[];
-}
-/**
- * What the headers and configuration files of a base say. What they do not say is None.
- */
-export interface ModelFacts {
-  format: "gguf" | "safetensors";
-  /**
-   * Of all files with weights together.
-   */
-  size_bytes: number;
-  /**
-   * What its makers call it.
-   */
-  name?: string | null;
-  /**
-   * The family, as its file names it: `llama`, `qwen2`.
-   */
-  architecture?: string | null;
-  parameters?: number | null;
-  /**
-   * As llama.cpp (`Q4_K_M`), the quantizing tool (`gptq`) or PyTorch (`bfloat16`) names it.
-   */
-  quantization?: string | null;
-  /**
-   * The longest sequence in tokens that it was made for.
-   */
-  context_length?: number | null;
-  capabilities?: ("chat" | "tools" | "infill" | "embeddings" | "vision")[];
-  licence?: string | null;
 }
 /**
  * Name a model of the library.
@@ -1192,6 +1274,21 @@ export interface RunSummary {
    * What is wrong with the run and not yet dealt with, newest last.
    */
   anomalies?: AnomalyEvent[];
+  /**
+   * What a person says about it, None where that was not looked at.
+   */
+  notes?: RunNotes | null;
+}
+/**
+ * `notes.json` of a run directory: what a person says about the run.
+ */
+export interface RunNotes {
+  /**
+   * Whether nothing that cleans up may take it.
+   */
+  pinned?: boolean;
+  tags?: string[];
+  text?: string;
 }
 /**
  * The run entered a state.
@@ -1241,17 +1338,6 @@ export interface RunIdParams {
  */
 export interface RunListResult {
   runs: RunSummary[];
-}
-/**
- * `notes.json` of a run directory: what a person says about the run.
- */
-export interface RunNotes {
-  /**
-   * Whether nothing that cleans up may take it.
-   */
-  pinned?: boolean;
-  tags?: string[];
-  text?: string;
 }
 /**
  * Some of the runs that meet a query, and how many there are.
@@ -1442,6 +1528,11 @@ export interface SubscribeParams {
    * Only events with a higher `seq` are sent; 0 for all.
    */
   after_seq?: number;
+  /**
+   * Send the past as a history instead, whatever `after_seq` says: its measurements as series of at most so many points
+   * each, and of the other events no more than anybody reads.
+   */
+  points?: number | null;
 }
 /**
  * The events so far. Later ones come as `peft/run/events`, with no gap and no repeat.
@@ -1464,6 +1555,14 @@ export interface SubscribeResult {
     | StoppedEvent
     | CancelledEvent
   )[];
+  /**
+   * Of a history: the measurements up to `last_seq`; those behind are among `events`.
+   */
+  series?: Series[];
+  /**
+   * Of a history: the newest event that it takes into account, of which `events` may not have all.
+   */
+  last_seq?: number;
   error?: ErrorReport | null;
 }
 /**
@@ -1655,6 +1754,10 @@ export interface Requests {
   "peft/models/add": { params: ModelAddParams; result: ModelEntry };
   /** Take a model off the library; its files stay. */
   "peft/models/remove": { params: ModelIdParams; result: Empty };
+  /** List what a model can be converted to. */
+  "peft/models/offers": { params: ModelIdParams; result: ConversionOffers };
+  /** Convert a model and put the result into the library. */
+  "peft/models/convert": { params: ConvertParams; result: ConvertResult };
   /** Describe the machine. */
   "peft/hardware": { params: Empty; result: HardwareReport };
 }
@@ -1671,6 +1774,8 @@ export interface Notifications {
   "peft/chat/delta": ChatDeltaParams;
   /** The library has changed. */
   "peft/models/changed": Empty;
+  /** How far a conversion is. */
+  "peft/models/progress": ConvertProgressParams;
   /** The inference process, or what it has in memory, changed. */
   "peft/serve/changed": ServeStatus;
 }

@@ -42,6 +42,7 @@ export class Server implements vscode.Disposable {
     "peft/disk/low": new vscode.EventEmitter(),
     "peft/chat/delta": new vscode.EventEmitter(),
     "peft/models/changed": new vscode.EventEmitter(),
+    "peft/models/progress": new vscode.EventEmitter(),
     "peft/serve/changed": new vscode.EventEmitter(),
   };
 
@@ -184,6 +185,7 @@ export class Server implements vscode.Disposable {
       "peft/disk/low": handler("peft/disk/low"),
       "peft/chat/delta": handler("peft/chat/delta"),
       "peft/models/changed": handler("peft/models/changed"),
+      "peft/models/progress": handler("peft/models/progress"),
       "peft/serve/changed": handler("peft/serve/changed"),
     };
   }

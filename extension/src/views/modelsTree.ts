@@ -45,6 +45,16 @@ export class ModelsTree implements vscode.TreeDataProvider<ModelRow>, vscode.Dis
     }
   }
 
+  getParent(row: ModelRow): ModelRow | undefined {
+    if (row.kind === "model") {
+      const model = this.library.get(row.id);
+      return model && { kind: "source", source: model.source };
+    }
+    if (row.kind !== "adapter") return undefined;
+    const base = this.library.models.find(({ adapters }) => adapters?.some(({ id }) => id === row.id));
+    return base && { kind: "model", id: base.id };
+  }
+
   getTreeItem(row: ModelRow): vscode.TreeItem {
     switch (row.kind) {
       case "source":

@@ -7,7 +7,12 @@ import type { Server } from "../server/server";
 import { ModelsDrop } from "./modelsDrop";
 import { ModelsTree } from "./modelsTree";
 
-export function createModelsView(server: Server, library: ModelLibrary): vscode.Disposable {
+export interface ModelsView extends vscode.Disposable {
+  /** Selects a model's row, and shows the view when it is hidden. */
+  reveal(id: string): Promise<void>;
+}
+
+export function createModelsView(server: Server, library: ModelLibrary): ModelsView {
   const tree = new ModelsTree(library);
   const view = vscode.window.createTreeView("peft.models", {
     treeDataProvider: tree,
@@ -19,7 +24,7 @@ export function createModelsView(server: Server, library: ModelLibrary): vscode.
     void library.show();
   };
   show();
-  return vscode.Disposable.from(
+  const parts = vscode.Disposable.from(
     tree,
     view,
     view.onDidChangeVisibility(show),
@@ -28,4 +33,11 @@ export function createModelsView(server: Server, library: ModelLibrary): vscode.
       void vscode.commands.executeCommand("setContext", "peft.modelsFiltered", library.filter.length > 0);
     }),
   );
+  return {
+    reveal: async (id) => {
+      // A filter may hide it, and then there is no row.
+      if (library.get(id)) await view.reveal({ kind: "model", id }, { select: true, focus: true });
+    },
+    dispose: () => void parts.dispose(),
+  };
 }

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from peft_daemon.cli.export_run import request_for_run
+from peft_daemon.models.exporting import request_for_run
 from peft_engine.rundir import RunDirectory, create_run_directory
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from peft_daemon.cli.conversion import base_of_run
+from peft_daemon.models.sources import Preparing, result_of_run
 from peft_engine.models.conversion import require_target
 from peft_engine.rundir import RunDirectory, find_run
 from peft_schemas.conversion import ConversionRequest
@@ -12,7 +12,14 @@ _ALONE = "f32"
 """The type in which an adapter alone is written: it is small, and packing it would lose what was learned."""
 
 
-def request_for_run(run_id: str, *, gguf: str | None, merge: bool, output: Path | None) -> ConversionRequest:
+def request_for_run(
+    run_id: str,
+    *,
+    gguf: str | None,
+    merge: bool,
+    output: Path | None,
+    preparing: Preparing = Preparing(),  # noqa: B008  (it is frozen)
+) -> ConversionRequest:
     """Return the conversion that exports a run.
 
     Args:
@@ -20,6 +27,7 @@ def request_for_run(run_id: str, *, gguf: str | None, merge: bool, output: Path 
         gguf: The type of the weights in GGUF, None for safetensors.
         merge: Whether the adapter is merged into its base.
         output: Where to; None for a name made of the run's id, in the working directory.
+        preparing: Hears of it when the run's base has to be made ready first.
 
     Raises:
         WorkbenchError: There is no such run, it has no result, or what is asked for does not go together.
@@ -32,27 +40,19 @@ def request_for_run(run_id: str, *, gguf: str | None, merge: bool, output: Path 
             raise _nothing_to_do(
                 f"Run {run.id} trained the whole model, which is at {run.model}.", "Add --gguf TYPE alone."
             )
-        source, adapter = run.model, None
-    else:
-        if not (run.adapter.is_dir() and run.manifest.is_file()):
-            raise WorkbenchError(
-                "adapter-missing",
-                f"Run {run.id} has no result to export: it has not completed.",
-                f"Look at it with `peftw runs show {run.id}`.",
-            )
-        if not merge and gguf is None:
-            raise _nothing_to_do(
-                f"The adapter of run {run.id} is at {run.adapter}.", "Add --gguf f32, --merge, or both."
-            )
-        if not merge and gguf != _ALONE:
-            raise _nothing_to_do(
-                "An adapter alone is written as f32.", f"Write --gguf {_ALONE}, or add --merge for the whole model."
-            )
-        source, adapter = base_of_run(run), run.adapter
-        to = to if merge else "gguf-adapter"
+    elif not merge and gguf is None:
+        raise _nothing_to_do(f"The adapter of run {run.id} is at {run.adapter}.", "Add --gguf f32, --merge, or both.")
+    elif not merge and gguf != _ALONE:
+        raise _nothing_to_do(
+            "An adapter alone is written as f32.", f"Write --gguf {_ALONE}, or add --merge for the whole model."
+        )
+    source = result_of_run(run, preparing)
     target = output or Path(_name(run, gguf, merge=merge))
     return ConversionRequest(
-        source=str(source), adapter=None if adapter is None else str(adapter), to=to, output=str(target.absolute())
+        source=str(source.path),
+        adapter=None if source.adapter is None else str(source.adapter),
+        to="gguf-adapter" if source.adapter is not None and not merge else to,
+        output=str(target.absolute()),
     )
 
 

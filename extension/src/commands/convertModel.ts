@@ -1,0 +1,84 @@
+/** `PEFT: Convert Model`: what it can be converted to, where the result goes, and how far it is. */
+import * as vscode from "vscode";
+
+import { offerItem, resultName, resultText, type OfferItem } from "../library/conversion";
+import type { ModelLibrary } from "../library/modelLibrary";
+import type { Action } from "../notices";
+import { Problem } from "../problem";
+import type { ModelEntry } from "../protocol/types";
+import { pickModel } from "./modelCommands";
+
+/** Shows a model of the library where the list of models is. */
+export type Reveal = (id: string) => Promise<void>;
+
+/** Given a row of the Models view, the path of a file or folder, or nothing. */
+export async function convertModel(library: ModelLibrary, reveal: Reveal, given: unknown): Promise<void> {
+  const model = await chosenModel(library, given);
+  if (model === undefined) return;
+  const { offers, reason } = await library.offers(model);
+  if (offers.length === 0) throw new Problem(reason ?? `${model} can be converted to nothing.`);
+  const picked = await vscode.window.showQuickPick<OfferItem>(offers.map(offerItem), {
+    title: `Convert ${model}`,
+    placeHolder: "Choose what it is converted to",
+  });
+  if (!picked) return;
+  const output = await vscode.window.showSaveDialog({
+    title: `Convert ${model}`,
+    saveLabel: "Convert",
+    defaultUri: vscode.Uri.joinPath(folderOf(library.get(model)), resultName(model, picked.to)),
+  });
+  if (!output) return;
+  if (output.scheme !== "file") throw new Problem("A model is written to this machine.", "Choose a folder of it.");
+  const { result, model: made } = await inProgress(`Converting ${model}`, (tell, token) =>
+    library.convert(model, picked.to, output.fsPath, tell, token),
+  );
+  if (made) await reveal(made.id);
+  await showDone(resultText(result), output);
+}
+
+async function chosenModel(library: ModelLibrary, given: unknown): Promise<string | undefined> {
+  if (typeof given === "string") return given;
+  if ((given as { kind?: unknown } | undefined)?.kind === "adapter") return (given as { id: string }).id;
+  return (await pickModel(library, given, ({ facts }) => facts !== null))?.id;
+}
+
+/** Beside the model where that is a folder of the user's own, else in the workspace or at home. */
+function folderOf(model: ModelEntry | undefined): vscode.Uri {
+  if (model && (model.source === "added" || model.source === "folder"))
+    return vscode.Uri.joinPath(vscode.Uri.file(model.path), "..");
+  return vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(process.env.HOME ?? "/");
+}
+
+/** Runs work behind a notification that can be cancelled; what is cancelled ends without a word. */
+async function inProgress<T>(
+  title: string,
+  work: (tell: (step: string, share: number | null) => void, token: vscode.CancellationToken) => Promise<T>,
+): Promise<T> {
+  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
+  return vscode.window.withProgress(options, async (progress, token) => {
+    let last = 0;
+    const tell = (step: string, share: number | null) => {
+      const done = share === null ? 0 : Math.round(share * 100);
+      // An increment cannot be taken back: the bar belongs to the step whose share is known.
+      progress.report({ message: step, increment: Math.max(done - last, 0) });
+      last = Math.max(done, last);
+    };
+    try {
+      return await work(tell, token);
+    } catch (error) {
+      if (token.isCancellationRequested) throw new vscode.CancellationError();
+      throw error;
+    }
+  });
+}
+
+async function showDone(text: string, output: vscode.Uri): Promise<void> {
+  const actions: Action[] = [
+    { title: "Reveal File", run: () => vscode.commands.executeCommand("revealFileInOS", output) },
+  ];
+  // Not awaited by the command: it is done when the model is there.
+  void vscode.window
+    .showInformationMessage(text, ...actions.map(({ title }) => title))
+    .then((chosen) => actions.find(({ title }) => title === chosen)?.run());
+  return Promise.resolve();
+}

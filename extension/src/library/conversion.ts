@@ -1,0 +1,36 @@
+/** What is said of a conversion: the offers, a name for the result, and how near it is to its source. */
+import type { ConversionOffer, ConversionResult } from "../protocol/types";
+import { sizeText } from "../runs/describe";
+
+export interface OfferItem {
+  readonly label: string;
+  readonly description: string;
+  readonly to: string;
+}
+
+export function offerItem({ to, bytes }: ConversionOffer): OfferItem {
+  return { label: targetName(to), description: bytes == null ? "" : `about ${sizeText(bytes)}`, to };
+}
+
+/** A name for what a model becomes: `base:run` to `q8_0` is `base-run-q8_0.gguf`. */
+export function resultName(model: string, to: string): string {
+  const last = model.slice(model.lastIndexOf("/") + 1).replace(/\.(gguf|safetensors|bin|pt|pth)$/i, "");
+  const name = last.replace(/[^\w.-]+/g, "-");
+  if (to === "safetensors") return `${name}-safetensors`;
+  return to === "gguf-adapter" ? `${name}-adapter.gguf` : `${name}-${to.slice(to.indexOf(":") + 1)}.gguf`;
+}
+
+export function resultText({ output, bytes, comparison, difference, tolerance }: ConversionResult): string {
+  const percent = (share: number) => `${(share * 100).toFixed(share < 0.01 ? 2 : 1)} %`;
+  const near =
+    comparison === "bits"
+      ? "It holds the same numbers, bit by bit."
+      : `What it says differs from its source by ${percent(difference)}, of ${percent(tolerance)} allowed.`;
+  return `Written to ${output} (${sizeText(bytes)}). ${near}`;
+}
+
+function targetName(to: string): string {
+  if (to === "safetensors") return "Safetensors";
+  if (to === "gguf-adapter") return "GGUF adapter alone";
+  return `GGUF ${to.slice(to.indexOf(":") + 1).toUpperCase()}`;
+}
