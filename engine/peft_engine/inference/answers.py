@@ -5,6 +5,7 @@ import time
 from collections.abc import Iterator
 
 from peft_engine.inference.contract import AdapterUse, OpenSequence
+from peft_engine.inference.deaths import Deaths
 from peft_engine.inference.job import Embedded, EmbeddingJob, Failed, Finished, Job, Opened, Piece
 from peft_engine.inference.line import Waiting
 from peft_engine.inference.metrics import Metrics
@@ -22,10 +23,11 @@ _FAULT = ErrorReport(
 class Answers:
     """Used by the computing thread alone, but for what only looks."""
 
-    def __init__(self, residency: Residency, metrics: Metrics) -> None:
+    def __init__(self, residency: Residency, metrics: Metrics, deaths: Deaths) -> None:
         """Begin with none."""
         self._residency = residency
         self._metrics = metrics
+        self._deaths = deaths
         self._open: dict[Job, tuple[Place, OpenSequence]] = {}
         self._embedding: tuple[Place, EmbeddingJob] | None = None
 
@@ -59,6 +61,8 @@ class Answers:
             self._step(place)
         if self._embedding is not None:
             self._embed(*self._embedding)
+        if not len(self):
+            self._deaths.computing.with_models(())
 
     def drop_cancelled(self) -> None:
         """End what nobody waits for any more."""
@@ -73,6 +77,7 @@ class Answers:
         if place.engine is None:
             raise AssertionError("there is room on a base in memory only")
         job.started = time.monotonic()
+        self._deaths.computing.with_models((job.model.id,))
         try:
             sequence = place.engine.open(job.request)
         except WorkbenchError as error:
@@ -93,8 +98,12 @@ class Answers:
         if place.engine is None:
             raise AssertionError("a base with open answers is never unloaded")
         before = sum(sequence.completion_tokens for sequence in jobs.values())
+        self._deaths.computing.with_models(tuple(dict.fromkeys(job.model.id for job in jobs)))
         try:
             place.engine.step()
+        except WorkbenchError as error:
+            self._give_up(place, error.report())
+            return
         except Exception:
             self._give_up(place)
             return
@@ -124,6 +133,7 @@ class Answers:
         self._metrics.generation_tokens += max(0, finished.completion_tokens - 1)
         if finished.completion_tokens > 1 and finished.generation > 0:
             self._metrics.speeds[job.model.id] = (finished.completion_tokens - 1) / finished.generation
+        self._deaths.answered(job.model)
         job.tell(finished)
 
     def _close(self, job: Job) -> None:
@@ -135,6 +145,7 @@ class Answers:
         if place.engine is None:
             raise AssertionError("a base that embeds is never unloaded")
         adapters = tuple(AdapterUse(adapter.path, adapter.scale) for adapter in job.model.adapters)
+        self._deaths.computing.with_models((job.model.id,))
         try:
             job.done += place.engine.embed(job.texts[len(job.done) : len(job.done) + 1], adapters)
         except WorkbenchError as error:
@@ -145,6 +156,7 @@ class Answers:
         else:
             if len(job.done) == len(job.texts):
                 self._end_embedding()
+                self._deaths.answered(job.model)
                 self._metrics.requests[job.model.id] += 1
                 self._metrics.embedded_tokens += sum(embedding.tokens for embedding in job.done)
                 job.tell(Embedded(tuple(job.done)))
@@ -154,7 +166,7 @@ class Answers:
             place, self._embedding = self._embedding[0], None
             self._residency.end(place)
 
-    def _give_up(self, place: Place) -> None:
+    def _give_up(self, place: Place, fault: ErrorReport = _FAULT) -> None:
         """After a fault the engine's state is not to be trusted: the next request loads it anew."""
         _log.exception("the engine of %s failed", place.model.base)
         failed: list[Waiting] = [job for job, (other, _) in self._open.items() if other is place]
@@ -164,7 +176,7 @@ class Answers:
             self._embedding = None
         self._residency.remove(place)
         for job in failed:
-            self._fail(job, _FAULT)
+            self._fail(job, fault)
 
     def _fail(self, job: Waiting, error: ErrorReport) -> None:
         self._metrics.count_failure(job.model.id, error.code)

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from peft_engine.inference.contract import Engine
+from peft_engine.inference.deaths import Occupation
 from peft_engine.inference.residency import LoadEngine, Place
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
@@ -27,14 +28,16 @@ class Result:
 class Loader:
     """Loads one base at a time: two at once would wait for the same disk and be counted against the same memory."""
 
-    def __init__(self, load: LoadEngine, *, on_change: Callable[[], None]) -> None:
+    def __init__(self, load: LoadEngine, *, occupation: Occupation, on_change: Callable[[], None]) -> None:
         """Prepare; `start` begins.
 
         Args:
             load: Makes the engine for a model's base.
+            occupation: Told what is being loaded.
             on_change: Called, from the loading thread, when there is progress or a result.
         """
         self._load = load
+        self._occupation = occupation
         self._on_change = on_change
         self._places: queue.SimpleQueue[Place | None] = queue.SimpleQueue()
         self._results: queue.SimpleQueue[Result] = queue.SimpleQueue()
@@ -60,7 +63,9 @@ class Loader:
     def _run(self) -> None:
         while (place := self._places.get()) is not None:
             began = time.monotonic()
+            self._occupation.with_models((place.model.base,))
             engine, error = self._try(place)
+            self._occupation.with_models(())
             self._results.put(Result(place, engine, error, time.monotonic() - began))
             self._on_change()
 

@@ -2,7 +2,7 @@
 
 A native build of llama.cpp can die on a processor that it was not tested on (a known case are some with AMX), and so
 can any build on a damaged file. A trial load in a child process turns that into a sentence. It is made once for each
-state of library, file and machine.
+state of library, trial, file and machine.
 """
 
 import hashlib
@@ -160,8 +160,8 @@ def _crashed(gguf: Path, number: signal.Signals) -> WorkbenchError:
 
 
 def _key(gguf: Path) -> str:
-    """Name a state of library, model file and machine."""
-    files = [gguf, *sorted((require_library() / "lib").glob("*"))]
+    """Name a state of library, trial, model file and machine."""
+    files = [gguf, Path(__file__).parent / "llama" / "trial.py", *sorted((require_library() / "lib").glob("*"))]
     states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     machine = (platform.node(), platform.machine(), platform.release())
     return hashlib.sha256(repr((states, machine)).encode()).hexdigest()[:32]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
+from peft_engine.inference.deaths import Deaths
 from peft_engine.inference.footprint import BaseKey, base_key
 from peft_engine.inference.job import Failed, Load, Loaded, Loading
 from peft_engine.inference.line import Waiting
@@ -21,6 +22,7 @@ class Loads:
         self,
         residency: Residency,
         metrics: Metrics,
+        deaths: Deaths,
         *,
         wake: Callable[[], None],
         refuse: Callable[[Waiting, ErrorReport], None],
@@ -30,12 +32,14 @@ class Loads:
         Args:
             residency: Whose places are filled.
             metrics: Where loads are counted.
+            deaths: What is not to be tried any more.
             wake: Called, from another thread, when there is progress or a result.
             refuse: Called for a request that waits and cannot have a place.
         """
         self._residency = residency
         self._metrics = metrics
-        self._loader = Loader(residency.load, on_change=wake)
+        self._deaths = deaths
+        self._loader = Loader(residency.load, occupation=deaths.loading, on_change=wake)
         self._refuse = refuse
         self._asked: list[Load] = []
 
@@ -57,7 +61,8 @@ class Loads:
             self._forget(result)
 
     def add(self, load: Load) -> None:
-        """Note that a base is wanted."""
+        """Note that a base is wanted, whatever became of it before."""
+        self._deaths.forgive(load.model)
         self._asked.append(load)
 
     def places_of(self, waiting: Sequence[Waiting]) -> Places:
@@ -77,6 +82,7 @@ class Loads:
             if asked.cancelled:
                 continue
             try:
+                self._deaths.require_hope(asked.model)
                 place = places.get(base_key(asked.model)) or self._residency.place_for(asked.model)
             except WorkbenchError as error:
                 self._fail(asked, error.report())
@@ -128,6 +134,7 @@ class Loads:
             return
         try:
             if result.engine is not None:
+                self._deaths.loaded(place.model.base)
                 self._residency.arrived(place, result.engine)
                 self._metrics.loads.add(result.seconds)
         except NoRoom as refused:

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from peft_engine.inference.contract import Sampling
+from peft_schemas.errors import WorkbenchError
 
 Logits = NDArray[np.float32]
 
@@ -37,12 +38,19 @@ class Sampler:
         Args:
             logits: Of the whole vocabulary. Not changed.
             allowed: Which tokens a constraint leaves; None for all.
+
+        Raises:
+            WorkbenchError: They are no numbers (`model-unreadable`).
         """
         if self._biases:
             logits = self._biased(logits)
         if allowed is not None:
             logits = np.where(allowed, logits, np.float32(-np.inf))
-        token = int(logits.argmax()) if self._sampling.temperature == 0 else self._draw(logits)
+        likeliest = int(logits.argmax())
+        # What is no number counts as the largest of all.
+        if np.isnan(logits[likeliest]):
+            raise _no_numbers()
+        token = likeliest if self._sampling.temperature == 0 else self._draw(logits)
         if self._biases:
             self._answer[token] += 1
             self._seen.add(token)
@@ -88,6 +96,14 @@ class Sampler:
         place = int(np.searchsorted(sums, self._random.random() * sums[-1], side="right"))
         # The product may round up to the sum itself, behind which only weights of 0 may stand.
         return min(place, int(np.searchsorted(sums, sums[-1])))
+
+
+def _no_numbers() -> WorkbenchError:
+    return WorkbenchError(
+        "model-unreadable",
+        "The model computes no numbers: its weights, or those of its adapter, are damaged.",
+        "Get the file again, or choose another model.",
+    )
 
 
 def most_likely(values: NDArray[np.floating], count: int) -> NDArray[np.intp]:

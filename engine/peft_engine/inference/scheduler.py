@@ -17,6 +17,7 @@ from concurrent.futures import Future
 from peft_engine.catalog import Servable, find_servable
 from peft_engine.inference.answers import Answers
 from peft_engine.inference.contract import GenerationRequest
+from peft_engine.inference.deaths import Deaths
 from peft_engine.inference.footprint import base_key
 from peft_engine.inference.job import EmbeddingJob, Event, Failed, Finished, Job, Load, Opened, Piece
 from peft_engine.inference.line import Line, Overloaded, Waiting
@@ -56,8 +57,10 @@ class Scheduler:
         self._leaving = False
         self._line = Line(max_waiting)
         self._commands: deque[Callable[[], object]] = deque()
-        self._answers = Answers(residency, self.metrics)
-        self._loads = Loads(residency, self.metrics, wake=self._wake, refuse=self._refuse)
+        self._deaths = Deaths()
+        residency.failures |= self._deaths.newest
+        self._answers = Answers(residency, self.metrics, self._deaths)
+        self._loads = Loads(residency, self.metrics, self._deaths, wake=self._wake, refuse=self._refuse)
         self._thread = threading.Thread(target=self._run, name="inference")
 
     def start(self) -> None:
@@ -156,6 +159,10 @@ class Scheduler:
 
         self._command(tokenize)
         return await asyncio.wrap_future(found)
+
+    def died_of(self, model: Servable) -> ErrorReport | None:
+        """Return what there is to say where an earlier process died of a model that gave no answer since."""
+        return self._deaths.of(model)
 
     def note_failure(self, model_id: str, error: ErrorReport) -> None:
         """Show that a model that was asked for cannot be had, until it can."""
@@ -264,6 +271,7 @@ class Scheduler:
             self._turn()
         for job in [*self._answers, *self._waiting()]:
             job.tell(Failed(_LEAVING))
+        self._deaths.computing.with_models(())
         self._loads.stop(_LEAVING)
         self._residency.clear()
 

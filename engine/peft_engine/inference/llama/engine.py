@@ -35,7 +35,7 @@ class LlamaEngine:
 
         Args:
             path: The GGUF file.
-            context_length: Tokens of prompt and answer together.
+            context_length: Tokens of prompt and answer together; less where the base knows less positions.
             threads: Processor threads that compute.
             slots: How many sequences can be open at once. Each has K/V memory for a whole context.
             on_progress: Told the share that is loaded; answers whether to go on.
@@ -44,8 +44,8 @@ class LlamaEngine:
             WorkbenchError: The file cannot be loaded (`model-unreadable`), memory is short (`out-of-memory`), or the
                 load was given up (`load-cancelled`).
         """
-        self.context_length = context_length
         self._weights = Weights(path, on_progress)
+        self.context_length = context_length = self._weights.longest(context_length)
         self._adapters = Adapters(self._weights, budget=int(_ADAPTER_SHARE * self._weights.memory_bytes))
         self._context = Context(self._weights, self._adapters, length=context_length, sequences=slots, threads=threads)
         self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)

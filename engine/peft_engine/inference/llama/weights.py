@@ -46,10 +46,19 @@ class Weights:
                 "Get the file again, or choose a model of a family that llama.cpp knows.",
             )
         self.vocabulary = Vocabulary(self.model)
-        self.trained_context: int = lib.llama_model_n_ctx_train(self.model)
         self.hidden_size: int = lib.llama_model_n_embd_out(self.model)
         self.memory_bytes: int = lib.llama_model_size(self.model)
         self.kv_bytes_per_token = self._kv_bytes_per_token()
+
+    def longest(self, wanted: int) -> int:
+        """Return how many tokens a sequence may have: those that are wanted, if the base knows so many positions.
+
+        A rotation goes on; of positions that were learned one by one there is none behind the last, and llama.cpp ends
+        the process that asks for it.
+        """
+        if lib.llama_model_rope_type(self.model) != lib.LLAMA_ROPE_TYPE_NONE:
+            return wanted
+        return min(wanted, int(lib.llama_model_n_ctx_train(self.model)))
 
     def unload(self) -> None:
         """Free the memory, adapters included."""
