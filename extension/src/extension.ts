@@ -13,9 +13,12 @@ import { RunPanels } from "./panels/runPanels";
 import { showProblem } from "./notices";
 import { announceLowDisk } from "./runs/cleanUp";
 import { announceAnomalies } from "./runs/anomalyNotice";
+import { offerAnomalyActions } from "./runs/anomalyActions";
 import { markAnomalies } from "./runs/anomalyMarks";
 import { announceEnds } from "./runs/endNotice";
+import { announceInterruptions } from "./runs/interruptionNotice";
 import { RunStore } from "./runs/runStore";
+import { Versions } from "./runs/versions";
 import { announceFailures } from "./server/failureNotice";
 import { Server } from "./server/server";
 import { affectsServer, readSettings } from "./server/settings";
@@ -28,6 +31,7 @@ import { createModelsView } from "./views/modelsView";
 import { Pages } from "./views/pages";
 import { RunsTree } from "./views/runsTree";
 import { createStatusBar } from "./views/statusBar";
+import { createVersionsView } from "./views/versionsTree";
 
 let server: Server | undefined;
 
@@ -38,8 +42,9 @@ export function activate(context: vscode.ExtensionContext): void {
   server = new Server(setup, log);
   const training = new Training(setup, server, storage);
   const store = new RunStore(server, log);
-  const tree = new RunsTree(store);
-  const panels = new RunPanels(server, context.extensionUri);
+  const versions = new Versions(server, store, log);
+  const tree = new RunsTree(server, store, versions);
+  const panels = new RunPanels(server, store, context.extensionUri);
   const pages = new Pages();
   const models = new ChatModels(server, store, context.workspaceState);
   const serving = new ModelServer(server, log);
@@ -62,8 +67,10 @@ export function activate(context: vscode.ExtensionContext): void {
   context.subscriptions.push(
     log,
     store,
+    versions,
     tree,
     view,
+    createVersionsView(running, store, versions),
     view.onDidChangeVisibility(({ visible }) => visible && running.start()),
     panels.register(),
     pages.register(),
@@ -95,9 +102,11 @@ export function activate(context: vscode.ExtensionContext): void {
     createLanguageStatus(running),
     announceFailures(running, storage),
     announceEnds(store, context.globalState),
+    announceInterruptions(store, context.globalState),
     announceAnomalies(store),
     announceLowDisk(running),
     markAnomalies(store),
+    offerAnomalyActions(store),
     running.onDidChangeState(({ kind }) => vscode.commands.executeCommand("setContext", "peft.server", kind)),
     vscode.workspace.onDidChangeConfiguration((event) => {
       if (affectsServer(event) && running.state.kind !== "stopped") void running.restart();

@@ -5,7 +5,9 @@ page are generated from those two tables.
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from pydantic import Field
 
 from peft_schemas.base import Word
 from peft_schemas.conversations import (
@@ -38,6 +40,7 @@ from peft_schemas.records import (
     NoteParams,
     RunNotes,
     RunQuery,
+    Series,
     SeriesParams,
     SeriesResult,
     VersionList,
@@ -104,6 +107,9 @@ class RunSummary(Word):
 
     anomalies: list[AnomalyEvent] = []
     """What is wrong with the run and not yet dealt with, newest last."""
+
+    notes: RunNotes | None = None
+    """What a person says about it, None where that was not looked at."""
 
 
 class RunStartParams(Word):
@@ -199,12 +205,22 @@ class SubscribeParams(Word):
     after_seq: int = 0
     """Only events with a higher `seq` are sent; 0 for all."""
 
+    points: Annotated[int, Field(ge=10, le=10_000)] | None = None
+    """Send the past as a history instead, whatever `after_seq` says: its measurements as series of at most so many points
+    each, and of the other events no more than anybody reads."""
+
 
 class SubscribeResult(Word):
     """The events so far. Later ones come as `peft/run/events`, with no gap and no repeat."""
 
     run: RunSummary | None
     events: list[AnyEvent] = []
+    series: list[Series] = []
+    """Of a history: the measurements up to `last_seq`; those behind are among `events`."""
+
+    last_seq: int = 0
+    """Of a history: the newest event that it takes into account, of which `events` may not have all."""
+
     error: ErrorReport | None = None
 
 
@@ -414,7 +430,9 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/models/add", ModelAddParams, ModelEntry, "Put a file or folder into the library."),
     Request("peft/models/remove", ModelIdParams, Empty, "Take a model off the library; its files stay."),
     Request("peft/models/offers", ModelIdParams, ConversionOffers, "List what a model can be converted to."),
-    Request("peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."),
+    Request(
+        "peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."
+    ),
     Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
 )
 NOTIFICATIONS: tuple[Notification, ...] = (

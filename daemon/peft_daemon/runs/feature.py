@@ -10,7 +10,7 @@ from peft_daemon.runs import commands
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.launch import ConfigRefused, launch
 from peft_daemon.runs.resume import ResumeChanged
-from peft_daemon.runs.store import all_runs
+from peft_daemon.runs.store import all_runs, read_history
 from peft_daemon.runs.watch import RunWatch
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.hardware import detect
@@ -98,10 +98,15 @@ def register(server: WorkbenchServer) -> None:
     @bind(server, "peft/run/subscribe")
     async def subscribe(params: SubscribeParams) -> SubscribeResult:
         try:
-            summary, events = watch.subscribe(params.run_id, params.after_seq)
+            if params.points is None:
+                summary, events = watch.subscribe(params.run_id, params.after_seq)
+                return SubscribeResult(run=summary, events=events)
+            past = await asyncio.to_thread(read_history, params.run_id, params.points)
+            last_seq = past.place.seq
+            summary, events = watch.subscribe(params.run_id, last_seq, past.place)
         except WorkbenchError as error:
             return SubscribeResult(run=None, error=error.report())
-        return SubscribeResult(run=summary, events=events)
+        return SubscribeResult(run=summary, events=[*past.events, *events], series=past.series, last_seq=last_seq)
 
     @bind(server, "peft/run/unsubscribe")
     async def unsubscribe(params: RunIdParams) -> Empty:

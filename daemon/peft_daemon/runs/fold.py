@@ -1,5 +1,6 @@
 """What the events of a run come to, kept small enough to be stored between two readings."""
 
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from pydantic import BaseModel
@@ -7,6 +8,7 @@ from pydantic import BaseModel
 from peft_engine.rundir import RunDirectory
 from peft_schemas.events import AnomalyEvent, AnyEvent, MetricEvent, RecoveryEvent, RunState, StateFile
 from peft_schemas.protocol import RunSummary
+from peft_schemas.records import RunNotes
 
 _EXPECTING: frozenset[RunState] = frozenset({"running", "stopping", "paused"})
 """States in which the remaining time says something."""
@@ -67,7 +69,7 @@ class RunFold(BaseModel):
                 self.adapter = event.adapter
                 self.servable = event.gguf is not None
 
-    def summary(self, run: RunDirectory, state: StateFile) -> RunSummary:
+    def summary(self, run: RunDirectory, state: StateFile, notes: RunNotes) -> RunSummary:
         """Return the run as of the last event, in the state that its file says."""
         return RunSummary(
             id=run.id,
@@ -90,6 +92,7 @@ class RunFold(BaseModel):
             detail=state.detail,
             elapsed_seconds=self.elapsed,
             anomalies=self.anomalies,
+            notes=notes,
         )
 
     def _enter(self, state: RunState, time: str) -> None:
@@ -114,3 +117,17 @@ class RunFold(BaseModel):
         if done is not None and event.undoes is None:
             self.dealt_with = {**self.dealt_with, event.id: done}
             self.anomalies = [anomaly for anomaly in self.anomalies if anomaly is not done]
+
+
+@dataclass(frozen=True)
+class Place:
+    """How far the events of a run were read, and what they came to up to there."""
+
+    offset: int = 0
+    """Bytes of `events.jsonl`."""
+
+    seq: int = 0
+    """Of the newest event before there."""
+
+    fold: RunFold = field(default_factory=RunFold)
+    """Belongs to the one reader that goes on from here."""

@@ -1,7 +1,8 @@
 """Following a run: its events as they come, folded into the summary that lists and panels show."""
 
-from peft_daemon.runs.fold import RunFold
+from peft_daemon.runs.fold import Place
 from peft_daemon.runs.judge import settle
+from peft_engine.notes import read_notes
 from peft_engine.rundir import EventTail, RunDirectory
 from peft_schemas.events import AnyEvent, StateFile
 from peft_schemas.protocol import RunSummary
@@ -10,11 +11,19 @@ from peft_schemas.protocol import RunSummary
 class RunFollower:
     """One reader's view of a run. Each `read` costs only what was written since the last."""
 
-    def __init__(self, run: RunDirectory) -> None:
+    def __init__(self, run: RunDirectory, place: Place | None = None) -> None:
+        """Begin to follow.
+
+        Args:
+            run: The run.
+            place: How far its events were read already; None for nowhere.
+        """
+        place = place or Place()
         self.run = run
-        self._tail = EventTail(run.events)
+        self._tail = EventTail(run.events, place.offset, place.seq)
         self._state: StateFile = run.read_state()
-        self._fold = RunFold()
+        self._notes = read_notes(run)
+        self._fold = place.fold
 
     @property
     def last_seq(self) -> int:
@@ -24,6 +33,7 @@ class RunFollower:
     def read(self) -> list[AnyEvent]:
         """Judge the run, take in what it wrote since the last call, and return the new events."""
         self._state = settle(self.run)
+        self._notes = read_notes(self.run)
         events = self._tail.read()
         for event in events:
             self._fold.take(event)
@@ -31,7 +41,7 @@ class RunFollower:
 
     def summary(self) -> RunSummary:
         """Return the run as of the last `read`."""
-        return self._fold.summary(self.run, self._state)
+        return self._fold.summary(self.run, self._state, self._notes)
 
 
 def summarise(run: RunDirectory) -> RunSummary:

@@ -10,11 +10,13 @@ import logging
 import os
 from collections.abc import Callable
 
+from peft_daemon.runs.fold import Place
 from peft_daemon.runs.follow import RunFollower
-from peft_daemon.runs.store import resting_runs
+from peft_daemon.runs.store import active_places, resting_runs
 from peft_daemon.runs.store.stamp import stamp_of
 from peft_engine.home import runs_dir
 from peft_engine.rundir import RunDirectory, find_run
+from peft_engine.rundir.events import events_after
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import RESTING_STATES, AnyEvent
 from peft_schemas.protocol import RunSummary
@@ -49,10 +51,18 @@ class RunWatch:
         self._resting: dict[str, tuple[str, RunSummary]] = {}
         """The runs without a worker: what their directories looked like, and what they came to."""
 
+        self._places: dict[str, Place] = {}
+        """How far the index had read the others at the start, so that nobody waits for a long one to be read here."""
+
         self._subscribed: set[str] = set()
 
-    def subscribe(self, run_id: str, after_seq: int) -> tuple[RunSummary, list[AnyEvent]]:
+    def subscribe(self, run_id: str, after_seq: int, place: Place | None = None) -> tuple[RunSummary, list[AnyEvent]]:
         """Return a run and its events after `after_seq`; all later ones go to `on_events`, with no gap and no repeat.
+
+        Args:
+            run_id: The run.
+            after_seq: The newest event that the subscriber knows.
+            place: How far the run was read already, so that a long one is not read again from its beginning.
 
         Raises:
             WorkbenchError: There is no such run (`run-missing`).
@@ -60,14 +70,13 @@ class RunWatch:
         run = find_run(run_id)
         follower = self._followers.get(run_id)
         if follower is None:
-            follower = self._followers[run_id] = RunFollower(run)
+            follower = self._followers[run_id] = RunFollower(run, place)
             follower.read()
         else:
             self._tell([self._look_at(run)])
         # A second reader takes the past while the shared follower stands still at the same place: between the two
         # reads the file may grow, so what is beyond the follower's place is left for the next look.
-        reader = RunFollower(run)
-        past = [event for event in reader.read() if after_seq < event.seq <= follower.last_seq]
+        past = [event for event in events_after(run.events, after_seq) if event.seq <= follower.last_seq]
         self._subscribed.add(run_id)
         return follower.summary(), past
 
@@ -79,6 +88,7 @@ class RunWatch:
         """Look again and again until cancelled, having learnt of the runs that rest from the index."""
         try:
             self._resting = await asyncio.to_thread(resting_runs)
+            self._places = await asyncio.to_thread(active_places)
         except Exception:
             _log.exception("the index cannot be read, so every run is")
         for count in itertools.count():
@@ -115,7 +125,7 @@ class RunWatch:
         before = self._resting[run.id][1] if run.id in self._resting else follower.summary() if follower else None
         try:
             if follower is None:
-                follower = self._followers[run.id] = RunFollower(run)
+                follower = self._followers[run.id] = RunFollower(run, self._places.pop(run.id, None))
             events = follower.read()
         except (WorkbenchError, OSError):
             # A directory that is being made or removed at this moment: the next look decides.
@@ -156,4 +166,5 @@ def _differs(before: RunSummary, after: RunSummary) -> bool:
 
 
 def _shown(run: RunSummary) -> tuple[object, ...]:
-    return run.state, run.detail, run.step, run.attempt, run.chat_model, [anomaly.id for anomaly in run.anomalies]
+    anomalies = [anomaly.id for anomaly in run.anomalies]
+    return run.state, run.detail, run.step, run.attempt, run.chat_model, run.notes, anomalies

@@ -72,10 +72,17 @@ class EventLog:
 class EventTail:
     """A reader that follows a log: each call of `read` returns the events that were completed since the last."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, offset: int = 0, last_seq: int = 0) -> None:
+        """Begin to follow.
+
+        Args:
+            path: The log; it may not be there yet.
+            offset: Where a line begins, the bytes before which were read already.
+            last_seq: Only events with a higher number are returned.
+        """
         self._path = path
-        self._offset = 0
-        self.last_seq = 0
+        self._offset = offset
+        self.last_seq = last_seq
 
     def read(self) -> list[AnyEvent]:
         """Return the new whole events, oldest first; a line that is still being written waits for the next call."""
@@ -103,6 +110,16 @@ def _parse(line: bytes) -> AnyEvent | None:
         return None
 
 
+def events_after(path: Path, seq: int) -> list[AnyEvent]:
+    """Return the whole events of a log behind the one with a number; what is before it is hardly read."""
+    try:
+        with path.open("rb") as file:
+            offset = _not_after(file, seq)
+    except FileNotFoundError:
+        return []
+    return EventTail(path, offset, seq).read()
+
+
 def last_seq(path: Path) -> int:
     """Return the number of a log's newest whole event, 0 when there is none; reads no more than it must."""
     try:
@@ -122,6 +139,22 @@ def _repair(path: Path) -> int:
             return seq
     except FileNotFoundError:
         return 0
+
+
+def _not_after(file: IO[bytes], seq: int) -> int:
+    """Return where a line begins such that every event before it has at most this number: numbers rise, so halve."""
+    low, high = 0, file.seek(0, os.SEEK_END)
+    while high - low > _CHUNK:
+        middle = (low + high) // 2
+        file.seek(middle)
+        file.readline()
+        start = file.tell()
+        event = _parse(file.readline())
+        if event is not None and event.seq <= seq:
+            low = start
+        else:
+            high = middle
+    return low
 
 
 def _last(file: IO[bytes]) -> tuple[int, int]:

@@ -38,6 +38,7 @@ import {
   revealRunFolder,
   stopRun,
 } from "./runCommands";
+import { exportRun, importRun, noteRun, pinRun, revealMade, tagRun } from "./runRecords";
 import {
   copyEndpoint,
   modelServerMenu,
@@ -78,6 +79,13 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.cancelRun": (given) => cancelRun(server, store, given),
     "peft.recoverRun": (given, action, anomaly, undoes) => recoverRun(server, given, action, anomaly, undoes),
     "peft.cleanUpRuns": () => cleanUpRuns(server, store),
+    "peft.noteRun": (given) => noteRun(server, store, given),
+    "peft.tagRun": (given) => tagRun(server, store, given),
+    "peft.pinRun": (given) => pinRun(server, store, given, true),
+    "peft.unpinRun": (given) => pinRun(server, store, given, false),
+    "peft.exportRun": (given) => exportRun(server, store, given),
+    "peft.importRun": () => importRun(server, store),
+    "peft.revealMade": (given) => revealMade(store, given),
     "peft.openRun": (given) => openRun(store, panels, given),
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),

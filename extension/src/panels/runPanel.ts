@@ -1,28 +1,33 @@
 /** One run's panel: the extension's half. */
 import * as vscode from "vscode";
 
-import type { Problem } from "../problem";
+import { Problem } from "../problem";
 import { type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
-import type { RunSummary } from "../protocol/types";
+import type { NoteParams, RunSummary, Series } from "../protocol/types";
 import type { RunEvent } from "../protocol/words";
 import { type FeedReader, RunFeed, type RunSource } from "../runs/runFeed";
+import { readRecord, recordFacts, recordFile } from "../runs/record";
+import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import { fileIcon } from "../views/icons";
+import { chooseCompared } from "./compareRuns";
 import { showPage } from "./showPage";
 
 export class RunPanel implements FeedReader {
   private readonly feed: RunFeed;
+  private directory = "";
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
     readonly runId: string,
-    server: Server,
+    private readonly server: Server,
+    private readonly store: RunStore,
     extensionUri: vscode.Uri,
   ) {
     this.feed = new RunFeed(sourceOf(server), runId, this);
     panel.iconPath = fileIcon(extensionUri);
     panel.webview.onDidReceiveMessage((message: unknown) => {
-      if (isPanelMessage(message)) void this.received(message);
+      if (isPanelMessage(message)) this.received(message).catch((error: unknown) => this.onProblem(Problem.from(error)));
     });
     // A hidden panel has no document: what is sent to it is lost, and when it is shown again it says that it is ready.
     panel.onDidChangeViewState(() => {
@@ -36,9 +41,10 @@ export class RunPanel implements FeedReader {
     this.panel.reveal();
   }
 
-  onEvents(run: RunSummary, events: RunEvent[], whole: boolean): void {
+  onEvents(run: RunSummary, events: RunEvent[], history: readonly Series[] | null): void {
     this.panel.title = run.name;
-    this.send({ type: "events", run, events, whole, trusted: vscode.workspace.isTrusted });
+    this.directory = run.directory;
+    this.send({ type: "events", run, events, history, trusted: vscode.workspace.isTrusted });
   }
 
   onProblem({ message, remedy }: Problem): void {
@@ -69,7 +75,30 @@ export class RunPanel implements FeedReader {
         return vscode.commands.executeCommand("peft.openRunConfig", this.runId);
       case "revealFolder":
         return vscode.commands.executeCommand("peft.revealRunFolder", this.runId);
+      case "note":
+        return this.note({ text: message.text });
+      case "tag":
+        return this.note({ tags: [...message.tags] });
+      case "pin":
+        return this.note({ pinned: message.pinned });
+      case "compare":
+        return this.compare();
+      case "compareNone":
+        return this.send({ type: "compared", runs: [] });
+      case "record":
+        return this.send({ type: "record", facts: recordFacts(await readRecord(this.directory)) });
+      case "openRecord":
+        await vscode.window.showTextDocument(vscode.Uri.file(recordFile(this.directory)));
     }
+  }
+
+  private async note(changes: Omit<NoteParams, "run_id">): Promise<void> {
+    await this.server.request("peft/run/note", { run_id: this.runId, ...changes });
+  }
+
+  private async compare(): Promise<void> {
+    const runs = await chooseCompared(this.server, this.store, this.runId);
+    if (runs) this.send({ type: "compared", runs });
   }
 }
 

@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 
 import { isPanelState } from "../protocol/panel";
+import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import { RunPanel } from "./runPanel";
 
@@ -12,6 +13,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
 
   constructor(
     private readonly server: Server,
+    private readonly store: RunStore,
     private readonly extensionUri: vscode.Uri,
   ) {}
 
@@ -32,7 +34,7 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
   }
 
   private adopt(panel: vscode.WebviewPanel, runId: string): void {
-    this.panels.set(runId, new RunPanel(panel, runId, this.server, this.extensionUri));
+    this.panels.set(runId, new RunPanel(panel, runId, this.server, this.store, this.extensionUri));
     panel.onDidDispose(() => this.panels.delete(runId));
   }
 }

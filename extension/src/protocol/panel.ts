@@ -1,5 +1,5 @@
 /** What the run panel's two halves say to each other. Each half checks what it gets: a webview is another origin. */
-import type { RunSummary } from "./types";
+import type { RunSummary, Series } from "./types";
 import type { RecoveryAction, RunEvent } from "./words";
 
 /** From the extension to the webview. */
@@ -8,30 +8,49 @@ export type HostMessage =
       readonly type: "events";
       readonly run: RunSummary;
       readonly events: readonly RunEvent[];
-      /** These are all events, from the first on: forget what was shown. */
-      readonly whole: boolean;
+      /** What was measured before these events: forget what was shown. Null where they follow those already given. */
+      readonly history: readonly Series[] | null;
       /** Whether stopping and chatting are allowed here. */
       readonly trusted: boolean;
     }
+  /** All runs that are drawn beside this one. */
+  | { readonly type: "compared"; readonly runs: readonly ComparedRun[] }
+  | { readonly type: "record"; readonly facts: readonly Fact[] }
   | { readonly type: "problem"; readonly message: string; readonly remedy: string };
 
+/** Another run, drawn beside this one. */
+export interface ComparedRun {
+  readonly id: string;
+  readonly series: readonly Series[];
+}
+
+export type Fact = readonly [name: string, value: string];
+
 /** A button of the panel that needs no more words. */
-export type PanelButton = "pause" | "resume" | "stop" | "chat" | "openConfig" | "revealFolder";
+export type PanelButton =
+  "pause" | "resume" | "stop" | "chat" | "openConfig" | "revealFolder" | "compare" | "compareNone" | "openRecord";
 
 /** From the webview to the extension. */
 export type PanelMessage =
-  | { readonly type: "ready" | PanelButton }
+  | { readonly type: "ready" | "record" | PanelButton }
+  | { readonly type: "note"; readonly text: string }
+  | { readonly type: "tag"; readonly tags: readonly string[] }
+  | { readonly type: "pin"; readonly pinned: boolean }
   | { readonly type: "recover"; readonly anomaly: string; readonly action: RecoveryAction }
   | { readonly type: "undo"; readonly recovery: string };
 
 const PLAIN_TYPES: ReadonlySet<unknown> = new Set<PanelMessage["type"]>([
   "ready",
+  "record",
   "pause",
   "resume",
   "stop",
   "chat",
   "openConfig",
   "revealFolder",
+  "compare",
+  "compareNone",
+  "openRecord",
 ]);
 
 export function isPanelMessage(value: unknown): value is PanelMessage {
@@ -39,29 +58,41 @@ export function isPanelMessage(value: unknown): value is PanelMessage {
   // The daemon says which actions there are; here it matters that they are words.
   if (value.type === "recover") return typeof value.anomaly === "string" && typeof value.action === "string";
   if (value.type === "undo") return typeof value.recovery === "string";
+  if (value.type === "note") return typeof value.text === "string";
+  if (value.type === "tag") return isList(value.tags, (tag) => typeof tag === "string");
+  if (value.type === "pin") return typeof value.pinned === "boolean";
   return PLAIN_TYPES.has(value.type);
 }
 
 export function isHostMessage(value: unknown): value is HostMessage {
   if (!isRecord(value)) return false;
   if (value.type === "problem") return typeof value.message === "string" && typeof value.remedy === "string";
+  if (value.type === "compared") return isList(value.runs, isCompared);
+  if (value.type === "record") return isList(value.facts, isFact);
   return (
     value.type === "events" &&
-    typeof value.whole === "boolean" &&
+    (value.history === null || isList(value.history, isSeries)) &&
     typeof value.trusted === "boolean" &&
     isRun(value.run) &&
-    Array.isArray(value.events) &&
-    value.events.every(isEvent)
+    isList(value.events, isEvent)
   );
 }
 
 /** What a panel keeps over a window reload. */
 export interface PanelState {
   readonly runId: string;
+  /** Which charts are shown, and how smooth; as it was never chosen where it is missing. */
+  readonly shown?: readonly string[];
+  readonly smoothing?: number;
 }
 
 export function isPanelState(value: unknown): value is PanelState {
-  return isRecord(value) && typeof value.runId === "string";
+  return (
+    isRecord(value) &&
+    typeof value.runId === "string" &&
+    (value.shown === undefined || isList(value.shown, (id) => typeof id === "string")) &&
+    (value.smoothing === undefined || typeof value.smoothing === "number")
+  );
 }
 
 function isRun(value: unknown): boolean {
@@ -72,6 +103,24 @@ function isEvent(value: unknown): boolean {
   return isRecord(value) && typeof value.seq === "number" && typeof value.type === "string";
 }
 
-function isRecord(value: unknown): value is Record<string, unknown> {
+function isSeries(value: unknown): boolean {
+  return (
+    isRecord(value) && typeof value.metric === "string" && Array.isArray(value.steps) && Array.isArray(value.values)
+  );
+}
+
+function isCompared(value: unknown): boolean {
+  return isRecord(value) && typeof value.id === "string" && isList(value.series, isSeries);
+}
+
+function isFact(value: unknown): boolean {
+  return isList(value, (word) => typeof word === "string") && (value as unknown[]).length === 2;
+}
+
+function isList(value: unknown, isItem: (item: unknown) => boolean): boolean {
+  return Array.isArray(value) && value.every(isItem);
+}
+
+export function isRecord(value: unknown): value is Record<string, unknown> {
   return typeof value === "object" && value !== null;
 }

@@ -3,7 +3,10 @@ import * as vscode from "vscode";
 
 import type { RunSummary } from "../protocol/types";
 import type { Anomaly } from "../protocol/words";
+import { evidenceText } from "./describe";
 import type { RunStore } from "./runStore";
+
+export const MARK_SOURCE = "PEFT run";
 
 export function markAnomalies(store: RunStore): vscode.Disposable {
   const marks = vscode.languages.createDiagnosticCollection("peft.runs");
@@ -42,9 +45,9 @@ async function diagnosticsOf(uri: vscode.Uri, runs: readonly RunSummary[]): Prom
 }
 
 function diagnosticOf(run: RunSummary, anomaly: Anomaly, range: vscode.Range): vscode.Diagnostic {
-  const text = `Run ${run.id}, step ${anomaly.step}: ${anomaly.cause}`;
+  const text = `Run ${run.id}, step ${anomaly.step}: ${anomaly.cause} Seen: ${evidenceText(anomaly.evidence)}.`;
   const diagnostic = new vscode.Diagnostic(range, text, vscode.DiagnosticSeverity.Warning);
-  diagnostic.source = "PEFT run";
+  diagnostic.source = MARK_SOURCE;
   diagnostic.code = anomaly.kind;
   return diagnostic;
 }

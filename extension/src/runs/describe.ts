@@ -1,8 +1,11 @@
 /** What is said of a run in few words; shared by the tree, the status bar and the panel. */
+import type { Fact } from "../protocol/panel";
 import type { RunSummary } from "../protocol/types";
 
 export function progressText(run: RunSummary): string {
   const parts: string[] = [run.state];
+  // What a run waits for, a window of its schedule or another run, is all there is to say of it.
+  if (run.state === "queued" && run.detail) parts.push(run.detail);
   if (run.total_steps !== null && run.step > 0) parts.push(stepText(run));
   const loss = run.metrics.loss;
   if (typeof loss === "number") parts.push(`loss ${lossText(loss)}`);
@@ -17,8 +20,42 @@ export function factLines(run: RunSummary): string[] {
   if (run.eta_seconds !== null) lines.push(`About ${durationText(run.eta_seconds)} left`);
   const { memory_bytes: memory, cpu_percent: cpu } = run.metrics;
   if (typeof memory === "number") lines.push(`Memory: ${memoryText(memory)}`);
-  if (typeof cpu === "number") lines.push(`Processor: ${Math.round(cpu)} %`);
+  if (typeof cpu === "number") lines.push(`Processor: ${percentText(cpu)}`);
   return lines;
+}
+
+/** What is known of a run that was paused: how far it is, what it took, and what is left. */
+export function restFacts(run: RunSummary): Fact[] {
+  const { loss, memory_bytes: memory, cpu_percent: cpu, gpu_percent: gpu } = run.metrics;
+  const measured = (name: string, value: number | null | undefined, text: (value: number) => string): Fact[] =>
+    typeof value === "number" ? [[name, text(value)]] : [];
+  return [
+    ["Step", run.step > 0 ? stepText(run) : "none yet"],
+    ...measured("Trained for", run.elapsed_seconds, durationText),
+    ...measured("Left", run.eta_seconds, (seconds) => `about ${durationText(seconds)}`),
+    ...measured("Last loss", loss, lossText),
+    ...measured("Memory", memory, memoryText),
+    ...measured("Processor", cpu, percentText),
+    ...measured("GPU", gpu, percentText),
+    ["Checkpoint", run.checkpoint ?? "none: it begins anew"],
+  ];
+}
+
+/** The tags that a person wrote, separated by commas. */
+export function tagsOf(text: string): string[] {
+  const tags = text.split(",").map((tag) => tag.trim());
+  return [...new Set(tags)].filter(Boolean);
+}
+
+/** Measurements that something is concluded from: `loss 3.2, lowest 1.1`. */
+export function evidenceText(evidence: Readonly<Record<string, number | null>>): string {
+  return Object.entries(evidence)
+    .map(([name, value]) => `${name.replaceAll("_", " ")} ${value === null ? "not a number" : shortText(value)}`)
+    .join(", ");
+}
+
+function shortText(value: number): string {
+  return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
 }
 
 /** A size on a disk: `59 MB`, `1.2 GB`. */
@@ -31,6 +68,10 @@ export function sizeText(bytes: number): string {
 
 export function memoryText(bytes: number): string {
   return `${Math.round(bytes / 2 ** 20).toLocaleString("en")} MiB`;
+}
+
+function percentText(percent: number): string {
+  return `${Math.round(percent)} %`;
 }
 
 function sentenceCase(text: string): string {

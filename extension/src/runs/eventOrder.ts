@@ -7,8 +7,9 @@ export class EventOrder<E extends { readonly seq: number }> {
     return this.last;
   }
 
-  reset(): void {
-    this.last = 0;
+  /** Begins behind an event; 0 for before the first. */
+  reset(last = 0): void {
+    this.last = last;
   }
 
   /** Takes what the daemon answers to a subscription: the whole truth after the last event, numbers skipped or not. */

@@ -2,7 +2,7 @@
 import type * as vscode from "vscode";
 
 import { Problem } from "../problem";
-import type { RunEventsParams, RunSummary, SubscribeParams, SubscribeResult } from "../protocol/types";
+import type { RunEventsParams, RunSummary, Series, SubscribeParams, SubscribeResult } from "../protocol/types";
 import type { RunEvent } from "../protocol/words";
 import type { ServerState } from "../server/server";
 import { EventOrder } from "./eventOrder";
@@ -17,10 +17,13 @@ export interface RunSource {
 }
 
 export interface FeedReader {
-  /** `whole` when the events are all there are, from the first on; else they follow those already given. */
-  onEvents(run: RunSummary, events: RunEvent[], whole: boolean): void;
+  /** @param history what was measured before the events; null where they follow those already given */
+  onEvents(run: RunSummary, events: RunEvent[], history: readonly Series[] | null): void;
   onProblem(problem: Problem): void;
 }
+
+/** Points of a metric in a history: about two to a pixel of a chart. */
+const POINTS = 2_000;
 
 /** Often enough to look live, seldom enough for a run that reports thousands of steps a second. */
 const BATCH_MS = 100;
@@ -52,7 +55,7 @@ export class RunFeed implements vscode.Disposable {
     );
   }
 
-  /** Gives all events from the first on, then each as it comes. */
+  /** Gives what the run said so far, however long it is, then each event as it comes. */
   async replay(): Promise<void> {
     this.active = true;
     this.dropBatch();
@@ -78,21 +81,29 @@ export class RunFeed implements vscode.Disposable {
   private async subscribe(): Promise<void> {
     const round = ++this.round;
     const after = this.order.lastSeq;
+    const params = { run_id: this.runId, ...(after === 0 ? { points: POINTS } : { after_seq: after }) };
     this.early = [];
     try {
-      const answer = await this.source.subscribe({ run_id: this.runId, after_seq: after });
+      const answer = await this.source.subscribe(params);
       if (round !== this.round) return;
       const { early } = this;
       this.early = undefined;
       if (!answer.run) throw noRun(this.runId, answer.error);
       this.flush();
-      this.reader.onEvents(answer.run, this.order.take(answer.events ?? []), after === 0);
+      this.hand(answer.run, answer, after === 0);
       for (const { run, events } of early) this.arrived(run, events);
     } catch (error) {
       if (round !== this.round) return;
       this.early = undefined;
       this.reader.onProblem(Problem.from(error));
     }
+  }
+
+  private hand(run: RunSummary, answer: SubscribeResult, isHistory: boolean): void {
+    const { events = [], series = [], last_seq = 0 } = answer;
+    if (!isHistory) return this.reader.onEvents(run, this.order.take(events), null);
+    this.order.reset(Math.max(last_seq, events.at(-1)?.seq ?? 0));
+    this.reader.onEvents(run, events, series);
   }
 
   private arrived(run: RunSummary, events: RunEvent[]): void {
@@ -107,7 +118,7 @@ export class RunFeed implements vscode.Disposable {
   private flush(): void {
     const { batch } = this;
     this.dropBatch();
-    if (batch) this.reader.onEvents(batch.run, batch.events, false);
+    if (batch) this.reader.onEvents(batch.run, batch.events, null);
   }
 
   private dropBatch(): void {

@@ -1,10 +1,13 @@
-/** The list of runs in the activity bar. */
+/** The list of runs in the activity bar, each with the version it became and the files it made. */
 import * as vscode from "vscode";
 
 import type { RunSummary } from "../protocol/types";
 import { can, type RunAction, type RunState } from "../protocol/words";
+import { gather, type Made, madeText } from "../runs/artifacts";
 import { factLines, progressText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
+import type { Versions } from "../runs/versions";
+import type { Server } from "../server/server";
 
 const ICONS: Record<RunState, vscode.ThemeIcon> = {
   queued: new vscode.ThemeIcon("clock"),
@@ -18,34 +21,53 @@ const ICONS: Record<RunState, vscode.ThemeIcon> = {
   cancelled: new vscode.ThemeIcon("circle-slash"),
 };
 
-/** Its elements are run ids: they stay the same while what is shown of a run changes. */
-export class RunsTree implements vscode.TreeDataProvider<string>, vscode.Disposable {
+/** A run by its id, which stays the same while what is shown of it changes; or something that it made. */
+export type RunRow = string | RunPart;
+
+export interface RunPart {
+  readonly runId: string;
+  readonly made: Made;
+}
+
+export class RunsTree implements vscode.TreeDataProvider<RunRow>, vscode.Disposable {
   private readonly emitter = new vscode.EventEmitter<string[] | undefined>();
   private readonly subscription: vscode.Disposable;
 
   readonly onDidChangeTreeData = this.emitter.event;
 
-  constructor(private readonly store: RunStore) {
-    this.subscription = store.onDidChange(({ changed, listChanged }) => {
-      this.emitter.fire(listChanged ? undefined : changed.map((run) => run.id));
-    });
+  constructor(
+    private readonly server: Server,
+    private readonly store: RunStore,
+    private readonly versions: Versions,
+  ) {
+    this.subscription = vscode.Disposable.from(
+      store.onDidChange(({ changed, listChanged }) => {
+        this.emitter.fire(listChanged ? undefined : changed.map((run) => run.id));
+      }),
+      versions.onDidChange(() => this.emitter.fire(undefined)),
+    );
   }
 
-  getChildren(element?: string): string[] {
-    return element === undefined ? this.store.runs.map((run) => run.id) : [];
+  async getChildren(row?: RunRow): Promise<RunRow[]> {
+    if (row === undefined) return this.store.runs.map((run) => run.id);
+    if (typeof row !== "string") return [];
+    const { artifacts } = await this.server.request("peft/run/artifacts", { run_id: row });
+    return gather(artifacts).map((made) => ({ runId: row, made }));
   }
 
-  getTreeItem(id: string): vscode.TreeItem {
-    const run = this.store.get(id);
-    if (!run) return new vscode.TreeItem(id);
-    const item = new vscode.TreeItem(run.name);
-    item.id = id;
-    item.description = progressText(run);
+  getTreeItem(row: RunRow): vscode.TreeItem {
+    if (typeof row !== "string") return partItem(row);
+    const run = this.store.get(row);
+    if (!run) return new vscode.TreeItem(row);
+    const item = new vscode.TreeItem(run.name, collapsible(run));
+    const description = [progressText(run), this.versions.ofRun(row)?.version, ...(run.notes?.tags ?? [])];
+    item.id = row;
+    item.description = description.filter(Boolean).join(" · ") + (run.notes?.pinned ? " · pinned" : "");
     item.iconPath = ICONS[run.state];
     item.tooltip = tooltip(run);
     item.contextValue = contextValue(run);
-    item.command = { command: "peft.openRun", title: "Open Run", arguments: [id] };
-    item.accessibilityInformation = { label: `Run ${run.name}, ${progressText(run)}` };
+    item.command = { command: "peft.openRun", title: "Open Run", arguments: [row] };
+    item.accessibilityInformation = { label: `Run ${run.name}, ${item.description}` };
     return item;
   }
 
@@ -55,9 +77,36 @@ export class RunsTree implements vscode.TreeDataProvider<string>, vscode.Disposa
   }
 }
 
+/** A run that is at work is looked at in its panel; what it made is listed once it rests. */
+function collapsible(run: RunSummary): vscode.TreeItemCollapsibleState {
+  const made = run.state === "completed" || (run.checkpoint !== null && can(run, "resume"));
+  return made ? vscode.TreeItemCollapsibleState.Collapsed : vscode.TreeItemCollapsibleState.None;
+}
+
+function partItem({ runId, made }: RunPart): vscode.TreeItem {
+  const text = madeText(made);
+  const item = new vscode.TreeItem(made.path);
+  item.id = `${runId}/${made.path}`;
+  item.description = text;
+  item.contextValue = made.gone === made.files ? "gone" : "made";
+  item.tooltip = made.gone > 0 ? `${made.path} ${text}: it was removed or moved after the run had made it.` : text;
+  item.iconPath =
+    made.gone > 0
+      ? new vscode.ThemeIcon("warning", new vscode.ThemeColor("list.warningForeground"))
+      : new vscode.ThemeIcon(made.files > 1 || made.path.startsWith("checkpoints/") ? "folder" : "file");
+  item.accessibilityInformation = { label: `${made.path}, ${text}` };
+  return item;
+}
+
 function contextValue(run: RunSummary): string {
   const actions: readonly RunAction[] = ["pause", "resume", "stop", "cancel"];
-  return ["run", ...actions.filter((action) => can(run, action)), run.chat_model !== null && "chat"]
+  return [
+    "run",
+    ...actions.filter((action) => can(run, action)),
+    run.chat_model !== null && "chat",
+    run.notes?.pinned ? "pinned" : "loose",
+    ["completed", "failed", "stopped", "cancelled"].includes(run.state) && "ended",
+  ]
     .filter(Boolean)
     .join(" ");
 }
@@ -72,6 +121,7 @@ function tooltip(run: RunSummary): vscode.MarkdownString {
   text.appendText(`Base model: ${run.base}\n`);
   text.appendText(`Started: ${new Date(run.created).toLocaleString()}\n`);
   text.appendText(`Config: ${run.config_path}\n`);
+  if (run.notes?.text) text.appendText(`\n${run.notes.text}`);
   for (const anomaly of run.anomalies ?? []) text.appendText(`\n${anomaly.cause}`);
   if (run.error) text.appendText(`\n${run.error.message} ${run.error.remedy}`);
   return text;

@@ -3,16 +3,24 @@ import { describe, expect, it } from "vitest";
 import { isHostMessage, isPanelMessage, isPanelState } from "../../src/protocol/panel";
 
 const run = { id: "a-1", state: "running", metrics: {} };
-const events = { type: "events", run, events: [{ seq: 1, type: "log" }], whole: true, trusted: true };
+const series = { metric: "loss", steps: [1], values: [2], total: 1 };
+const events = { type: "events", run, events: [{ seq: 1, type: "log" }], history: [series], trusted: true };
 
 describe("what the webview says", () => {
-  it.each(["ready", "pause", "resume", "stop", "chat", "openConfig", "revealFolder"])("accepts %s", (type) => {
+  const plain = ["ready", "pause", "resume", "stop", "chat", "openConfig", "revealFolder"];
+  it.each([...plain, "record", "openRecord", "compare", "compareNone"])("accepts %s", (type) => {
     expect(isPanelMessage({ type })).toBe(true);
   });
 
   it("accepts what is to be done about an anomaly, and what is to be taken back", () => {
     expect(isPanelMessage({ type: "recover", anomaly: "a-1", action: "cut-learning-rate" })).toBe(true);
     expect(isPanelMessage({ type: "undo", recovery: "r-1" })).toBe(true);
+  });
+
+  it("accepts what is noted of the run", () => {
+    expect(isPanelMessage({ type: "note", text: "the best" })).toBe(true);
+    expect(isPanelMessage({ type: "tag", tags: ["best"] })).toBe(true);
+    expect(isPanelMessage({ type: "pin", pinned: true })).toBe(true);
   });
 
   it.each([
@@ -27,6 +35,10 @@ describe("what the webview says", () => {
     { type: "recover", anomaly: 1, action: "stop" },
     { type: "recover", anomaly: "a-1" },
     { type: "undo" },
+    { type: "note" },
+    { type: "tag", tags: "best" },
+    { type: "tag", tags: [1] },
+    { type: "pin", pinned: "yes" },
   ])("refuses %j", (value) => {
     expect(isPanelMessage(value)).toBe(false);
   });
@@ -35,6 +47,9 @@ describe("what the webview says", () => {
 describe("what the extension says", () => {
   it("accepts events and problems", () => {
     expect(isHostMessage(events)).toBe(true);
+    expect(isHostMessage({ ...events, history: null })).toBe(true);
+    expect(isHostMessage({ type: "compared", runs: [{ id: "b-1", series: [series] }] })).toBe(true);
+    expect(isHostMessage({ type: "record", facts: [["Python", "3.12"]] })).toBe(true);
     expect(isHostMessage({ type: "problem", message: "gone", remedy: "" })).toBe(true);
   });
 
@@ -46,7 +61,10 @@ describe("what the extension says", () => {
     { ...events, run: { ...run, metrics: null } },
     { ...events, events: "all" },
     { ...events, events: [{ seq: "1", type: "log" }] },
-    { ...events, whole: 1 },
+    { ...events, history: undefined },
+    { ...events, history: [{ metric: "loss" }] },
+    { type: "compared", runs: [{ id: 1, series: [] }] },
+    { type: "record", facts: [["Python"]] },
     { ...events, trusted: undefined },
   ])("refuses %j", (value) => {
     expect(isHostMessage(value)).toBe(false);
@@ -54,8 +72,10 @@ describe("what the extension says", () => {
 });
 
 describe("what a panel keeps over a reload", () => {
-  it("is the run's id and nothing without one", () => {
+  it("is the run's id with what was chosen to be seen, and nothing without one", () => {
     expect(isPanelState({ runId: "a-1" })).toBe(true);
-    for (const value of [undefined, null, {}, { runId: 1 }]) expect(isPanelState(value)).toBe(false);
+    expect(isPanelState({ runId: "a-1", shown: ["loss"], smoothing: 0.5 })).toBe(true);
+    const wrong = [undefined, null, {}, { runId: 1 }, { runId: "a-1", shown: 1 }, { runId: "a-1", smoothing: "much" }];
+    for (const value of wrong) expect(isPanelState(value)).toBe(false);
   });
 });

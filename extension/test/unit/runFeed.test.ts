@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 
 import type { Problem } from "../../src/problem";
-import type { RunEventsParams, RunSummary, SubscribeParams, SubscribeResult } from "../../src/protocol/types";
+import type { RunEventsParams, RunSummary, Series, SubscribeParams, SubscribeResult } from "../../src/protocol/types";
 import type { RunEvent } from "../../src/protocol/words";
 import { type FeedReader, RunFeed, type RunSource } from "../../src/runs/runFeed";
 import type { ServerState } from "../../src/server/server";
@@ -15,6 +15,8 @@ const logs = (from: number, to: number) => Array.from({ length: to - from + 1 },
 class Daemon implements RunSource {
   state: ServerState = RUNNING;
   written: RunEvent[] = [];
+  /** How many events a history has at most. */
+  told = 1000;
   readonly asked: string[] = [];
   /** While set, answers wait for it. */
   gate: Promise<void> = Promise.resolve();
@@ -24,12 +26,16 @@ class Daemon implements RunSource {
   readonly onDidChangeState = (listener: (state: ServerState) => void) => subscription(this.stateListeners, listener);
   readonly onRunEvents = (listener: (params: RunEventsParams) => void) => subscription(this.listeners, listener);
 
-  async subscribe({ run_id, after_seq = 0 }: SubscribeParams): Promise<SubscribeResult> {
-    this.asked.push(`subscribe after ${after_seq}`);
-    const events = this.written.filter((event) => event.seq > after_seq);
+  async subscribe({ run_id, after_seq = 0, points }: SubscribeParams): Promise<SubscribeResult> {
+    this.asked.push(points ? "history" : `subscribe after ${after_seq}`);
+    // Of a long past, only the newest events come as they are.
+    const after = points ? Math.max(0, this.written.length - this.told) : after_seq;
+    const events = this.written.filter((event) => event.seq > after);
+    const series: Series[] = points ? [{ metric: "loss", steps: [after], values: [1], total: after }] : [];
+    const last_seq = points ? this.written.length : 0;
     await this.gate;
     if (run_id !== run.id) return { run: null, error: { code: "run-missing", message: "No such run.", remedy: "" } };
-    return { run, events };
+    return { run, events, series, last_seq };
   }
 
   unsubscribe(): Promise<unknown> {
@@ -56,10 +62,12 @@ class Reader implements FeedReader {
   seen: number[] = [];
   batches = 0;
   problems: string[] = [];
+  history: readonly Series[] = [];
 
-  onEvents(_run: RunSummary, events: RunEvent[], whole: boolean): void {
+  onEvents(_run: RunSummary, events: RunEvent[], history: readonly Series[] | null): void {
     this.batches += 1;
-    this.seen = [...(whole ? [] : this.seen), ...events.map((event) => event.seq)];
+    this.history = history ?? this.history;
+    this.seen = [...(history ? [] : this.seen), ...events.map((event) => event.seq)];
   }
 
   onProblem(problem: Problem): void {
@@ -107,7 +115,7 @@ describe("RunFeed", () => {
     daemon.tell(log(6));
     await pass();
     expect(reader.seen).toEqual(upTo(6));
-    expect(daemon.asked).toEqual(["subscribe after 0", "subscribe after 2"]);
+    expect(daemon.asked).toEqual(["history", "subscribe after 2"]);
   });
 
   it("keeps what comes while it waits for the past, once", async () => {
@@ -132,6 +140,22 @@ describe("RunFeed", () => {
     await pass();
     expect(reader.seen).toEqual(upTo(7));
     expect(daemon.asked.at(-1)).toBe("subscribe after 3");
+  });
+
+  it("goes on behind a past of which it was told only the end, and asks for none of it again", async () => {
+    daemon.written = logs(1, 50);
+    daemon.told = 2;
+    await feed.replay();
+    daemon.tell(log(51));
+    await pass();
+    expect(reader.seen).toEqual([49, 50, 51]);
+    expect(reader.history).toMatchObject([{ metric: "loss", total: 48 }]);
+    daemon.told = 0;
+    await feed.replay();
+    daemon.tell(log(51));
+    await pass();
+    expect(reader.seen).toEqual([51]);
+    expect(daemon.asked).toEqual(["history", "history"]);
   });
 
   it("begins anew for a panel that was loaded again", async () => {
@@ -159,7 +183,7 @@ describe("RunFeed", () => {
     daemon.tell(log(1));
     daemon.become(RUNNING);
     await pass();
-    expect([reader.seen, daemon.asked]).toEqual([[], ["subscribe after 0", "unsubscribe"]]);
+    expect([reader.seen, daemon.asked]).toEqual([[], ["history", "unsubscribe"]]);
   });
 
   it("says that there is no such run", async () => {

@@ -2,7 +2,7 @@
 import type { Page } from "@playwright/test";
 
 import type { HostMessage, PanelMessage } from "../../src/protocol/panel";
-import type { RunSummary } from "../../src/protocol/types";
+import type { RunSummary, Series } from "../../src/protocol/types";
 import type { RunEvent } from "../../src/protocol/words";
 import { WebviewPage } from "./webviewPage";
 
@@ -53,7 +53,12 @@ export class PanelPage extends WebviewPage<HostMessage, PanelMessage> {
     return panel;
   }
 
-  async show(run: RunSummary, events: RunEvent[], options: { whole?: boolean; trusted?: boolean } = {}): Promise<void> {
-    await this.send({ type: "events", run, events, whole: true, trusted: true, ...options });
+  /** Shows a run from its first event on; with a `history` of null the events follow those already shown. */
+  async show(
+    run: RunSummary,
+    events: RunEvent[],
+    options: { history?: readonly Series[] | null; trusted?: boolean } = {},
+  ): Promise<void> {
+    await this.send({ type: "events", run, events, history: [], trusted: true, ...options });
   }
 }

@@ -2,41 +2,60 @@
 import uPlot from "uplot";
 
 import { element } from "../element";
-import type { Column } from "./model";
+import { align, type Curve } from "./model";
 
 export interface Line {
   readonly label: string;
   /** A CSS variable of the editor's theme. */
   readonly color: string;
-  readonly format: (value: number) => string;
+  readonly curve: Curve;
   /** Few points, far apart: they are marked, and the line goes on from one to the next. */
   readonly sparse?: boolean;
-  /** The scale begins at zero, so that a ripple does not look like a wave. */
+  /** Of another run. */
+  readonly dashed?: boolean;
+  /** What a smoothed line was made of, seen through it. */
+  readonly faint?: boolean;
+}
+
+export interface ChartLook {
+  readonly title: string;
+  readonly format: (value: number) => string;
   readonly fromZero?: boolean;
+  readonly height: number;
 }
 
 export class Chart {
   readonly root: HTMLElement;
   private readonly plotArea = element("div", { class: "plot" });
   private plot: uPlot | undefined;
+  private lines: readonly Line[] = [];
   private data: uPlot.AlignedData = [[]];
 
-  constructor(
-    private readonly title: string,
-    private readonly lines: readonly Line[],
-    private readonly height: number,
-  ) {
+  constructor(private readonly look: ChartLook) {
     // The table of latest values says the same in words.
     this.root = element("figure", { class: "chart", role: "img" });
-    this.root.append(element("figcaption", {}, title), this.plotArea);
+    this.root.append(element("figcaption", {}, look.title), this.plotArea);
     new ResizeObserver(() => this.resize()).observe(this.plotArea);
   }
 
-  show(steps: number[], columns: readonly Column[]): void {
+  show(lines: readonly Line[]): void {
+    const alike = styleOf(lines) === styleOf(this.lines);
+    const { steps, columns } = align(lines.map(({ curve }) => curve));
+    const zoom = this.zoom();
+    this.lines = lines;
     this.data = [steps, ...columns];
-    this.root.setAttribute("aria-label", `${this.title} by step, ${steps.length} values`);
-    if (this.plot) this.plot.setData(this.data);
+    this.root.setAttribute("aria-label", `${this.look.title} by step, ${steps.length} values`);
+    if (this.plot && alike) this.plot.setData(this.data);
     else this.draw();
+    if (zoom) this.plot?.setScale("x", zoom);
+  }
+
+  /** The stretch that somebody looks at, which stays where it is while the run goes on; undefined for all of it. */
+  private zoom(): { min: number; max: number } | undefined {
+    const { min, max } = this.plot?.scales.x ?? {};
+    const steps = this.data[0];
+    if (min == null || max == null || steps.length < 2) return undefined;
+    return min > (steps[0] ?? 0) || max < (steps.at(-1) ?? 0) ? { min, max } : undefined;
   }
 
   /** Draws anew, with the colours that the theme has now. */
@@ -50,38 +69,44 @@ export class Chart {
   private resize(): void {
     const width = this.plotArea.clientWidth;
     if (!this.plot) this.draw();
-    else if (width > 0 && width !== this.plot.width) this.plot.setSize({ width, height: this.height });
+    else if (width > 0 && width !== this.plot.width) this.plot.setSize({ width, height: this.look.height });
   }
 
   private options(width: number): uPlot.Options {
+    const { height, format } = this.look;
     const text = themeColor("--vscode-descriptionForeground");
     const grid = { stroke: themeColor("--vscode-editorWidget-border"), width: 1 };
     const font = `11px ${getComputedStyle(document.body).fontFamily}`;
     const axis: uPlot.Axis = { stroke: text, grid, ticks: { show: false }, font, size: 28 };
-    const format = this.lines[0]?.format ?? String;
     return {
       width,
-      height: this.height,
-      scales: { x: { time: false }, y: this.lines.some((line) => line.fromZero) ? { range: fromZero } : {} },
+      height,
+      scales: { x: { time: false }, y: this.look.fromZero ? { range: fromZero } : {} },
       axes: [
-        { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000] },
-        { ...axis, size: 56, values: (_plot, ticks) => ticks.map(format) },
+        { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000, 500_000] },
+        { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) },
       ],
       cursor: { points: { size: 6 }, drag: { x: true, y: false } },
-      series: [{ label: "step" }, ...this.lines.map(series)],
+      series: [{ label: "step" }, ...this.lines.map((line) => seriesOf(line, format))],
     };
   }
 }
 
-function series(line: Line): uPlot.Series {
+function styleOf(lines: readonly Line[]): string {
+  return JSON.stringify(lines.map(({ curve: _, ...style }) => style));
+}
+
+function seriesOf(line: Line, format: (value: number) => string): uPlot.Series {
   const stroke = themeColor(line.color);
   return {
     label: line.label,
     stroke,
+    alpha: line.faint ? 0.3 : 1,
     width: 1.5,
+    ...(line.dashed ? { dash: [6, 4] } : {}),
     spanGaps: true,
     points: { show: (plot) => line.sparse || plot.data[0].length < 3, size: 6, fill: stroke },
-    value: (_plot, value: number | null) => (value === null ? "–" : line.format(value)),
+    value: (_plot, value: number | null) => (value === null ? "–" : format(value)),
   };
 }
 

@@ -1,58 +1,70 @@
-/** The charts of a run: the loss in front, and what explains it beneath. */
-import { lossText } from "../../src/runs/describe";
-import { Chart } from "./chart";
+/** The charts of a run: the loss in front, and beneath what was chosen to explain it. */
+import type { ComparedRun } from "../../src/protocol/panel";
 import { element } from "../element";
-import type { Columns } from "./model";
+import { Chart, type Line } from "./chart";
+import { CHART_KINDS, type ChartKind } from "./metrics";
+import { type Curve, curveOf } from "./model";
+import { smoothed } from "./smooth";
 
-/** `2e-4`, with as many digits as tell neighbouring values apart. */
-function rateText(rate: number): string {
-  return rate === 0 ? "0" : Number(rate.toPrecision(3)).toExponential();
+/** What a person chose to see. */
+export interface View {
+  /** The ids of charts. */
+  readonly shown: readonly string[];
+  /** 0 for the measurements as they are, to below 1. */
+  readonly smoothing: number;
 }
+
+const OTHERS = ["yellow", "red", "green", "purple", "orange"].map((color) => `--vscode-charts-${color}`);
 
 export class Charts {
   readonly root: HTMLElement;
   private readonly waiting = element("p", { class: "waiting" }, "The curves begin with the first step.");
   private readonly drawings: HTMLElement;
-  private readonly loss = new Chart(
-    "Loss",
-    [
-      { label: "training", color: "--vscode-charts-blue", format: lossText },
-      { label: "evaluation", color: "--vscode-charts-orange", format: lossText, sparse: true },
-    ],
-    240,
-  );
-  private readonly learningRate = new Chart(
-    "Learning rate",
-    [{ label: "learning rate", color: "--vscode-charts-purple", format: rateText }],
-    130,
-  );
-  private readonly speed = new Chart(
-    "Tokens a second",
-    [
-      {
-        label: "tokens/s",
-        color: "--vscode-charts-green",
-        format: (speed) => Math.round(speed).toLocaleString("en"),
-        fromZero: true,
-      },
-    ],
-    130,
-  );
+  private readonly charts: ReadonlyMap<ChartKind, Chart>;
 
-  constructor() {
-    const small = element("div", { class: "small-charts" }, this.learningRate.root, this.speed.root);
-    this.drawings = element("div", {}, this.loss.root, small);
+  constructor(controls: HTMLElement) {
+    this.charts = new Map(
+      CHART_KINDS.map((kind, index) => [kind, new Chart({ ...kind, height: index === 0 ? 240 : 130 })]),
+    );
+    const [first, ...others] = [...this.charts.values()].map(({ root }) => root);
+    const small = element("div", { class: "small-charts" }, ...others);
+    this.drawings = element("div", {}, controls, ...(first ? [first] : []), small);
     this.root = element("section", { class: "charts", "aria-label": "Charts" }, this.waiting, this.drawings);
     // The editor changes the theme by changing the body's classes and the root's variables.
-    const redraw = () => [this.loss, this.learningRate, this.speed].forEach((chart) => chart.draw());
+    const redraw = () => [...this.charts.values()].forEach((chart) => chart.draw());
     new MutationObserver(redraw).observe(document.body, { attributes: true, attributeFilter: ["class"] });
   }
 
-  show({ steps, loss, evaluationLoss, learningRate, tokensPerSecond }: Columns): void {
-    this.waiting.hidden = steps.length > 0;
-    this.drawings.hidden = steps.length === 0;
-    this.loss.show(steps, [loss, evaluationLoss]);
-    this.learningRate.show(steps, [learningRate]);
-    this.speed.show(steps, [tokensPerSecond]);
+  show(curves: ReadonlyMap<string, Curve>, view: View, compared: readonly ComparedRun[]): void {
+    this.waiting.hidden = curves.size > 0;
+    this.drawings.hidden = curves.size === 0;
+    for (const [kind, chart] of this.charts) {
+      chart.root.hidden = !view.shown.includes(kind.id) || !kind.lines.some(({ metric }) => curves.has(metric));
+      if (!chart.root.hidden) chart.show(linesOf(kind, curves, view.smoothing, compared));
+    }
   }
+}
+
+function linesOf(
+  kind: ChartKind,
+  curves: ReadonlyMap<string, Curve>,
+  smoothing: number,
+  compared: readonly ComparedRun[],
+): Line[] {
+  const own = kind.lines.flatMap(({ metric, ...line }): Line[] => {
+    const curve = curves.get(metric) ?? new Map();
+    if (smoothing === 0 || kind.exact || line.sparse) return [{ ...line, curve }];
+    return [
+      { ...line, curve: smoothed(curve, smoothing) },
+      { ...line, label: `${line.label}, measured`, curve, faint: true },
+    ];
+  });
+  const [main] = kind.lines;
+  const others = compared.flatMap((run, index): Line[] => {
+    const series = run.series.find(({ metric }) => metric === main?.metric);
+    if (!series) return [];
+    const curve = smoothing === 0 || kind.exact ? curveOf(series) : smoothed(curveOf(series), smoothing);
+    return [{ label: run.id, color: OTHERS[index % OTHERS.length] ?? "", curve, dashed: true }];
+  });
+  return [...own, ...others];
 }

@@ -2,6 +2,7 @@
 import type { RunSummary } from "../../src/protocol/types";
 import { durationText, lossText, memoryText, stepText } from "../../src/runs/describe";
 import { element } from "../element";
+import { factRows } from "./factList";
 
 const ROWS: readonly (readonly [metric: string, label: string, format: (value: number) => string])[] = [
   ["loss", "Training loss", lossText],
@@ -11,6 +12,8 @@ const ROWS: readonly (readonly [metric: string, label: string, format: (value: n
   ["tokens_per_second", "Tokens a second", (value) => Math.round(value).toLocaleString("en")],
   ["tokens", "Tokens trained on", (value) => value.toLocaleString("en")],
   ["memory_bytes", "Memory", memoryText],
+  ["cpu_percent", "Processor", (value) => `${Math.round(value)} %`],
+  ["gpu_percent", "GPU", (value) => `${Math.round(value)} %`],
 ];
 
 /** A screen reader that is told more often than this has no time for anything else. */
@@ -34,9 +37,9 @@ export class Latest {
       const value = run.metrics[metric];
       if (value === undefined) return [];
       const text = value === null ? "not a number" : format(value);
-      return [element("tr", {}, element("th", { scope: "row" }, label), element("td", {}, text))];
+      return [[label, text] as const];
     });
-    this.body.replaceChildren(...rows);
+    this.body.replaceChildren(...factRows(rows));
     this.root.hidden = rows.length === 0;
     this.speak(run);
   }

@@ -1,6 +1,6 @@
 /** What the run said, line by line. It stays at its end, unless somebody has scrolled up to read. */
 import { element } from "../element";
-import type { LogLine } from "./model";
+import type { LogLine } from "./eventText";
 
 export class LogList {
   readonly root: HTMLElement;

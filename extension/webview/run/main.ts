@@ -4,18 +4,24 @@ import "../base.css";
 import "./style.css";
 
 import {
+  type ComparedRun,
   type HostMessage,
   isHostMessage,
   isPanelState,
   type PanelMessage,
   type PanelState,
 } from "../../src/protocol/panel";
-import { Charts } from "./charts";
+import { Charts, type View } from "./charts";
+import { Chooser } from "./chooser";
 import { element } from "../element";
 import { Header } from "./header";
 import { Latest } from "./latest";
 import { LogList } from "./logList";
+import { SHOWN_AT_FIRST } from "./metrics";
 import { RunModel } from "./model";
+import { NotesPane } from "./notesPane";
+import { PausedCard } from "./pausedCard";
+import { RecordPane } from "./recordPane";
 import { Watch } from "./watch";
 
 declare function acquireVsCodeApi(): {
@@ -24,57 +30,103 @@ declare function acquireVsCodeApi(): {
   setState(state: PanelState): void;
 };
 
+/** More than a chart can show. A run that has gone on for so long is asked for anew, with fewer points. */
+const MOST_POINTS = 10_000;
+
 const editor = acquireVsCodeApi();
 const send = (message: PanelMessage) => editor.postMessage(message);
+const kept = editor.getState();
+let view: View = { shown: SHOWN_AT_FIRST, smoothing: 0, ...(isPanelState(kept) ? kept : {}) };
+
 const header = new Header(send);
+const paused = new PausedCard();
 const watch = new Watch(send);
-const charts = new Charts();
+const chooser = new Chooser(view, look, send);
+const charts = new Charts(chooser.root);
 const latest = new Latest();
+const notes = new NotesPane(send);
+const record = new RecordPane(send);
 const log = new LogList();
 const notice = element("p", { class: "notice", role: "alert" });
 const content = element(
   "div",
   { class: "content" },
   charts.root,
-  element("div", { class: "side" }, latest.root, log.root),
+  element("div", { class: "side" }, latest.root, notes.root, record.root, log.root),
 );
 
 let model = new RunModel();
+let compared: readonly ComparedRun[] = [];
+let runId: string | undefined;
+let asked = false;
 let frame: number | undefined;
 
 function receive(message: HostMessage): void {
-  if (message.type === "problem") {
-    notice.textContent = `${message.message} ${message.remedy}`.trim();
-    notice.hidden = false;
-    return;
+  switch (message.type) {
+    case "problem":
+      notice.textContent = `${message.message} ${message.remedy}`.trim();
+      notice.hidden = false;
+      return;
+    case "compared":
+      compared = message.runs;
+      return redraw();
+    case "record":
+      return record.show(message.facts);
+    case "events":
+      return take(message);
   }
+}
+
+function take(message: Extract<HostMessage, { type: "events" }>): void {
   notice.hidden = true;
   header.root.hidden = content.hidden = false;
-  if (message.whole) model = new RunModel();
+  if (message.history) {
+    model = new RunModel(message.history);
+    asked = false;
+  }
   model.apply(message.events);
   header.show(message.run, message.trusted);
+  paused.show(message.run);
   watch.show(message.run, model.recoveries);
   latest.show(message.run);
-  remember(message.run.id);
-  // Many messages may come between two frames; the charts are drawn once.
+  notes.show(message.run);
+  if (runId !== message.run.id) {
+    runId = message.run.id;
+    remember();
+  }
+  if (model.points > MOST_POINTS && !asked) {
+    asked = true;
+    send({ type: "ready" });
+  }
+  redraw();
+}
+
+/** Many messages may come between two frames; the charts are drawn once. */
+function redraw(): void {
   frame ??= requestAnimationFrame(draw);
 }
 
 function draw(): void {
   frame = undefined;
-  charts.show(model.columns());
+  chooser.show(model.curves, compared);
+  charts.show(model.curves, view, compared);
   log.show(model.log);
 }
 
-function remember(runId: string): void {
-  const state = editor.getState();
-  if (!isPanelState(state) || state.runId !== runId) editor.setState({ runId });
+function look(chosen: View): void {
+  view = chosen;
+  remember();
+  redraw();
 }
 
-header.root.hidden = content.hidden = true;
+function remember(): void {
+  if (runId !== undefined) editor.setState({ runId, shown: view.shown, smoothing: view.smoothing });
+}
+
+header.root.hidden = content.hidden = paused.root.hidden = true;
 notice.textContent = "Loading the run…";
-document.querySelector("#run")?.append(notice, header.root, watch.root, content);
+document.querySelector("#run")?.append(notice, header.root, paused.root, watch.root, content);
 window.addEventListener("message", ({ data }: MessageEvent<unknown>) => {
   if (isHostMessage(data)) receive(data);
 });
-editor.postMessage({ type: "ready" });
+send({ type: "ready" });

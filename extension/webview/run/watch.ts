@@ -2,6 +2,7 @@
 import type { PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary } from "../../src/protocol/types";
 import { type Anomaly, isActive } from "../../src/protocol/words";
+import { evidenceText } from "../../src/runs/describe";
 import { element } from "../element";
 import type { Recovery } from "./model";
 
@@ -27,11 +28,14 @@ export class Watch {
     );
   }
 
-  private anomaly({ id, step, cause, actions }: Anomaly, active: boolean): HTMLElement {
+  private anomaly({ id, step, cause, key, evidence, actions }: Anomaly, active: boolean): HTMLElement {
     const buttons = active
       ? actions.map(({ action, title }) => this.button(title, { type: "recover", anomaly: id, action }))
       : [];
+    const measured = evidenceText(evidence);
+    const look = key === null ? [] : [element("code", {}, key)];
     const text = element("p", {}, `Step ${step}: ${cause}`);
+    text.append(element("span", { class: "evidence" }, measured, measured && look.length > 0 ? " · " : "", ...look));
     return element("div", { class: "anomaly", role: "alert" }, text, element("div", { class: "choices" }, ...buttons));
   }
 

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peft_engine.rundir import EventLog, EventTail
-from peft_engine.rundir.events import last_seq
+from peft_engine.rundir.events import events_after, last_seq
 from peft_schemas.events import LogEvent, StateEvent
 from tests.property.strategies import examples
 
@@ -84,3 +84,20 @@ def test_threads_that_share_a_log_write_whole_events_with_numbers_of_their_own(t
     with EventLog(path) as log, ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda number: log.append(LogEvent, level="info", message=str(number)), range(400)))
     assert [event.seq for event in EventTail(path).read()] == list(range(1, 401))
+
+
+@given(
+    lengths=st.lists(st.integers(1, 40_000), max_size=12),
+    damaged=st.sets(st.integers(0, 11), max_size=3),
+    after=st.integers(0, 14),
+)
+@examples(30)
+def test_G1_what_follows_a_number_is_found_wherever_it_stands(tmp_path_factory, lengths, damaged, after):
+    path = tmp_path_factory.mktemp("log") / "events.jsonl"
+    with EventLog(path) as log:
+        for length in lengths:
+            log.append(LogEvent, level="info", message="x" * length)
+    lines = path.read_bytes().splitlines(keepends=True)
+    path.write_bytes(b"".join(b"?" + line[1:] if at in damaged else line for at, line in enumerate(lines)))
+    whole = EventTail(path).read()
+    assert events_after(path, after) == [event for event in whole if event.seq > after]

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import pytest
 
 from peft_daemon.runs.follow import RunFollower, summarise
-from peft_daemon.runs.store import all_runs
+from peft_daemon.runs.store import all_runs, read_history
 from peft_daemon.runs.watch import RunWatch
+from peft_engine.notes import write_notes
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_schemas.errors import WorkbenchError
@@ -14,13 +15,16 @@ from peft_schemas.events import (
     AnyEvent,
     CompletedEvent,
     EvaluationEvent,
+    LogEvent,
     MetricEvent,
     PausedEvent,
     PlanEvent,
+    RecoveryEvent,
     ResumedEvent,
     StateEvent,
 )
 from peft_schemas.protocol import RunSummary
+from peft_schemas.records import RunNotes
 
 MakeRun = Callable[..., RunDirectory]
 Sleeper = subprocess.Popen[bytes]
@@ -143,6 +147,52 @@ def test_G1_a_subscriber_that_comes_back_to_a_resumed_run_has_the_stored_series(
     assert summarise(run).metrics == {"loss": 0.125}
 
 
+def test_G1_a_history_and_what_follows_it_are_the_stored_series(make_run: MakeRun, sleeper: Sleeper) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    with EventLog(run.events) as log:
+        plan(log)
+        for step in range(1, 21):
+            metric(log, step, 1 / step)
+        recovery = log.append(RecoveryEvent, id="r", anomaly=None, action="undo", by="person", step=20, changes=[])
+        past = read_history(run.id, 10)
+        metric(log, 21, 0.5)
+        editor = Editor()
+        summary, events = editor.watch.subscribe(run.id, past.place.seq, past.place)
+        metric(log, 22, 0.25)
+        editor.watch.look()
+    assert [event.type for event in past.events] == ["plan", "recovery"]
+    assert past.events[-1] == recovery
+    (loss,) = past.series
+    assert (loss.steps[0], loss.steps[-1], loss.total) == (1, 20, 20)
+    assert len(loss.steps) <= 10
+    assert [event.seq for event in [*events, *editor.events]] == [past.place.seq + 1, past.place.seq + 2]
+    # What was known of the run before the place counts, too.
+    assert (summary.step, summary.total_steps, summary.metrics) == (21, 10, {"loss": 0.5})
+
+
+def test_a_long_history_has_the_newest_lines_and_every_recovery(make_run: MakeRun) -> None:
+    run = make_run(state="stopped")
+    with EventLog(run.events) as log:
+        first = log.append(RecoveryEvent, id="r", anomaly=None, action="undo", by="person", step=1, changes=[])
+        for number in range(1500):
+            log.append(LogEvent, level="info", message=str(number))
+    events = read_history(run.id, 10).events
+    assert events[0] == first
+    assert [event.message for event in events[1:] if isinstance(event, LogEvent)] == [str(n) for n in range(500, 1500)]
+
+
+def test_what_a_person_noted_is_told(make_run: MakeRun) -> None:
+    run = make_run(state="stopped")
+    told: list[tuple[bool, str]] = []
+    watch = RunWatch(lambda runs: told.extend((one.notes.pinned, one.notes.text) for one in runs), lambda *_: None)
+    watch.look()
+    write_notes(run, RunNotes(pinned=True, text="the best"))
+    watch.look()
+    watch.look()
+    assert told == [(False, ""), (True, "the best")]
+    assert [one.notes.text for one in all_runs()] == ["the best"]
+
+
 def test_a_new_daemon_sees_the_whole_of_a_run_that_was_going(make_run: MakeRun, sleeper: Sleeper) -> None:
     run = make_run(worker=ProcessIdentity.of(sleeper.pid))
     with EventLog(run.events) as log:
@@ -199,6 +249,29 @@ async def test_U21_a_daemon_learns_of_resting_runs_from_the_index_and_reads_none
     watching.cancel()
     assert read == []
     assert {run.id for run in all_runs()} == {run.id for run in runs}
+
+
+async def test_a_daemon_goes_on_with_a_run_that_is_at_work_where_the_index_stopped(
+    make_run: MakeRun, sleeper: Sleeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = make_run(worker=ProcessIdentity.of(sleeper.pid))
+    with EventLog(run.events) as log:
+        plan(log)
+        for step in range(1, 6):
+            metric(log, step)
+    all_runs()
+    taken: list[int] = []
+    read = RunFollower.read
+    monkeypatch.setattr(RunFollower, "read", lambda follower: [taken.append(one.seq) or one for one in read(follower)])
+    told = asyncio.Event()
+    watch = RunWatch(lambda runs: told.set() if runs[0].total_steps == 10 else None, lambda *_: None)
+    with EventLog(run.events) as log:
+        metric(log, 6)
+    watching = asyncio.create_task(watch.forever())
+    await asyncio.wait_for(told.wait(), 60)
+    watching.cancel()
+    # The sixth step may have been indexed just before.
+    assert set(taken) <= {7}
 
 
 def test_F23_what_a_run_waits_for_now_is_told(make_run: MakeRun, sleeper: Sleeper) -> None:

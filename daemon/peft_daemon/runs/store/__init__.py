@@ -8,19 +8,26 @@ import logging
 import math
 import sqlite3
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TypeVar
 
+from peft_daemon.runs.fold import Place, RunFold
 from peft_daemon.runs.store import query as statements
 from peft_daemon.runs.store.database import connect, connect_in_memory, discard
 from peft_daemon.runs.store.series import metrics_of, read_stretch
 from peft_daemon.runs.store.sync import require, sync
 from peft_engine.files import folder_bytes, stamp
+from peft_engine.migrations import transaction
 from peft_engine.rundir import find_run
+from peft_schemas.events import EVENT, AnyEvent
 from peft_schemas.protocol import RunPage, RunSummary
 from peft_schemas.records import Artifact, RunQuery, Series, SeriesParams
 
 _FOREVER = 2**62
 """A step that no run reaches."""
+
+_LINES = 1000
+"""Events beside the measurements that a history has: more than anybody reads."""
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +74,16 @@ def resting_runs() -> dict[str, tuple[str, RunSummary]]:
     return _with_index(work)
 
 
+def active_places() -> dict[str, Place]:
+    """Return by id how far the index has read each run that has a worker."""
+
+    def work(db: sqlite3.Connection) -> dict[str, Place]:
+        rows = db.execute("SELECT id, offset, seq, fold FROM runs WHERE stamp = ''")
+        return {run: Place(offset, seq, RunFold.model_validate_json(fold)) for run, offset, seq, fold in rows}
+
+    return _with_index(work)
+
+
 def read_series(params: SeriesParams) -> list[Series]:
     """Return measurements of a run, decimated, as they are now.
 
@@ -78,17 +95,58 @@ def read_series(params: SeriesParams) -> list[Series]:
 
     def work(db: sqlite3.Connection) -> list[Series]:
         key = require(db, params.run_id)
-        found = []
-        for metric, series in metrics_of(db, key):
-            if params.metrics and metric not in params.metrics:
-                continue
-            stretch = read_stretch(db, series, params.points, params.first_step, last)
-            values = [None if math.isnan(point.value) else point.value for point in stretch.points]
-            steps = [point.step for point in stretch.points]
-            found.append(Series(metric=metric, steps=steps, values=values, total=stretch.total))
-        return found
+        return [
+            _series(db, metric, series, params.points, params.first_step, last)
+            for metric, series in metrics_of(db, key)
+            if not params.metrics or metric in params.metrics
+        ]
 
     return _with_index(work)
+
+
+@dataclass(frozen=True)
+class History:
+    """What a run said so far, kept small however long it is."""
+
+    place: Place
+    series: list[Series]
+    events: list[AnyEvent]
+    """All recoveries, which may be taken back, and the newest of the others; none that is a measurement."""
+
+
+def read_history(run_id: str, points: int) -> History:
+    """Return what a run said so far.
+
+    Args:
+        run_id: The run.
+        points: The most points that a metric comes with.
+
+    Raises:
+        WorkbenchError: There is no such run (`run-missing`).
+    """
+    find_run(run_id)
+
+    def work(db: sqlite3.Connection) -> History:
+        key = require(db, run_id)
+        # Another process may take in more of the run meanwhile: all of this is of one moment.
+        with transaction(db):
+            offset, seq, fold = db.execute("SELECT offset, seq, fold FROM runs WHERE key = ?", (key,)).fetchone()
+            series = [_series(db, metric, one, points, 0, _FOREVER) for metric, one in metrics_of(db, key)]
+            rows = db.execute(
+                "SELECT seq, body FROM (SELECT seq, body FROM events WHERE run = ? ORDER BY seq DESC LIMIT ?)"
+                " UNION SELECT seq, body FROM events WHERE run = ? AND type = 'recovery' ORDER BY seq",
+                (key, _LINES, key),
+            ).fetchall()
+        place = Place(offset, seq, RunFold.model_validate_json(fold))
+        return History(place, series, [EVENT.validate_json(body) for _, body in rows])
+
+    return _with_index(work)
+
+
+def _series(db: sqlite3.Connection, metric: str, key: int, points: int, first: int, last: int) -> Series:
+    stretch = read_stretch(db, key, points, first, last)
+    values = [None if math.isnan(point.value) else point.value for point in stretch.points]
+    return Series(metric=metric, steps=[point.step for point in stretch.points], values=values, total=stretch.total)
 
 
 def list_artifacts(run_id: str) -> list[Artifact]:

@@ -110,11 +110,11 @@ def _take(db: sqlite3.Connection, key: int, block: Block) -> None:
 
 def _describe(db: sqlite3.Connection, key: int, run: RunDirectory, state: StateFile, stamp: str) -> None:
     fold = RunFold.model_validate_json(db.execute("SELECT fold FROM runs WHERE key = ?", (key,)).fetchone()[0])
-    summary = fold.summary(run, state)
+    notes = read_notes(run)
+    summary = fold.summary(run, state, notes)
     config = _json(run.resolved).get("config")
     config = config if isinstance(config, dict) else {}
     version = read_version(run)
-    notes = read_notes(run)
     db.execute(
         "UPDATE runs SET stamp = ?, summary = ?, name = ?, state = ?, base = ?, method = ?, created = ?, updated = ?,"
         " config_sha256 = ?, version = ?, parent = ?, pinned = ?, bytes = ?, environment = ? WHERE key = ?",

@@ -92,6 +92,9 @@ MIGRATIONS: tuple[str, ...] = (
     );
     UPDATE runs SET stamp = '';
     """,
+    """
+    UPDATE runs SET stamp = '';              -- their summaries lack the notes
+    """,
 )
 """`PRAGMA user_version` counts how many of them a file has seen. None is ever changed; a new one is added."""
 
