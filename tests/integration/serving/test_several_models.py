@@ -1,6 +1,7 @@
 """Several real bases in one inference process: within a budget, switched under load, loaded at the start, crashed."""
 
 import asyncio
+import json
 import os
 import plistlib
 import signal
@@ -168,14 +169,49 @@ def test_pinned_models_of_the_settings_are_loaded_and_stay(models: Path, home: P
 
 def test_what_killed_the_process_at_its_start_is_not_loaded_by_the_next_one(models: Path, home: Path) -> None:
     settings(home, load=["one", "two"])
-    (home / "serve-loading.txt").write_text("one")
+    (home / "serve-deaths").mkdir()
+    (home / "serve-deaths" / "loading.json").write_text('["one"]')
     ensure_running()
     until(lambda: "two" in status().loaded)
 
-    failed = {model.base: model.error for model in status().models if model.error}
-    assert list(failed) == ["one"]
-    assert not (home / "serve-loading.txt").exists()
+    assert failed() == {"one": "The inference process died while it loaded one."}
     assert asyncio.run(control.load("one")).state == "running"
+    assert failed() == {}
+
+
+def failed() -> dict[str, str]:
+    return {model.base: model.error.message for model in status().models if model.error}
+
+
+def test_what_kills_the_process_while_it_computes_is_tried_once_more_and_then_only_on_purpose(
+    models: Path, home: Path
+) -> None:
+    settings(home, load=["one"])
+    for _ in range(2):
+        record = ensure_running()
+        answering = client(record).chat.completions.create(
+            model="one",
+            messages=QUESTION,  # type: ignore[arg-type]
+            max_tokens=CONTEXT - 64,
+            stream=True,
+        )
+        next(iter(answering))
+        os.kill(record.pid, signal.SIGSEGV)
+        until(lambda: not record.identity.alive())  # noqa: B023  (called at once)
+        assert json.loads((home / "serve-deaths" / "computing.json").read_text()) == ["one"]
+
+    record = ensure_running()
+    assert failed() == {
+        "one": "The inference process died 2 times in a row while it computed an answer of one, so it is not tried "
+        "any more."
+    }
+    with pytest.raises(openai.APIStatusError, match="peftw serve load one"):
+        say(record, "one")
+    assert say(record, "two") == "two"
+    assert endpoint.find() == record
+
+    asyncio.run(control.load("one"))
+    assert say(record, "one") == "one"
 
 
 def test_i17_an_unused_model_is_unloaded_and_the_idle_process_hardly_computes(models: Path, home: Path) -> None:
