@@ -21,6 +21,10 @@ class Vocabulary(Protocol):
     """What an answer asks of an engine's tokenizer."""
 
     @property
+    def size(self) -> int:
+        """How many tokens there are."""
+
+    @property
     def guide(self) -> LLTokenizer:
         """The vocabulary as llguidance knows it."""
 
@@ -125,9 +129,9 @@ class Answer:
 def _check_bias(request: GenerationRequest, vocabulary: Vocabulary) -> None:
     """Refuse a bias of a token that does not exist before it fails in the middle of a step, for everybody."""
     largest = max((token for token, _ in request.sampling.logit_bias), default=-1)
-    if largest >= 0 and largest >= vocabulary.guide.vocab_size:
+    if largest >= vocabulary.size:
         raise WorkbenchError(
             "not-supported",
-            f"logit_bias names the token {largest}, but the model's tokens end at {vocabulary.guide.vocab_size - 1}.",
+            f"logit_bias names the token {largest}, but the model's tokens end at {vocabulary.size - 1}.",
             "Name tokens of this model's own vocabulary.",
         )

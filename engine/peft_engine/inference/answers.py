@@ -2,7 +2,7 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from peft_engine.inference.contract import AdapterUse, OpenSequence
 from peft_engine.inference.deaths import Deaths
@@ -23,11 +23,12 @@ _FAULT = ErrorReport(
 class Answers:
     """Used by the computing thread alone, but for what only looks."""
 
-    def __init__(self, residency: Residency, metrics: Metrics, deaths: Deaths) -> None:
-        """Begin with none."""
+    def __init__(self, residency: Residency, metrics: Metrics, deaths: Deaths, wake: Callable[[], None]) -> None:
+        """Begin with none; `wake` tells the computing thread that a request may begin now."""
         self._residency = residency
         self._metrics = metrics
         self._deaths = deaths
+        self._wake = wake
         self._open: dict[Job, tuple[Place, OpenSequence]] = {}
         self._embedding: tuple[Place, EmbeddingJob] | None = None
 
@@ -45,7 +46,8 @@ class Answers:
             return False
         if isinstance(job, EmbeddingJob):
             return self._embedding is None
-        return sum(1 for other, _ in self._open.values() if other is place) < place.engine.slots
+        room = sum(1 for other, _ in self._open.values() if other is place) < place.engine.slots
+        return room and place.engine.ready(job.request, self._wake)
 
     def begin(self, place: Place, job: Waiting) -> None:
         """Begin a request that there is room for."""

@@ -4,7 +4,7 @@ The scheduler drives it from one thread: `open` sequences, `step` all of them to
 `tokenize` between two steps. Every engine keeps the same promises, and one suite of tests holds all of them to it.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -208,6 +208,13 @@ class Engine(Protocol):
     def memory_bytes(self) -> int:
         """What the engine takes: weights, K/V and adapters in memory now."""
 
+    def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
+        """Tell whether a request can be opened without holding up open sequences for long.
+
+        What it lacks is made by another thread from now on, which calls `when_ready` at its end. Opened nevertheless,
+        the request waits for it.
+        """
+
     def open(self, request: GenerationRequest) -> OpenSequence:
         """Prepare an answer: render and tokenise the prompt, load the adapters, find what K/V can be reused.
 
@@ -220,7 +227,10 @@ class Engine(Protocol):
         """
 
     def step(self) -> None:
-        """Advance each open sequence by a block of its prompt or by one token.
+        """Advance open sequences, each by a block of its prompt or by one token.
+
+        Those under the same adapters advance together. Those under others may have to wait for their turn, which comes
+        after some steps; a step is short, so that a cancel is soon noticed.
 
         Raises:
             WorkbenchError: The computation failed. The engine is no longer usable.

@@ -59,7 +59,7 @@ class Scheduler:
         self._commands: deque[Callable[[], object]] = deque()
         self._deaths = Deaths()
         residency.failures |= self._deaths.newest
-        self._answers = Answers(residency, self.metrics, self._deaths)
+        self._answers = Answers(residency, self.metrics, self._deaths, wake=self._wake)
         self._loads = Loads(residency, self.metrics, self._deaths, wake=self._wake, refuse=self._refuse)
         self._thread = threading.Thread(target=self._run, name="inference")
 

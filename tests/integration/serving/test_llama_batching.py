@@ -133,14 +133,17 @@ def test_I2_requests_in_flight_finish_on_the_adapter_they_began_with(
         sequence.close()
 
 
-def test_every_open_answer_advances_at_each_step(engine: LlamaEngine, adapters: tuple[AdapterUse, ...]) -> None:
-    short_ones = [engine.open(asked((PROMPTS[0], (use,)), max_tokens=20)) for use in adapters]
+def test_answers_under_unlike_adapters_take_turns_with_each_other_and_with_a_long_prompt(
+    engine: LlamaEngine, adapters: tuple[AdapterUse, ...]
+) -> None:
+    short_ones = [engine.open(asked((PROMPTS[0], (use,)), max_tokens=400)) for use in adapters]
     reading = engine.open(asked((LONG, ())))
-    engine.step()
-    for steps in range(2, 8):
+    for _ in range(10_000):
         engine.step()
-        assert [one.completion_tokens for one in short_ones] == [steps] * 3
-    assert reading.completion_tokens == 0
+        if reading.completion_tokens:
+            break
+    for one in short_ones:
+        assert 0 < one.completion_tokens < 400
     for one in (*short_ones, reading):
         one.close()
 

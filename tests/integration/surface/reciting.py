@@ -3,7 +3,7 @@
 import hashlib
 import math
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from peft_engine.inference.contract import (
@@ -67,6 +67,9 @@ class RecitingEngine:
         """Steps happen while it is set."""
         self.gate.set()
         self._open: list[Recital] = []
+
+    def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
+        return True
 
     def open(self, request: GenerationRequest) -> Recital:
         recital = Recital(request)

@@ -80,6 +80,9 @@ class EchoEngine:
     context_length: int = 100
     capabilities: frozenset[Capability] = frozenset()
 
+    def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
+        return True
+
     def open(self, request: GenerationRequest) -> EchoSequence:
         assert not self.unloaded
         assert isinstance(request.prompt, Conversation)

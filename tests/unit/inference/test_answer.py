@@ -18,6 +18,7 @@ class Bytes:
     """A vocabulary of single bytes and one token that ends an answer."""
 
     guide = GUIDE
+    size = GUIDE.vocab_size
 
     def ends_answer(self, token: int) -> bool:
         return token in GUIDE.eos_tokens

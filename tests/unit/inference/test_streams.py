@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -83,6 +83,9 @@ class RecitingEngine:
     letters: int = 3
     gate: threading.Event = field(default_factory=threading.Event)
     recitals: list[Recital] = field(default_factory=list)
+
+    def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
+        return True
 
     def open(self, request: GenerationRequest) -> Recital:
         assert isinstance(request.prompt, Conversation)

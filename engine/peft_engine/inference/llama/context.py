@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters
-from peft_engine.inference.llama.native import complaint, forget_complaints, lib
+from peft_engine.inference.llama.native import complaint, forget_complaints, lib, unheard
 from peft_engine.inference.llama.weights import Weights
 from peft_schemas.errors import WorkbenchError
 
@@ -76,6 +76,8 @@ class Context:
         self._adapters = adapters
         self.key: AdapterKey = ()
         """The adapters that are computed under."""
+        self._planned = True
+        """Whether the library knows how to compute under them."""
         # Made once: filling a batch costs a few microseconds, making one about a hundred.
         self._batch = lib.llama_batch_init(max(BLOCK, sequences), 0, 1)
         for index in range(max(BLOCK, sequences)):
@@ -86,6 +88,7 @@ class Context:
         if key != self.key:
             self._adapters.apply(self._handle, key)
             self.key = key
+            self._planned = False
 
     def compute_block(self, sequence: int, position: int, tokens: Sequence[int], *, every_row: bool = False) -> None:
         """Compute the next tokens of one prompt.
@@ -146,7 +149,12 @@ class Context:
     def _decode(self, count: int) -> None:
         forget_complaints()
         self._batch.n_tokens = count
-        status = lib.llama_decode(self._handle, self._batch)
+        if self._planned:
+            status = lib.llama_decode(self._handle, self._batch)
+        else:
+            with unheard():
+                status = lib.llama_decode(self._handle, self._batch)
+            self._planned = True
         if status != 0:
             raise WorkbenchError(
                 "internal",

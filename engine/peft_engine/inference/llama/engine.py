@@ -1,6 +1,6 @@
 """A GGUF base that gives several answers at once, each under adapters of its own."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from peft_engine.inference.answer import Answer
@@ -11,6 +11,7 @@ from peft_engine.inference.llama.embedder import Embedder
 from peft_engine.inference.llama.sequence import LlamaSequence
 from peft_engine.inference.llama.slots import Slots
 from peft_engine.inference.llama.together import Together
+from peft_engine.inference.llama.turns import Turns
 from peft_engine.inference.llama.weights import Weights
 from peft_engine.inference.prompts import Prompts
 from peft_engine.inference.residency import OnProgress
@@ -50,6 +51,7 @@ class LlamaEngine:
         self._context = Context(self._weights, self._adapters, length=context_length, sequences=slots, threads=threads)
         self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)
         self._together = Together(self._context, self._adapters)
+        self._turns = Turns()
         self._slots = Slots(slots)
         self._prompts = Prompts(path.name, self._weights.vocabulary, context_length=context_length)
         self._open: list[LlamaSequence] = []
@@ -70,6 +72,10 @@ class LlamaEngine:
         parts = (self._weights, self._context, self._embedder, self._adapters)
         return sum(part.memory_bytes for part in parts)
 
+    def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
+        """Tell whether a request can be opened without a long wait. Contract: `Engine.ready`."""
+        return request.constraint is None or self._weights.vocabulary.late_guide.ready(when_ready)
+
     def open(self, request: GenerationRequest) -> LlamaSequence:
         """Prepare an answer. Contract: `Engine.open`."""
         key = self._key(request.adapters)
@@ -88,18 +94,21 @@ class LlamaEngine:
         return sequence
 
     def step(self) -> None:
-        """Advance each open sequence. Contract: `Engine.step`.
+        """Advance the open sequences whose adapters have their turn. Contract: `Engine.step`.
 
         Next tokens under the same adapters share a batch. Each block of a prompt is a batch of its own, as in a cold
-        run. Adapters are changed once for all that is computed under them.
+        run.
         """
         self._open = [sequence for sequence in self._open if sequence.active]
-        for key, group in _by_adapters(self._open):
-            self._context.use(key)
-            self._write([sequence for sequence in group if not sequence.reading], key)
-            for sequence in group:
-                if sequence.reading:
-                    self._read(sequence)
+        if not self._open:
+            return
+        key = self._turns.next([sequence.key for sequence in self._open])
+        group = [sequence for sequence in self._open if sequence.key == key]
+        self._context.use(key)
+        self._write([sequence for sequence in group if not sequence.reading], key)
+        for sequence in group:
+            if sequence.reading:
+                self._read(sequence)
 
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         """Return the embedding of each text or token list. Contract: `Engine.embed`."""
@@ -138,11 +147,3 @@ class LlamaEngine:
         self._context.compute_block(sequence.number, sequence.position, block)
         if sequence.computed_block(block):
             sequence.accept(self._context.row(-1))
-
-
-def _by_adapters(sequences: Sequence[LlamaSequence]) -> Iterator[tuple[AdapterKey, list[LlamaSequence]]]:
-    """Return the sequences by what they are computed under, in the order of their first."""
-    groups: dict[AdapterKey, list[LlamaSequence]] = {}
-    for sequence in sequences:
-        groups.setdefault(sequence.key, []).append(sequence)
-    yield from groups.items()

@@ -1,12 +1,12 @@
 """The vocabulary of a GGUF model: texts to tokens, and tokens to the bytes behind them."""
 
 import ctypes
-from functools import cached_property
 from typing import Any
 
 from llguidance import LLTokenizer
 from llguidance.llamacpp import lltokenizer_from_vocab
 
+from peft_engine.inference.guide import Guide
 from peft_engine.inference.llama.native import lib
 from peft_engine.prompt_formats import recognise_format
 
@@ -22,6 +22,7 @@ class Vocabulary:
         self._vocab = lib.llama_model_get_vocab(model)
         self._piece_buffer = ctypes.create_string_buffer(256)
         self.size: int = lib.llama_vocab_n_tokens(self._vocab)
+        self.late_guide = Guide(self._make_guide)
         begin, end = lib.llama_vocab_bos(self._vocab), lib.llama_vocab_eos(self._vocab)
         self.beginning: int = begin if begin >= 0 else max(end, 0)
         """What an answer to nothing begins with."""
@@ -77,11 +78,10 @@ class Vocabulary:
             gap,
         ]
 
-    @cached_property
+    @property
     def guide(self) -> LLTokenizer:
-        """The vocabulary as llguidance knows it. Made when it is first asked for, which takes about a second."""
-        ends = [token for token in range(self.size) if self.ends_answer(token)]
-        return lltokenizer_from_vocab(self._vocab, eos_token=ends or None)
+        """The vocabulary as llguidance knows it. Whoever does not want to wait asks `late_guide` before."""
+        return self.late_guide.get()
 
     def piece(self, token: int) -> bytes:
         """Return a token's bytes, which may be part of a character; none for special tokens."""
@@ -94,6 +94,10 @@ class Vocabulary:
     def ends_answer(self, token: int) -> bool:
         """Tell whether a token ends the model's turn."""
         return bool(lib.llama_vocab_is_eog(self._vocab, token))
+
+    def _make_guide(self) -> LLTokenizer:
+        ends = [token for token in range(self.size) if self.ends_answer(token)]
+        return lltokenizer_from_vocab(self._vocab, eos_token=ends or None)
 
     def _tokens(self, text: str, *, first: bool, special: bool) -> list[int]:
         """Tokenise; `first` puts the vocabulary's first token in front, `special` reads special tokens in the text."""

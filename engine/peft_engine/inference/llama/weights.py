@@ -62,6 +62,7 @@ class Weights:
 
     def unload(self) -> None:
         """Free the memory, adapters included."""
+        self.vocabulary.late_guide.close()
         lib.llama_model_free(self.model)
 
     def _kv_bytes_per_token(self) -> int:

@@ -1,6 +1,6 @@
 """A safetensors base that answers under any PEFT adapter."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -59,6 +59,10 @@ class TransformersEngine:
         """What the engine takes: weights, adapters and K/V in memory now."""
         answers = sum(sequence.memory.memory_bytes for sequence in self._open)
         return self._weights.memory_bytes + self._prefixes.memory_bytes + answers
+
+    def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
+        """Tell that any request can be opened. Contract: `Engine.ready`."""
+        return True
 
     def open(self, request: GenerationRequest) -> TransformersSequence:
         """Prepare an answer. Contract: `Engine.open`."""
