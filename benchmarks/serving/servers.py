@@ -6,11 +6,14 @@ import re
 import socket
 import subprocess
 import sys
+import tarfile
+import tempfile
 import time
 import venv
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,24 @@ def environment() -> Path:
     return python
 
 
+def example_script() -> Path:
+    """Return the batching server of llama-cpp-python's examples, which only its source distribution has."""
+    wanted = f"llama-cpp-python=={version('llama-cpp-python')}"
+    script = CACHE / f"benchmark-{wanted.replace('==', '-')}-example" / "server.py"
+    if not script.is_file():
+        print(f"fetching the examples of {wanted}", flush=True)
+        with tempfile.TemporaryDirectory() as folder:
+            fetch = ["download", "-q", "--no-deps", "--no-binary", "llama-cpp-python", "-d", folder, wanted]
+            subprocess.run([sys.executable, "-m", "pip", *fetch], check=True)
+            with tarfile.open(next(Path(folder).glob("*.tar.gz"))) as archive:
+                name = next(name for name in archive.getnames() if name.endswith("/examples/server/server.py"))
+                content = archive.extractfile(name)
+                assert content is not None
+                script.parent.mkdir(parents=True, exist_ok=True)
+                script.write_bytes(content.read())
+    return script
+
+
 @contextmanager
 def ours(home: Path, models: Sequence[str], threads: int) -> Iterator[Server]:
     """Our inference process, whose home has the models already."""
@@ -79,6 +100,17 @@ def llama_cpp_server(model: Path, threads: int) -> Iterator[Server]:
 
 
 @contextmanager
+def llama_cpp_example(model: Path, threads: int) -> Iterator[Server]:
+    """The batching server of llama-cpp-python's examples, whose adapters are fixed at the start."""
+    port = _free_port()
+    command = [environment(), HERE / "example_server.py", example_script(), model, threads, SLOTS, CONTEXT, port]
+    with _process(command) as child:
+        url = f"http://127.0.0.1:{port}/v1"
+        _wait(lambda: _answers(f"{url}/models"), child)
+        yield Server("llama-cpp-python's example", url, "none", child.pid, ("base",), ({},))
+
+
+@contextmanager
 def xllamacpp(model: Path, adapters: Sequence[Path], threads: int) -> Iterator[Server]:
     """llama.cpp's server, in xllamacpp's build."""
     script = HERE / "xllamacpp_server.py"
@@ -97,12 +129,16 @@ def xllamacpp(model: Path, adapters: Sequence[Path], threads: int) -> Iterator[S
         yield Server("xllamacpp", f"{url}/v1", "none", child.pid, models, tuple(chosen))
 
 
+def surroundings() -> dict[str, str]:
+    """Return the environment that everybody computes in."""
+    # Waiting threads that spin would make each contestant pay for what else the machine does.
+    return {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
+
+
 @contextmanager
 def _process(command: Sequence[Any]) -> Iterator["subprocess.Popen[bytes]"]:
-    # Waiting threads that spin would make each contestant pay for what else the machine does.
-    surroundings = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE"}
     child = subprocess.Popen(
-        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings
+        list(map(str, command)), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=surroundings()
     )
     try:
         yield child
