@@ -65,6 +65,6 @@ def listen(port: int) -> socket.socket:
         raise WorkbenchError(
             "port-busy",
             f"Port {port} on {HOST} {reason}.",
-            "Choose another with --port, or leave it out to take any free one.",
+            "Choose another with --port or as serving.port in settings.yaml, or name none to take any free one.",
         ) from error
     return listener

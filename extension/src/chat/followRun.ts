@@ -4,7 +4,7 @@ import * as vscode from "vscode";
 import { configUri, saved } from "../commands/configFile";
 import { requireTrust } from "../commands/trust";
 import { Problem } from "../problem";
-import type { RunSummary } from "../protocol/types";
+import type { FileFinding, RunSummary } from "../protocol/types";
 import { isActive } from "../protocol/words";
 import { progressText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
@@ -13,6 +13,8 @@ import type { Training } from "../server/training";
 
 /** Between two remarks on a run whose state is the same. */
 const REMARK_MS = 5_000;
+/** Errors that are written out; the Problems view has all. */
+const LISTED = 5;
 
 export interface RunParts {
   readonly server: Server;
@@ -33,7 +35,11 @@ export async function followRun(
   const name = vscode.workspace.asRelativePath(uri);
   stream.progress(`Checking ${name}`);
   const { run, findings = [], error } = await server.request("peft/run/start", { path: uri.fsPath });
-  if (!run) throw notStarted(name, findings.length, error);
+  if (!run && findings.length > 0) {
+    refuse(name, findings, stream);
+    return;
+  }
+  if (!run) throw error ? Problem.fromReport(error) : new Problem("No run was started.");
   stream.markdown(`The run **${run.name}** has started.\n\n`);
   stream.button({ command: "peft.openRun", title: "Open", arguments: [run.id] });
   const last = await ended(store, run, (now) => stream.progress(progressText(now)), token);
@@ -41,15 +47,15 @@ export async function followRun(
   else report(last, stream);
 }
 
-function notStarted(name: string, findings: number, error: RunSummary["error"] | undefined): Problem {
-  if (findings > 0) {
-    const errors = findings === 1 ? "an error" : `${findings} errors`;
-    return new Problem(
-      `No run was started: ${name} has ${errors}.`,
-      "The Problems view shows them; /explain says more.",
-    );
-  }
-  return error ? Problem.fromReport(error) : new Problem("No run was started.");
+/** Says what keeps a config from being run, as the Problems view has it. */
+function refuse(name: string, findings: readonly FileFinding[], stream: vscode.ChatResponseStream): void {
+  const errors = findings.length === 1 ? "an error" : `${findings.length} errors`;
+  const lines = findings
+    .slice(0, LISTED)
+    .map(({ code, message, range }) => `- line ${range.start.line + 1}: ${message} (${code})\n`);
+  const more = findings.length > LISTED ? `- and ${findings.length - LISTED} more\n` : "";
+  stream.markdown(`No run was started: ${name} has ${errors}.\n\n${lines.join("")}${more}`);
+  stream.button({ command: "workbench.actions.view.problems", title: "Show Problems" });
 }
 
 /** Resolves with the run as it ended, or as it was when nobody listened any more. */

@@ -65,19 +65,18 @@ export class ChatModels {
   async letChoose(): Promise<boolean> {
     const current = this.memory.get<string>(CHOSEN);
     const models = await this.list();
+    const marked = (label: string, id?: string) => `$(${id === current ? "check" : "blank"}) ${label}`;
     const items: (vscode.QuickPickItem & { id?: string })[] = [
-      { label: NEWEST, description: "follows the newest completed run", picked: current === undefined },
+      { label: marked(NEWEST), description: "follows the newest completed run" },
       ...models.map((model) => ({
         id: model.id,
-        label: model.label,
+        label: marked(model.label, model.id),
         description: model.run_id === null ? "base model" : "adapter",
-        detail: `${model.base} · ${model.context_length} tokens of context`,
-        picked: model.id === current,
+        detail: `${model.base} · ${model.context_length.toLocaleString("en")} tokens of context`,
       })),
     ];
     const picked = await vscode.window.showQuickPick(items, {
       title: "Choose the model that @peft talks to",
-      placeHolder: current ?? NEWEST,
       matchOnDescription: true,
       matchOnDetail: true,
     });

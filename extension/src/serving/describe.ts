@@ -36,6 +36,7 @@ function running(status: ServeStatus, labelOf: (model: string) => string): Servi
     ...(status.url ? [`Answers at ${status.url}`] : []),
     ...(status.model ? [`Default model: ${labelOf(status.model)}`] : []),
     ...models.map(({ base, state, error }) => `${labelOf(base)}: ${error ? error.message : state}`),
+    ...(models.length === 0 ? ["No model is in memory."] : []),
     ...(memory > 0 ? [`Memory: ${memoryText(memory)}`] : []),
   ];
   return { text: `$(${loading ? "loading~spin" : "server-process"}) ${name}${where}`, facts, isError: false };

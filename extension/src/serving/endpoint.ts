@@ -14,7 +14,7 @@ const MAX_OUTPUT_TOKENS = 1024;
 export const FORMS: readonly EndpointForm[] = [
   {
     label: "VS Code: Custom Endpoint",
-    detail: "An entry of chatLanguageModels.json, which “Chat: Manage Language Models” opens (VS Code 1.122 or newer)",
+    detail: "An entry of chatLanguageModels.json, of VS Code 1.122 or newer",
     text: ({ url, token }, models) =>
       json({
         name: "PEFT Workbench",
