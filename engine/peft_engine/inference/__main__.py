@@ -8,6 +8,7 @@ import sys
 
 import psutil
 
+from peft_engine.hardware.cores import usable_cores
 from peft_engine.process import ProcessIdentity
 from peft_engine.serve_lock import ALREADY_SERVED, ServeLock
 from peft_engine.settings import read_settings
@@ -39,7 +40,7 @@ def main(arguments: list[str]) -> int:
             port=options.port or chosen.port,
             idle_seconds=idle_minutes * 60,
             unload_seconds=chosen.unload_minutes * 60,
-            threads=options.threads or chosen.threads or _default_threads(),
+            threads=options.threads or chosen.threads or usable_cores(),
             memory_bytes=chosen.memory_bytes(psutil.virtual_memory().total),
             load=tuple(options.load) or tuple(chosen.load),
             pin=tuple(chosen.pin),
@@ -70,11 +71,6 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--load", action="append", default=[], help="a model to load at the start; may be repeated")
     parser.add_argument("--parent", help="PID:STARTED of the process to end with")
     return parser
-
-
-def _default_threads() -> int:
-    # Two threads on one core are slower than one, so hyper-threads do not count.
-    return psutil.cpu_count(logical=False) or 1
 
 
 def _identity(text: str | None) -> ProcessIdentity | None:

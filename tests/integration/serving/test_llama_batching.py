@@ -1,5 +1,6 @@
 """Answers that are computed side by side are those that each would be alone, to the bit."""
 
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_engine.inference.contract import AdapterUse, Tokens
+from peft_engine.inference.contract import AdapterUse, Constraint, Tokens
 from peft_engine.inference.llama import LlamaEngine
 from peft_engine.inference.llama.context import BLOCK
 from tests.integration.serving.engines.asking import Answer, answer, finish, request
@@ -62,7 +63,7 @@ def cold(short_base: Path) -> Callable[[Ask], Answer]:
     return ask
 
 
-def asked(one: Ask, max_tokens: int = 6):
+def asked(one: Ask, max_tokens: int | None = 6):
     return request(Tokens(one[0]), *one[1], max_tokens=max_tokens, top_logprobs=3)
 
 
@@ -198,3 +199,19 @@ def test_a_rewritten_adapter_computes_what_the_file_says(
 
     assert rewritten.ids == plain.ids
     assert rewritten.logprobs[0].logprob == pytest.approx(plain.logprobs[0].logprob, abs=0.05)
+
+
+def test_answers_go_on_while_the_vocabulary_of_the_first_constraint_is_made(short_base: Path) -> None:
+    engine = LlamaEngine(short_base, context_length=CONTEXT, threads=1)
+    constrained = request("Answer.", max_tokens=4, constraint=Constraint("regex", "yes|no"))
+    running = engine.open(asked((PROMPTS[0], ()), max_tokens=None))
+    made = threading.Event()
+    assert not engine.ready(constrained, made.set)
+    while not made.is_set() and running.finish_reason is None:
+        engine.step()
+
+    assert running.completion_tokens > 1
+    assert made.wait(300)
+    assert engine.ready(constrained, made.set)
+    assert answer(engine, constrained)[0].text in ("yes", "no")
+    engine.unload()

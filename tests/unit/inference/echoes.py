@@ -77,11 +77,15 @@ class EchoEngine:
     opened: list[str] = field(default_factory=list)
     unloaded: bool = False
     most_open: int = 0
+    prepared: bool = False
+    when_ready: Callable[[], None] = lambda: None
     context_length: int = 100
     capabilities: frozenset[Capability] = frozenset()
 
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
-        return True
+        assert isinstance(request.prompt, Conversation)
+        self.when_ready = when_ready
+        return self.prepared or request.prompt.messages[0]["content"] != "constrained"
 
     def open(self, request: GenerationRequest) -> EchoSequence:
         assert not self.unloaded

@@ -40,6 +40,17 @@ async def test_jobs_are_served_first_come_first_served(house: House) -> None:
     assert house.engines[0].most_open == 1
 
 
+async def test_others_are_answered_while_a_request_is_made_ready(house: House) -> None:
+    constrained = house.submit("constrained")
+    assert isinstance((await all_of(house.submit("hello")))[-1], Finished)
+    engine = house.engine("base")
+    assert engine.opened == ["hello"]
+
+    engine.prepared = True
+    await asyncio.to_thread(engine.when_ready)
+    assert isinstance((await all_of(constrained))[-1], Finished)
+
+
 async def test_an_engine_with_slots_is_given_as_many_jobs(house: House) -> None:
     house.slots = 2
     house.gate = threading.Semaphore(0)
