@@ -1,5 +1,6 @@
 """Random models of the families that are converted, with real tokenizers, small enough to convert in a second."""
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,10 @@ def write_piece_tokenizer(folder: Path) -> int:
     raw.decoder = decoders.Sequence(
         [decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse(), decoders.Strip(" ", 1, 0)]
     )
-    return _saved(raw, folder)
+    # The trainer makes special tokens of them, which those of SentencePiece are not.
+    parts = json.loads(raw.to_str())
+    parts["added_tokens"] = [token for token in parts["added_tokens"] if token["content"] not in bytes_]
+    return _saved(Tokenizer.from_str(json.dumps(parts)), folder)
 
 
 def _saved(raw: Tokenizer, folder: Path) -> int:

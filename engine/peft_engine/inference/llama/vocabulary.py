@@ -63,8 +63,12 @@ class Vocabulary:
         return self._tokens(text, first=not (self.bos_text and text.startswith(self.bos_text)), special=True)
 
     def tokenize_rendered(self, prompt: str) -> list[int]:
-        """Return the tokens of a prompt that a template wrote; llama.cpp's own tools add the first one, too."""
-        return self.tokenize(prompt)
+        """Return the tokens of a prompt in which a template has written all special tokens out.
+
+        llama.cpp's own tools put the first token before a prompt that lacks it. Training does not, nor does
+        Transformers: what a template leaves out, the model never saw.
+        """
+        return self._tokens(prompt, first=False, special=True)
 
     def tokenize_gap(self, prefix: str, suffix: str) -> list[int]:
         """Return the prompt whose answer is the text between two others."""
