@@ -37,7 +37,12 @@ export async function pinRun(server: Server, store: RunStore, given: unknown, pi
 }
 
 export async function exportRun(server: Server, store: RunStore, given: unknown): Promise<void> {
-  const run = await pickRun(store, given, ({ state }) => ENDED.has(state), "No run has ended, so none can be exported.");
+  const run = await pickRun(
+    store,
+    given,
+    ({ state }) => ENDED.has(state),
+    "No run has ended, so none can be exported.",
+  );
   if (!run) return;
   const checkpoints = await asksForCheckpoints();
   if (checkpoints === undefined) return;

@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 
 import { Problem } from "../problem";
-import { type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
+import { type ComparedRun, type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
 import type { NoteParams, RunSummary, Series } from "../protocol/types";
 import type { RunEvent } from "../protocol/words";
 import { type FeedReader, RunFeed, type RunSource } from "../runs/runFeed";
@@ -16,6 +16,7 @@ import { showPage } from "./showPage";
 export class RunPanel implements FeedReader {
   private readonly feed: RunFeed;
   private directory = "";
+  private compared: readonly ComparedRun[] = [];
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
@@ -27,7 +28,8 @@ export class RunPanel implements FeedReader {
     this.feed = new RunFeed(sourceOf(server), runId, this);
     panel.iconPath = fileIcon(extensionUri);
     panel.webview.onDidReceiveMessage((message: unknown) => {
-      if (isPanelMessage(message)) this.received(message).catch((error: unknown) => this.onProblem(Problem.from(error)));
+      if (isPanelMessage(message))
+        this.received(message).catch((error: unknown) => this.onProblem(Problem.from(error)));
     });
     // A hidden panel has no document: what is sent to it is lost, and when it is shown again it says that it is ready.
     panel.onDidChangeViewState(() => {
@@ -58,6 +60,8 @@ export class RunPanel implements FeedReader {
   private async received(message: PanelMessage): Promise<void> {
     switch (message.type) {
       case "ready":
+        // A panel that was hidden has forgotten all that it was told.
+        this.showCompared(this.compared);
         return this.feed.replay();
       case "pause":
         return vscode.commands.executeCommand("peft.pauseRun", this.runId);
@@ -84,9 +88,11 @@ export class RunPanel implements FeedReader {
       case "compare":
         return this.compare();
       case "compareNone":
-        return this.send({ type: "compared", runs: [] });
+        this.showCompared([]);
+        return;
       case "record":
-        return this.send({ type: "record", facts: recordFacts(await readRecord(this.directory)) });
+        this.send({ type: "record", facts: recordFacts(await readRecord(this.directory)) });
+        return;
       case "openRecord":
         await vscode.window.showTextDocument(vscode.Uri.file(recordFile(this.directory)));
     }
@@ -98,7 +104,12 @@ export class RunPanel implements FeedReader {
 
   private async compare(): Promise<void> {
     const runs = await chooseCompared(this.server, this.store, this.runId);
-    if (runs) this.send({ type: "compared", runs });
+    if (runs) this.showCompared(runs);
+  }
+
+  private showCompared(runs: readonly ComparedRun[]): void {
+    this.compared = runs;
+    this.send({ type: "compared", runs });
   }
 }
 

@@ -39,7 +39,8 @@ export function recordFacts(record: unknown): Fact[] {
     ["Memory", typeof hardware.total_memory_bytes === "number" ? sizeText(hardware.total_memory_bytes) : undefined],
     ["Base", [text(base.id), text(base.revision)].filter(Boolean).join(" at ")],
     ...datasets.map(
-      (one) => [path.basename(text(one.path) ?? "data"), `${text(one.examples)} examples, ${hashText(one.sha256)}`] as const,
+      (one) =>
+        [path.basename(text(one.path) ?? "data"), `${text(one.examples)} examples, ${hashText(one.sha256)}`] as const,
     ),
   ];
   return facts.flatMap(([name, value]): Fact[] => (value ? [[name, value]] : []));

@@ -11,16 +11,18 @@ const COMPLETED = {
   chat_model: "base:release-notes-1",
 } as const;
 
+const FIRST_LOOK = { shown: ["loss", "learning_rate", "tokens_per_second"], smoothing: 0 };
+
 test("it asks for the run, and draws it without breaking its policy", async ({ page }) => {
   const panel = await PanelPage.open(page);
   await expect(page.getByRole("alert")).toHaveText("Loading the run…");
   await panel.show(RUN, history(60));
-  await expect(page.locator(".u-wrap canvas")).toHaveCount(3);
+  await expect(page.locator(".u-wrap:visible canvas")).toHaveCount(3);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("release-notes");
   await expect(page.getByText("step 60/120 · about 1 min 35 s left")).toBeVisible();
   await expect(page.getByRole("progressbar")).toHaveJSProperty("value", 60);
   expect(await panel.sent()).toEqual([{ type: "ready" }]);
-  expect(await panel.state()).toEqual({ runId: RUN.id });
+  expect(await panel.state()).toEqual({ runId: RUN.id, ...FIRST_LOOK });
   expect(panel.complaints).toEqual([]);
 });
 
@@ -29,7 +31,7 @@ test("events that follow extend the curve; a whole history replaces it", async (
   const loss = page.getByRole("img", { name: /^Loss by step/ });
   await panel.show(RUN, history(10));
   await expect(loss).toHaveAccessibleName("Loss by step, 10 values");
-  await panel.show(RUN, history(15).slice(12), { whole: false });
+  await panel.show(RUN, history(15).slice(12), { history: null });
   await expect(loss).toHaveAccessibleName("Loss by step, 15 values");
   await panel.show(RUN, history(3));
   await expect(loss).toHaveAccessibleName("Loss by step, 3 values");
@@ -91,6 +93,7 @@ test("what is wrong is said with what can be done, and what was done can be take
   const wrong = { ...RUN, anomalies: [{ ...anomaly, actions: [...anomaly.actions] }] };
   await panel.show(wrong, history(60));
   await expect(page.getByText(anomaly.cause)).toBeVisible();
+  await expect(page.getByText("loss 3.2 · training.learning_rate")).toBeVisible();
   await page.getByRole("button", { name: "Halve the learning rate" }).click();
   expect((await panel.sent()).at(-1)).toEqual({ type: "recover", anomaly: "a-1", action: "cut-learning-rate" });
 
@@ -100,7 +103,7 @@ test("what is wrong is said with what can be done, and what was done can be take
   await expect(page.getByText(anomaly.cause)).toBeHidden();
   await page.getByRole("button", { name: "Undo" }).click();
   expect((await panel.sent()).at(-1)).toEqual({ type: "undo", recovery: "r-1" });
-  await panel.show({ ...RUN, state: "completed" }, [], { whole: false });
+  await panel.show({ ...RUN, state: "completed" }, [], { history: null });
   await expect(page.getByRole("button", { name: "Undo" })).toBeHidden();
   expect(panel.complaints).toEqual([]);
 });
@@ -109,7 +112,9 @@ test("a paused run is resumed, where the workspace is trusted", async ({ page })
   const panel = await PanelPage.open(page);
   const paused = { ...RUN, state: "paused", elapsed_seconds: 80 } as const;
   await panel.show(paused, history(60));
-  await expect(page.getByText("step 60/120 · trained for 1 min 20 s · about 1 min 35 s left")).toBeVisible();
+  const card = page.getByRole("region", { name: "Paused" });
+  for (const row of ["Step 60/120", "Trained for 1 min 20 s", "Left about 1 min 35 s", "Last loss 1.234"])
+    await expect(card.getByRole("row", { name: row })).toBeVisible();
   await page.getByRole("button", { name: "Resume" }).click();
   expect((await panel.sent()).at(-1)).toEqual({ type: "resume" });
   await panel.show(paused, history(60), { trusted: false });
@@ -141,6 +146,117 @@ test("what a run says is text, and what is not ours is ignored", async ({ page }
   await panel.send({ type: "events", run: { id: 1 }, events: "all" });
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("<b>run</b>");
   expect(panel.complaints).toEqual([]);
+});
+
+test("the charts that are shown and their smoothness are chosen, and kept over a reload", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const measured = history(60).map((event) =>
+    event.type === "metric" ? { ...event, values: { ...event.values, grad_norm: 0.5, memory_bytes: 2e9 } } : event,
+  );
+  await panel.show(RUN, measured);
+  await expect(page.getByLabel("GPU", { exact: true })).toHaveCount(0);
+  await page.getByLabel("Gradient norm").check();
+  await page.getByLabel("Learning rate", { exact: true }).uncheck();
+  await expect(page.getByRole("img", { name: /^Gradient norm by step, 60 values/ })).toBeVisible();
+  await expect(page.getByRole("img", { name: /^Learning rate/ })).toBeHidden();
+  await page.getByRole("slider", { name: "Smoothing" }).fill("0.9");
+  await expect(page.getByText("training, measured")).toBeVisible();
+  const shown = ["loss", "tokens_per_second", "grad_norm"];
+  expect(await panel.state()).toEqual({ runId: RUN.id, shown, smoothing: 0.9 });
+
+  const again = await PanelPage.open(await page.context().newPage(), await panel.state());
+  await again.show(RUN, measured);
+  await expect(again.page.getByRole("checkbox", { name: "Gradient norm" })).toBeChecked();
+  await expect(again.page.getByText("training, measured")).toBeVisible();
+  expect([...panel.complaints, ...again.complaints]).toEqual([]);
+});
+
+test("a stretch that was zoomed into stays while the run goes on", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(RUN, history(60));
+  const plot = page.locator(".u-over").first();
+  await plot.waitFor();
+  const box = await plot.boundingBox();
+  const at = (share: number) => [(box?.x ?? 0) + share * (box?.width ?? 0), (box?.y ?? 0) + 50] as const;
+  await page.mouse.move(...at(0.25));
+  await page.mouse.down();
+  await page.mouse.move(...at(0.5), { steps: 5 });
+  await page.mouse.up();
+  const legend = page.locator(".u-legend").first();
+  const stepAtTheRight = async () => {
+    await page.mouse.move(...at(0.6));
+    await page.mouse.move(...at(0.99));
+    return Number(/step:?\s*(\d+)/.exec((await legend.textContent()) ?? "")?.[1]);
+  };
+  await expect.poll(stepAtTheRight).toBeLessThan(40);
+  await panel.show(RUN, history(90).slice(history(60).length), { history: null });
+  await expect(page.getByRole("img", { name: "Loss by step, 90 values" })).toBeVisible();
+  await expect.poll(stepAtTheRight).toBeLessThan(40);
+});
+
+test("other runs are drawn beside it", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(RUN, history(60));
+  await page.getByRole("button", { name: "Compare…" }).click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "compare" });
+  const series = [{ metric: "loss", steps: [1, 80], values: [3, 1], total: 80 }];
+  await panel.send({ type: "compared", runs: [{ id: "release-notes-0", series }] });
+  await expect(page.locator(".u-legend").first()).toContainText("release-notes-0");
+  await expect(page.getByRole("img", { name: "Loss by step, 61 values" })).toBeVisible();
+  await page.getByRole("button", { name: "Compare with None" }).click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "compareNone" });
+});
+
+test("G1 a history of a long run is drawn, and one that has become long is asked for anew", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  const steps = Array.from({ length: 2000 }, (_, index) => 500 * (index + 1));
+  const series = [{ metric: "loss", steps, values: steps.map((step) => 1 + 1 / step), total: 1_000_000 }];
+  const long = { ...RUN, step: 1_000_000, total_steps: 2_000_000 };
+  await panel.show(long, [], { history: series });
+  await expect(page.getByRole("img", { name: "Loss by step, 2000 values" })).toBeVisible();
+  const time = RUN.created;
+  const more = Array.from({ length: 9000 }, (_, index) => ({
+    ...{ seq: index + 1, time, type: "metric" as const, step: 1_000_001 + index, epoch: 1, values: { loss: 1 } },
+  }));
+  await panel.show(long, more, { history: null });
+  await panel.show(long, [], { history: null });
+  const asked = () => panel.sent().then((messages) => messages.filter(({ type }) => type === "ready").length);
+  await expect.poll(asked).toBe(2);
+  await panel.show(long, [], { history: series });
+  await expect(page.getByRole("img", { name: "Loss by step, 2000 values" })).toBeVisible();
+  expect(await asked()).toBe(2);
+});
+
+test("notes are kept when a field is left, and what is being written is not replaced", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show({ ...RUN, notes: { text: "first", tags: ["a", "b"], pinned: true } }, history(5));
+  const note = page.getByRole("textbox", { name: "Note" });
+  await expect(note).toHaveValue("first");
+  await expect(page.getByLabel("Tags")).toHaveValue("a, b");
+  await expect(page.getByLabel("Pinned")).toBeChecked();
+  await note.fill("the best so far");
+  await panel.show({ ...RUN, notes: { text: "first" } }, [], { history: null });
+  await expect(note).toHaveValue("the best so far");
+  await page.getByLabel("Tags").fill("best, ,best , for-demo");
+  await page.getByLabel("Pinned").check();
+  const said = (await panel.sent()).slice(1);
+  expect(said).toEqual([
+    { type: "note", text: "the best so far" },
+    { type: "tag", tags: ["best", "for-demo"] },
+    { type: "pin", pinned: true },
+  ]);
+});
+
+test("the record of the environment is read when it is opened", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(RUN, history(5));
+  await page.getByText("Environment", { exact: true }).click();
+  await expect.poll(async () => (await panel.sent()).at(-1)).toEqual({ type: "record" });
+  await panel.send({ type: "record", facts: [] });
+  await expect(page.getByText("Nothing was recorded yet")).toBeVisible();
+  await panel.send({ type: "record", facts: [["torch", "2.13.0"]] });
+  await expect(page.getByRole("row", { name: "torch 2.13.0" })).toBeVisible();
+  await expect(page.getByText("Nothing was recorded yet")).toBeHidden();
 });
 
 for (const width of [320, 700, 1600]) {

@@ -47,9 +47,10 @@ export function history(steps: number): RunEvent[] {
 }
 
 export class PanelPage extends WebviewPage<HostMessage, PanelMessage> {
-  static async open(page: Page): Promise<PanelPage> {
+  /** @param kept what the page had asked the editor to keep */
+  static async open(page: Page, kept?: unknown): Promise<PanelPage> {
     const panel = new PanelPage(page);
-    await panel.load("run");
+    await panel.load("run", kept);
     return panel;
   }
 

@@ -6,7 +6,11 @@ import { element } from "../element";
 
 export class NotesPane {
   readonly root: HTMLElement;
-  private readonly text = element("textarea", { id: "note", rows: "3", placeholder: "What you tried, and what came of it" });
+  private readonly text = element("textarea", {
+    id: "note",
+    rows: "3",
+    placeholder: "What you tried, and what came of it",
+  });
   private readonly tags = element("input", { id: "tags", type: "text", placeholder: "best, for-demo" });
   private readonly pinned = element("input", { type: "checkbox" });
 

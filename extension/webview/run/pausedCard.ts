@@ -10,8 +10,8 @@ export class PausedCard {
 
   constructor() {
     const title = element("h2", { id: "paused-title" }, "Paused");
-    const table = element("table", { "aria-labelledby": "paused-title" }, this.body);
-    this.root = element("section", { class: "paused" }, title, table);
+    const table = element("table", {}, this.body);
+    this.root = element("section", { class: "paused", "aria-labelledby": "paused-title" }, title, table);
   }
 
   show(run: RunSummary): void {

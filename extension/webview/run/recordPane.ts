@@ -6,13 +6,24 @@ import { factRows } from "./factList";
 export class RecordPane {
   readonly root: HTMLDetailsElement;
   private readonly body = element("tbody");
-  private readonly empty = element("p", { class: "waiting" }, "Nothing was recorded yet: that is done before the first step.");
+  private readonly empty = element(
+    "p",
+    { class: "waiting" },
+    "Nothing was recorded yet: that is done before the first step.",
+  );
 
   constructor(send: (message: PanelMessage) => void) {
     const table = element("table", { "aria-label": "Environment" }, this.body);
     const whole = element("button", { type: "button", class: "secondary" }, "Whole Record");
     whole.addEventListener("click", () => send({ type: "openRecord" }));
-    this.root = element("details", { class: "record" }, element("summary", {}, "Environment"), this.empty, table, whole);
+    this.root = element(
+      "details",
+      { class: "record" },
+      element("summary", {}, "Environment"),
+      this.empty,
+      table,
+      whole,
+    );
     this.root.addEventListener("toggle", () => this.root.open && send({ type: "record" }));
   }
 
