@@ -1,5 +1,6 @@
 """What a process died of is known to the next one, tried once more, and then left alone until somebody insists."""
 
+import threading
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
@@ -101,9 +102,7 @@ class TestScheduler:
         self, begin: Callable[[], House], home: Path
     ) -> None:
         house, file = begin(), home / "serve-deaths" / "computing.json"
-        house.gate.acquire()
-        while house.gate.acquire(blocking=False):
-            pass
+        house.gate = threading.Semaphore(0)
         job = house.submit("hello")
         await house.until(lambda: file.exists() and file.read_text() == '["base"]')
         for _ in range(10):
