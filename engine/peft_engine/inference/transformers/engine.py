@@ -9,12 +9,12 @@ from torch.nn.functional import normalize
 
 from peft_engine.inference.answer import Answer
 from peft_engine.inference.contract import AdapterUse, Capability, Embedding, GenerationRequest
+from peft_engine.inference.hf_vocabulary import Vocabulary
 from peft_engine.inference.prompts import Prompts
 from peft_engine.inference.transformers.adapters import AdapterKey, Adapters
 from peft_engine.inference.transformers.attention import Span
 from peft_engine.inference.transformers.memory import BLOCK, KeyValues, Prefixes
 from peft_engine.inference.transformers.sequence import TransformersSequence
-from peft_engine.inference.transformers.vocabulary import Vocabulary
 from peft_engine.inference.transformers.weights import Weights
 
 _FLOAT32_ROWS = 2
