@@ -49,7 +49,7 @@ def home(_home: Path) -> Path:
 def model_cache() -> Path:
     """The folder of base models made ready to train, kept outside the checkout between runs of the tests."""
     cache = Path(os.environ.get("PEFTW_CACHE") or Path.home() / ".cache/peft-workbench")
-    folder = cache / f"test-models-{metadata.version('transformers')}"
+    folder = cache / f"test-models-{metadata.version('transformers')}-2"
     folder.mkdir(parents=True, exist_ok=True)
     with pytest.MonkeyPatch.context() as patch, tempfile.TemporaryDirectory() as home:
         (Path(home) / "models").symlink_to(folder)

@@ -102,7 +102,7 @@ def prepare(folder: Path, steps: int) -> dict[str, Any]:
     from peft_engine.training.data.tokens import ExampleTokeniser
     from peft_schemas.config import DatasetConfig
 
-    models = CACHE / f"test-models-{metadata.version('transformers')}"
+    models = CACHE / f"test-models-{metadata.version('transformers')}-2"
     models.mkdir(parents=True, exist_ok=True)
     (folder / "models").symlink_to(models)
     os.environ["PEFTW_HOME"] = str(folder)

@@ -99,7 +99,7 @@ def main() -> None:
     # Each line as it is known, also into a file.
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     cache = Path(os.environ.get("PEFTW_CACHE") or Path.home() / ".cache/peft-workbench")
-    models = cache / f"test-models-{metadata.version('transformers')}"
+    models = cache / f"test-models-{metadata.version('transformers')}-2"
     with tempfile.TemporaryDirectory() as name:
         home, folder = Path(name) / "home", Path(name) / "workspace"
         home.mkdir()

@@ -17,9 +17,14 @@ from typing import Any
 from filelock import FileLock
 
 from peft_engine.files import fsync_dir
+from peft_engine.models.cuts import pre_tokenizer_of
+from peft_engine.models.gguf_header import read_gguf_header
 from peft_engine.models.hub_client import StrayDownload, guard_downloads
 from peft_engine.models.resolve import GGUF_NAME, remedy_for
 from peft_schemas.errors import WorkbenchError
+
+_CUT = "tokenizer.ggml.pre"
+"""The key of a GGUF file under which it names how texts are cut before bytes are merged."""
 
 
 def main(arguments: list[str]) -> int:
@@ -115,6 +120,9 @@ def _convert(base: str, gguf: Path, folder: Path) -> None:
     try:
         model = AutoModelForCausalLM.from_pretrained(gguf.parent, gguf_file=gguf.name, dtype=torch.float32)
         tokenizer = AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name)
+        # Transformers knows a few of llama.cpp's ways to cut texts, and takes GPT-2's for the others.
+        if (cut := pre_tokenizer_of(str(read_gguf_header(gguf).values.get(_CUT)))) is not None:
+            tokenizer.backend_tokenizer.pre_tokenizer = cut
     except (ValueError, KeyError, NotImplementedError, RuntimeError) as error:
         raise WorkbenchError(
             "model-unreadable",
