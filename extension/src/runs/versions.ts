@@ -35,10 +35,11 @@ export class Versions implements vscode.Disposable {
     return this.records.find(({ run_id }) => run_id === runId);
   }
 
-  /** From now on somebody looks at them. */
-  async show(): Promise<void> {
+  /** Somebody looks at them, so they are kept up to date from now on. */
+  want(): void {
+    if (this.wanted) return;
     this.wanted = true;
-    await this.refresh();
+    void this.refresh();
   }
 
   dispose(): void {

@@ -49,6 +49,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunRow>, vscode.Disposa
   }
 
   async getChildren(row?: RunRow): Promise<RunRow[]> {
+    this.versions.want();
     if (row === undefined) return this.store.runs.map((run) => run.id);
     if (typeof row !== "string") return [];
     const { artifacts } = await this.server.request("peft/run/artifacts", { run_id: row });

@@ -5,8 +5,7 @@ import type { VersionRecord } from "../protocol/types";
 import { lossText } from "../runs/describe";
 import { hashText } from "../runs/record";
 import type { RunStore } from "../runs/runStore";
-import { Versions } from "../runs/versions";
-import type { Server } from "../server/server";
+import type { Versions } from "../runs/versions";
 
 /** A model by its name, or the version that a run made. Commands of its menu are called with it. */
 export type VersionRow = { readonly name: string; readonly runId?: string };
@@ -19,6 +18,7 @@ class VersionsTree implements vscode.TreeDataProvider<VersionRow> {
   ) {}
 
   getChildren(row?: VersionRow): VersionRow[] {
+    this.versions.want();
     const { all } = this.versions;
     if (!row) return [...new Set(all.map(({ name }) => name))].map((name) => ({ name }));
     if (row.runId !== undefined) return [];
@@ -48,16 +48,9 @@ class VersionsTree implements vscode.TreeDataProvider<VersionRow> {
   }
 }
 
-export function createVersionsView(server: Server, store: RunStore, versions: Versions): vscode.Disposable {
+export function createVersionsView(store: RunStore, versions: Versions): vscode.Disposable {
   const treeDataProvider = new VersionsTree(versions, store, versions.onDidChange);
-  const view = vscode.window.createTreeView("peft.versions", { treeDataProvider });
-  const show = () => void (view.visible && versions.show());
-  show();
-  return vscode.Disposable.from(
-    view,
-    view.onDidChangeVisibility(show),
-    server.onDidChangeState(({ kind }) => kind === "running" && show()),
-  );
+  return vscode.window.createTreeView("peft.versions", { treeDataProvider });
 }
 
 /** What made it another version, and what it came to. */
