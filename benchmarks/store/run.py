@@ -14,7 +14,7 @@ from typing import Any
 
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.store import find_runs, read_series
-from peft_daemon.runs.store.database import discard, store_file
+from peft_daemon.runs.store.database import STORE
 from peft_daemon.runs.store.query import parse_condition
 from peft_engine.rundir import RunDirectory, create_run_directory, list_runs
 from peft_schemas.config import RunConfig
@@ -147,7 +147,7 @@ def measure_long_run(points: int, rng: random.Random) -> dict[str, dict[str, flo
             assert all(one.total for one in found) and len(found) == len(metrics)
 
         anew = {"store": best(ask, 1), "rows": best(lambda: rows.take(run), 1)}
-        with sqlite3.connect(store_file()) as db:
+        with sqlite3.connect(STORE.file()) as db:
             db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         db.close()
         loss = ("loss",)
@@ -169,7 +169,7 @@ def measure_long_run(points: int, rng: random.Random) -> dict[str, dict[str, flo
             },
             "read a long run anew": anew,
             "size of a long run (MB)": {
-                "store": store_file().stat().st_size / 1e6,
+                "store": STORE.file().stat().st_size / 1e6,
                 "directories": run.events.stat().st_size / 1e6,
                 "rows": rows.bytes() / 1e6,
             },
@@ -187,7 +187,7 @@ def measure_many_runs(count: int, rng: random.Random) -> dict[str, dict[str, flo
             sorted((summarise(run) for run in list_runs()), key=lambda run: run.created)
 
         def rebuild() -> None:
-            discard()
+            STORE.discard()
             find_runs(newest)
 
         anew = best(rebuild, 1)

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from peft_engine.databases import NewerDatabase, database_files, only_opener, open_database
 from peft_engine.home import home
-from peft_engine.migrations import migrate, transaction, version_of
+from peft_engine.migrations import transaction
 from peft_schemas.errors import WorkbenchError
 
 MIGRATIONS: tuple[str, ...] = (
@@ -34,9 +35,6 @@ MIGRATIONS: tuple[str, ...] = (
 )
 """None is ever changed; a new one is added."""
 
-_BUSY_SECONDS = 30.0
-"""How long to wait for another window that writes, which takes milliseconds."""
-
 _log = logging.getLogger(__name__)
 
 
@@ -56,12 +54,10 @@ def connect() -> Iterator[sqlite3.Connection]:
     """
     path = conversations_file()
     try:
-        db = _open(path)
-    except sqlite3.OperationalError as error:
-        raise _unusable(path, str(error)) from error
+        with only_opener(path):
+            db = _open(path)
     except sqlite3.DatabaseError as error:
-        _put_aside(path, error)
-        db = _open(path)
+        raise _unusable(path, str(error)) from error
     except OSError as error:
         raise _unusable(path, error.strerror or str(error)) from error
     try:
@@ -82,37 +78,35 @@ def writing(db: sqlite3.Connection) -> Iterator[None]:
 
 
 def _open(path: Path) -> sqlite3.Connection:
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        return _prepared(path)
+    except NewerDatabase as error:
+        raise WorkbenchError(
+            "conversations-unreadable",
+            f"{path} was written by a newer version of PEFT Workbench.",
+            "Update this one, or move the file away to begin a new list of conversations.",
+        ) from error
+    except sqlite3.OperationalError:
+        raise
+    except sqlite3.DatabaseError as error:
+        _put_aside(path, error)
+        return _prepared(path)
+
+
+def _prepared(path: Path) -> sqlite3.Connection:
     # SQLite gives the files beside it the same mode.
     os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
-    db = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    try:
-        if version_of(db) > len(MIGRATIONS):
-            raise WorkbenchError(
-                "conversations-unreadable",
-                f"{path} was written by a newer version of PEFT Workbench.",
-                "Update this one, or move the file away to begin a new list of conversations.",
-            )
-        db.execute("PRAGMA journal_mode = WAL")
-        # An answer took minutes to compute and cannot be made again: it outlives a power cut, too.
-        db.execute("PRAGMA synchronous = FULL")
-        db.execute("PRAGMA foreign_keys = ON")
-        db.execute("PRAGMA secure_delete = ON")
-        migrate(db, MIGRATIONS)
-    except BaseException:
-        db.close()
-        raise
-    return db
+    # An answer took minutes to compute and cannot be made again: it outlives a power cut, too.
+    return open_database(path, MIGRATIONS, "synchronous = FULL", "secure_delete = ON")
 
 
 def _put_aside(path: Path, error: sqlite3.DatabaseError) -> None:
     """Move a damaged file away; somebody may still get something out of it."""
     aside = path.with_name(f"{path.stem}-damaged-{time.time_ns()}{path.suffix}")
     _log.error("%s is damaged (%s); it is kept as %s, and a new list is begun", path, error, aside.name)
-    for suffix in ("", "-wal", "-shm"):
-        beside = path.with_name(path.name + suffix)
-        if beside.exists():
-            beside.rename(aside.with_name(aside.name + suffix))
+    for file, kept in zip(database_files(path), database_files(aside), strict=True):
+        if file.exists():
+            file.rename(kept)
 
 
 def _unusable(path: Path, reason: str) -> WorkbenchError:

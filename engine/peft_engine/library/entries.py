@@ -4,7 +4,7 @@ import sqlite3
 from dataclasses import dataclass
 from pathlib import Path
 
-from peft_engine.library.database import with_library
+from peft_engine.library.database import LIBRARY
 from peft_engine.migrations import transaction
 from peft_schemas.errors import ErrorReport
 from peft_schemas.library import ModelFacts, ModelSource
@@ -33,7 +33,7 @@ _FOUND = """
 
 def list_entries() -> list[Entry]:
     """Return what the last scan found, by id, without what was forgotten."""
-    rows = with_library(lambda db: db.execute(_FOUND).fetchall())
+    rows = LIBRARY.use(lambda db: db.execute(_FOUND).fetchall())
     found: dict[str, Entry] = {}
     for path, source, name, base, facts, problem in rows:
         entry_id = _free_id(name, source, found)
@@ -55,7 +55,7 @@ def forget(path: Path) -> None:
         with transaction(db):
             db.execute("INSERT OR IGNORE INTO forgotten VALUES (?)", (str(path),))
 
-    with_library(work)
+    LIBRARY.use(work)
 
 
 def recall(path: Path) -> bool:
@@ -65,7 +65,7 @@ def recall(path: Path) -> bool:
         with transaction(db):
             return db.execute("DELETE FROM forgotten WHERE path = ?", (str(path),)).rowcount > 0
 
-    return with_library(work)
+    return LIBRARY.use(work)
 
 
 def _free_id(name: str, source: str, taken: dict[str, Entry]) -> str:

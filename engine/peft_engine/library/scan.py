@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from peft_engine.library.bounds import library_bounds
-from peft_engine.library.database import with_library
+from peft_engine.library.database import LIBRARY
 from peft_engine.library.facts import NoBase, folder_facts, gguf_facts, gguf_parts
 from peft_engine.library.layouts import Found, find_models
 from peft_engine.library.places import Place, places
@@ -46,14 +46,14 @@ def scan(cancelled: Callable[[], bool] = lambda: False) -> bool:
         WorkbenchError: The user's settings cannot be read (`config-invalid`).
     """
     looked = places()
-    known = with_library(_known)
+    known = LIBRARY.use(_known)
     changes = [_scan_place(place, known, cancelled) for place in looked]
     roots = {str(place.folder) for place in looked}
     lost = [row.path for row in known.values() if row.root not in roots]
     gone = [*lost, *(path for _, paths in changes for path in paths)]
     rows = [row for written, _ in changes for row in written]
     if rows or gone:
-        with_library(lambda db: _write(db, rows, gone))
+        LIBRARY.use(lambda db: _write(db, rows, gone))
     return bool(rows or gone)
 
 

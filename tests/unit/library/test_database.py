@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from peft_engine.library.database import MIGRATIONS, library_file, with_library
+from peft_engine.library.database import LIBRARY, MIGRATIONS
 from peft_engine.library.entries import list_entries
 from peft_engine.library.scan import scan
 from peft_engine.migrations import migrate, transaction, version_of
@@ -21,7 +21,7 @@ INSERT = "INSERT OR REPLACE INTO models VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
 
 _WRITER = f"""
 import os
-from peft_engine.library.database import with_library
+from peft_engine.library.database import LIBRARY
 from peft_engine.migrations import transaction
 
 def work(db):
@@ -32,20 +32,20 @@ def work(db):
         if number == 50:
             print("ready", flush=True)
 
-with_library(work)
+LIBRARY.use(work)
 """
 
 
 def test_E34_rows_of_an_older_schema_are_kept() -> None:
-    library_file().parent.mkdir(parents=True, exist_ok=True)
-    db = sqlite3.connect(library_file(), isolation_level=None)
+    LIBRARY.file().parent.mkdir(parents=True, exist_ok=True)
+    db = sqlite3.connect(LIBRARY.file(), isolation_level=None)
     migrate(db, MIGRATIONS[:1])
     db.execute(INSERT, ROW)
     db.close()
 
     (entry,) = list_entries()
     assert (entry.id, entry.path) == ("old", Path("/m/old.gguf"))
-    assert with_library(version_of) == len(MIGRATIONS)
+    assert LIBRARY.use(version_of) == len(MIGRATIONS)
 
 
 def test_E34_readers_see_whole_changes_beside_a_writer() -> None:
@@ -60,14 +60,14 @@ def test_E34_readers_see_whole_changes_beside_a_writer() -> None:
                     for part in ("one", "two"):
                         db.execute(INSERT, (f"/m/{part}", *ROW[1:3], str(number), *ROW[4:]))
 
-        with_library(work)
+        LIBRARY.use(work)
 
     writer = threading.Thread(target=write)
     writer.start()
     try:
         seen: set[str] = set()
         while len(seen) < 20:
-            names = [name for (name,) in with_library(lambda db: db.execute("SELECT name FROM models").fetchall())]
+            names = [name for (name,) in LIBRARY.use(lambda db: db.execute("SELECT name FROM models").fetchall())]
             assert len(names) in (0, 2)
             assert len(set(names)) <= 1
             seen.update(names)
@@ -87,7 +87,7 @@ def test_E34_a_kill_in_the_middle_of_a_write_leaves_a_readable_file() -> None:
     one, two = sorted(entry.id.rpartition("-") for entry in list_entries())
     assert (one[0], two[0]) == ("one", "two")
     assert one[2] == two[2]
-    assert with_library(lambda db: db.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
+    assert LIBRARY.use(lambda db: db.execute("PRAGMA integrity_check").fetchone()) == ("ok",)
 
 
 @pytest.mark.parametrize("damage", [b"not a database at all" * 100, b""])
@@ -95,8 +95,8 @@ def test_E34_a_damaged_file_is_made_again(machine: Path, damage: bytes) -> None:
     write_gguf(machine / ".lmstudio/models/pub/repo/tiny.gguf")
     scan()
     for suffix in ("-wal", "-shm"):
-        library_file().with_name(library_file().name + suffix).unlink(missing_ok=True)
-    library_file().write_bytes(damage)
+        LIBRARY.file().with_name(LIBRARY.file().name + suffix).unlink(missing_ok=True)
+    LIBRARY.file().write_bytes(damage)
 
     assert list_entries() == []
     scan()
@@ -106,10 +106,10 @@ def test_E34_a_damaged_file_is_made_again(machine: Path, damage: bytes) -> None:
 def test_E34_pages_that_are_damaged_are_made_again(machine: Path) -> None:
     write_gguf(machine / ".lmstudio/models/pub/repo/tiny.gguf")
     scan()
-    with_library(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
-    content = bytearray(library_file().read_bytes())
+    LIBRARY.use(lambda db: db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone())
+    content = bytearray(LIBRARY.file().read_bytes())
     content[4096:] = b"\xff" * (len(content) - 4096)
-    library_file().write_bytes(content)
+    LIBRARY.file().write_bytes(content)
 
     assert list_entries() == []
     scan()
@@ -117,9 +117,9 @@ def test_E34_pages_that_are_damaged_are_made_again(machine: Path) -> None:
 
 
 def test_E34_the_file_of_a_newer_program_is_left_alone() -> None:
-    with_library(lambda db: db.execute("PRAGMA user_version = 99").fetchone())
+    LIBRARY.use(lambda db: db.execute("PRAGMA user_version = 99").fetchone())
     assert list_entries() == []
-    db = sqlite3.connect(library_file())
+    db = sqlite3.connect(LIBRARY.file())
     assert version_of(db) == 99
     db.close()
 

@@ -16,9 +16,9 @@ import pytest
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.store import find_runs, list_artifacts, read_series
 from peft_daemon.runs.store import query as statements
-from peft_daemon.runs.store.database import connect, store_file
+from peft_daemon.runs.store.database import STORE
 from peft_daemon.runs.store.query import parse_condition
-from peft_daemon.runs.store.schema import MIGRATIONS, VERSION
+from peft_daemon.runs.store.schema import MIGRATIONS
 from peft_engine.migrations import version_of
 from peft_engine.notes import write_notes
 from peft_engine.rundir import EventLog, RunDirectory
@@ -115,7 +115,7 @@ def test_a_condition_can_only_compare(make_run: MakeRun) -> None:
     ids=lambda query: query.model_dump_json(exclude_defaults=True),
 )
 def test_U21_no_query_reads_a_whole_table(query: RunQuery) -> None:
-    with connect() as db:
+    with STORE.connect() as db:
         statement = statements.page(query)
         plan = [row[3] for row in db.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.values)]
     assert plan
@@ -186,7 +186,7 @@ def test_a_removed_run_leaves_the_index(make_run: MakeRun) -> None:
     loss(run)
     shutil.rmtree(run.path)
     assert ids() == [other.id]
-    with connect() as db:
+    with STORE.connect() as db:
         assert db.execute("SELECT count(DISTINCT run) FROM series").fetchone()[0] == 1
 
 
@@ -203,21 +203,21 @@ def test_H1_a_lost_or_damaged_index_is_made_again(make_run: MakeRun, harm: str) 
     runs = [make_run(losses=[float(i)] * 2000) for i in range(3)]
     before = find_runs(RunQuery())
     assert loss(runs[0]).total == 2000
-    with sqlite3.connect(store_file()) as db:
+    with sqlite3.connect(STORE.file()) as db:
         db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     match harm:
         case "deleted":
-            store_file().unlink()
+            STORE.file().unlink()
         case "no database":
-            store_file().write_text("certainly no database " * 100)
+            STORE.file().write_text("certainly no database " * 100)
         case "damaged inside":
-            whole = store_file().read_bytes()
-            store_file().write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
+            whole = STORE.file().read_bytes()
+            STORE.file().write_bytes(whole[:4096] + os.urandom(len(whole) - 4096))
         case "empty":
-            store_file().write_bytes(b"")
+            STORE.file().write_bytes(b"")
         case "numbers cut":
-            with sqlite3.connect(store_file()) as db:
+            with sqlite3.connect(STORE.file()) as db:
                 db.execute("UPDATE points SET numbers = substr(numbers, 1, length(numbers) - 1)")
             db.close()
     assert find_runs(RunQuery()) == before
@@ -228,33 +228,33 @@ def test_H1_an_older_index_is_migrated_and_filled(make_run: MakeRun) -> None:
     run = make_run()
     ids()
     newest = _dump("costs")
-    store_file().unlink()
-    with sqlite3.connect(store_file()) as db:
+    STORE.file().unlink()
+    with sqlite3.connect(STORE.file()) as db:
         db.executescript(MIGRATIONS[0])
         db.execute("INSERT INTO runs (id, name, state, stamp) VALUES (?, 'stale', 'failed', 'old')", (run.id,))
         db.execute("PRAGMA user_version = 1")
     db.close()
     assert ids("state=completed") == [run.id]
     assert _dump("costs") == newest
-    with connect() as db:
-        assert version_of(db) == VERSION == len(MIGRATIONS)
+    with STORE.connect() as db:
+        assert version_of(db) == len(MIGRATIONS)
 
 
 def test_H1_a_newer_programs_index_is_left_alone(make_run: MakeRun, home: Path) -> None:
     run = make_run()
-    with sqlite3.connect(store_file()) as db:
+    with sqlite3.connect(STORE.file()) as db:
         db.execute("CREATE TABLE runs (of_a_later_time)")
-        db.execute(f"PRAGMA user_version = {VERSION + 1}")
+        db.execute(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
     db.close()
-    before = store_file().read_bytes()
+    before = STORE.file().read_bytes()
     assert ids() == [run.id]
-    assert store_file().read_bytes() == before
-    assert (home / f"store-{VERSION}.db").is_file()
+    assert STORE.file().read_bytes() == before
+    assert (home / f"store-{len(MIGRATIONS)}.db").is_file()
 
 
 def test_without_a_place_for_the_index_one_is_made_in_memory(make_run: MakeRun, home: Path) -> None:
     run = make_run()
-    store_file().mkdir()
+    STORE.file().mkdir()
     assert ids() == [run.id]
     assert loss(run).total == 2
 
@@ -327,5 +327,5 @@ def test_a_directory_that_is_damaged_keeps_the_others_in_the_list(make_run: Make
 
 
 def _dump(table: str) -> list[Any]:
-    with connect() as db:
+    with STORE.connect() as db:
         return db.execute(f"SELECT * FROM {table}").fetchall()

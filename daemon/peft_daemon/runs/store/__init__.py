@@ -4,16 +4,13 @@ The directories are the truth. The index is brought up to them each time it is a
 is made again where it is damaged. Everything here is synchronous; who has a loop to keep free calls it in a thread.
 """
 
-import logging
 import math
 import sqlite3
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
 
 from peft_daemon.runs.fold import Place, RunFold
 from peft_daemon.runs.store import query as statements
-from peft_daemon.runs.store.database import connect, connect_in_memory, discard
+from peft_daemon.runs.store.database import STORE
 from peft_daemon.runs.store.series import metrics_of, read_stretch
 from peft_daemon.runs.store.sync import require, sync
 from peft_engine.files import folder_bytes, stamp
@@ -29,14 +26,10 @@ _FOREVER = 2**62
 _LINES = 1000
 """Events beside the measurements that a history has: more than anybody reads."""
 
-_log = logging.getLogger(__name__)
-
-Result = TypeVar("Result")
-
 
 def update() -> None:
     """Bring the index up to the directories, and give completed runs the versions that they lack."""
-    _with_index(sync)
+    STORE.use(sync)
 
 
 def find_runs(query: RunQuery) -> RunPage:
@@ -49,7 +42,7 @@ def find_runs(query: RunQuery) -> RunPage:
         rows = db.execute(page.sql, page.values)
         return RunPage(runs=[RunSummary.model_validate_json(summary) for (summary,) in rows], total=total)
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 def all_runs() -> list[RunSummary]:
@@ -60,7 +53,7 @@ def all_runs() -> list[RunSummary]:
         rows = db.execute("SELECT summary FROM runs WHERE summary <> '' ORDER BY created DESC, id DESC")
         return [RunSummary.model_validate_json(summary) for (summary,) in rows]
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 def resting_runs() -> dict[str, tuple[str, RunSummary]]:
@@ -71,7 +64,7 @@ def resting_runs() -> dict[str, tuple[str, RunSummary]]:
         rows = db.execute("SELECT id, stamp, summary FROM runs WHERE stamp <> ''")
         return {run: (stamp, RunSummary.model_validate_json(summary)) for run, stamp, summary in rows}
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 def active_places() -> dict[str, Place]:
@@ -81,7 +74,7 @@ def active_places() -> dict[str, Place]:
         rows = db.execute("SELECT id, offset, seq, fold FROM runs WHERE stamp = ''")
         return {run: Place(offset, seq, RunFold.model_validate_json(fold)) for run, offset, seq, fold in rows}
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 def read_series(params: SeriesParams) -> list[Series]:
@@ -101,7 +94,7 @@ def read_series(params: SeriesParams) -> list[Series]:
             if not params.metrics or metric in params.metrics
         ]
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 @dataclass(frozen=True)
@@ -140,7 +133,7 @@ def read_history(run_id: str, points: int) -> History:
         place = Place(offset, seq, RunFold.model_validate_json(fold))
         return History(place, series, [EVENT.validate_json(body) for _, body in rows])
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 def _series(db: sqlite3.Connection, metric: str, key: int, points: int, first: int, last: int) -> Series:
@@ -162,7 +155,7 @@ def list_artifacts(run_id: str) -> list[Artifact]:
         rows = db.execute("SELECT path, sha256 FROM artifacts WHERE run = ? ORDER BY path", (key,))
         return [_artifact(str(run.path / path), path, sha256) for path, sha256 in rows]
 
-    return _with_index(work)
+    return STORE.use(work)
 
 
 def _artifact(place: str, path: str, sha256: str) -> Artifact:
@@ -171,23 +164,3 @@ def _artifact(place: str, path: str, sha256: str) -> Artifact:
         return Artifact(path=path, sha256=sha256, bytes=None, present=False)
     # A checkpoint is a folder, whose own size says nothing.
     return Artifact(path=path, sha256=sha256, bytes=folder_bytes(place) or found[0], present=True)
-
-
-def _with_index(work: Callable[[sqlite3.Connection], Result]) -> Result:
-    """Do something with the index, whatever becomes of it on the way.
-
-    A full disk is when one most wants to see what there is: then it is done in memory. An index that turns out to be
-    damaged is made again, once.
-    """
-    try:
-        with connect() as db:
-            return work(db)
-    except sqlite3.OperationalError as error:
-        _log.warning("the index cannot be used now (%s); one is made in memory", error)
-        with connect_in_memory() as db:
-            return work(db)
-    except sqlite3.DatabaseError as error:
-        _log.warning("the index is damaged (%s) and is made again", error)
-        discard()
-        with connect() as db:
-            return work(db)

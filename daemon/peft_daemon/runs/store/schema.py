@@ -97,6 +97,3 @@ MIGRATIONS: tuple[str, ...] = (
     """,
 )
 """`PRAGMA user_version` counts how many of them a file has seen. None is ever changed; a new one is added."""
-
-VERSION = len(MIGRATIONS)
-"""The version that this code reads and writes."""
