@@ -110,7 +110,12 @@ def _state_of_waiting(run_id: str) -> StateFile | None:
 
 
 def _place(path: Path, state: StateFile) -> _Place:
-    return _Place(_order(state), frozenset(path.read_text(encoding="utf-8").split()))
+    try:
+        devices = path.read_text(encoding="utf-8").split()
+    except (OSError, ValueError):
+        # Damaged, or gone at this moment; the run writes it anew at its next look.
+        devices = []
+    return _Place(_order(state), frozenset(devices))
 
 
 def _order(state: StateFile) -> tuple[int, str, str]:
