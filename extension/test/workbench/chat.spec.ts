@@ -58,10 +58,23 @@ test("a model is loaded, asked about a selection, compared, kept over a reload, 
   chat = await workbench.webview("#chat header h1:text-is('What is this?')");
   await expect(chat.locator(".answer-text").first()).toHaveText(texts[0]?.trim() ?? "", { useInnerText: true });
 
-  const server = await until("the model server", 60_000, () =>
-    editor.processes().find(({ args }) => args.includes("peft_engine.inference")),
-  );
-  process.kill(server.pid, "SIGKILL");
+  const server = () =>
+    until("the model server", 60_000, () =>
+      editor.processes().find(({ args }) => args.includes("peft_engine.inference")),
+    );
+  await chat.getByText("Settings", { exact: true }).click();
+  await chat.getByLabel("Longest answer").fill("2000");
+  const input = chat.getByRole("textbox", { name: "Prompt", exact: true });
+  await input.fill("Tell me a very long story.");
+  await input.press("Enter");
+  await expect(chat.locator(".answer-text").last()).not.toBeEmpty({ timeout: ANSWER_MS });
+  process.kill((await server()).pid, "SIGKILL");
+  await expect(chat.locator(".remark").last()).toHaveText(/ended in the middle of the answer\. Ask again/);
+  await expect(chat.locator(".state")).toHaveText("Ready", { timeout: ANSWER_MS });
+  await chat.getByLabel("Longest answer").fill("12");
+  await ask(chat, "Say hi.");
+
+  process.kill((await server()).pid, "SIGKILL");
   await expect(workbench.statusBarItem("Models: error")).toBeVisible();
   await expect(chat.getByRole("button", { name: "Send" })).toBeDisabled();
 });

