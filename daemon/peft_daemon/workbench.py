@@ -56,6 +56,9 @@ class WorkbenchServer(LanguageServer):
         self.python = sys.executable
         """The interpreter that trains and serves."""
 
+        self.trusted = False
+        """Whether the user trusts what is in the open folders."""
+
         self._first = list(first)
         self._later = list(later)
         self._background: list[Background] = []
@@ -95,6 +98,7 @@ class WorkbenchServer(LanguageServer):
             _log.warning("the editor speaks protocol %s, this server %s", protocol, PROTOCOL_VERSION)
         if isinstance(python := options.get("python"), str):
             self.python = python
+        self.trusted = options.get("trusted") is True
 
     def _start_background(self) -> None:
         self._ready = True

@@ -27,7 +27,7 @@ import { Training } from "./server/training";
 import { ModelServer } from "./serving/modelServer";
 import { createServingStatus } from "./serving/statusBar";
 import { createLanguageStatus } from "./views/languageStatus";
-import { createModelsView } from "./views/modelsView";
+import { ModelsView } from "./views/modelsView";
 import { Pages } from "./views/pages";
 import { RunsTree } from "./views/runsTree";
 import { createStatusBar } from "./views/statusBar";
@@ -50,7 +50,7 @@ export function activate(context: vscode.ExtensionContext): void {
   const serving = new ModelServer(server, log);
   const provider = registerProvider(server, models, serving);
   const library = new ModelLibrary(server, serving, store, log);
-  const modelsView = createModelsView(server, library);
+  const modelsView = new ModelsView(server, library);
   const lastEditor = new LastEditor();
   const chats = new ChatPanels({
     server,

@@ -31,6 +31,7 @@ ErrorCode = Literal[
     "model-missing",
     "model-not-loaded",
     "model-tokenizer-missing",
+    "model-too-large",
     "model-truncated",
     "model-unreadable",
     "move-illegal",

@@ -6,8 +6,9 @@ from pydantic import Field
 
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport
+from peft_schemas.findings import Range
 
-ModelFormat = Literal["gguf", "safetensors"]
+ModelFormat = Literal["gguf", "safetensors", "onnx"]
 """What a base's weights are stored as, which decides the engine that loads them."""
 
 ModelCapability = Literal["chat", "tools", "infill", "embeddings", "vision"]
@@ -130,11 +131,11 @@ class ModelEntry(Word):
 
 
 class DefinitionFault(Word):
-    """A definition file that cannot be used. The others are."""
+    """Why a definition file cannot be used. The other files are."""
 
     path: str
-    line: int | None
-    """Counted from 1; None for the whole file."""
+    range: Range | None
+    """Where it is wrong; None for the whole file."""
 
     message: str
 

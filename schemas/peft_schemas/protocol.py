@@ -61,6 +61,9 @@ class InitializationOptions(Word):
     python: str | None = None
     """The interpreter that trains and serves; None for the daemon's own."""
 
+    trusted: bool = False
+    """Whether the user trusts the workspace, so that files in it may define models."""
+
 
 class ServerVersion(Word):
     """`capabilities.experimental.peft` of the daemon's answer to `initialize`."""
@@ -433,6 +436,8 @@ REQUESTS: tuple[Request, ...] = (
     Request(
         "peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."
     ),
+    Request("peft/models/offers", ModelIdParams, ConversionOffers, "List what a model can be converted to."),
+    Request("peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."),
     Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
 )
 NOTIFICATIONS: tuple[Notification, ...] = (

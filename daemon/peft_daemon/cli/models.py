@@ -6,12 +6,18 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from peft_daemon.cli.output import err, out, print_json
+from peft_daemon.cli.conversion import PREPARING
+from peft_daemon.cli.output import FAILURE, err, finish, out, print_json, show_error
 from peft_daemon.cli.runs_words import Json, size
 from peft_daemon.models.changing import add_model, remove_model
 from peft_daemon.models.listing import find_model, list_models, path_of
+from peft_daemon.models.sources import source_of
+from peft_engine.hardware import detect as detect_hardware
 from peft_engine.home import models_dir
 from peft_engine.library.scan import scan
+from peft_engine.models.room import require_room
+from peft_engine.models.validation import require_sound
+from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelCapability, ModelEntry, ModelFormat, ModelList, ModelQuery, ModelSource
 
 app = typer.Typer(name="models", help="List, describe, add and forget models.", no_args_is_help=True)
@@ -80,6 +86,28 @@ def show_command(model_id: ModelId, json: Json = False) -> None:
         out.print(f"\n{model.problem.message}\n{model.problem.remedy}", markup=False)
 
 
+@app.command("check")
+def check_command(
+    model: Annotated[str, typer.Argument(help="A file, a folder, or an id of the library.", metavar="MODEL")],
+    json: Json = False,
+) -> None:
+    """Look at the headers of a model's files and at its size, and say what would keep it from being loaded.
+
+    Exit code 1 when there is something; with `--json` that, else null.
+    """
+    path = source_of(model, PREPARING).path
+    try:
+        require_sound(path)
+        require_room(path, detect_hardware().total_memory_bytes)
+    except WorkbenchError as error:
+        if json:
+            print_json(error.report())
+        else:
+            show_error(error.report())
+        finish(FAILURE)
+    out.print("null" if json else f"{path} can be loaded.", markup=False)
+
+
 @app.command("add")
 def add_command(
     path: Annotated[Path, typer.Argument(help="A GGUF file, or a folder saved by transformers.")],
@@ -113,7 +141,7 @@ def _print_list(found: ModelList, json: bool) -> None:
         print_json(found)
         return
     for fault in found.faults:
-        where = fault.path if fault.line is None else f"{fault.path}:{fault.line}"
+        where = fault.path if fault.range is None else f"{fault.path}:{fault.range.start.line + 1}"
         err.print(f"{where}: {fault.message}", markup=False, style="yellow")
     if not found.models:
         err.print("There is no such model. Look for some with `peftw models scan`, or add one with `peftw models add`.")

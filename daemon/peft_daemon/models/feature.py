@@ -4,9 +4,12 @@ import asyncio
 import logging
 import threading
 import time
+from pathlib import Path
 
+from peft_daemon.lsp.uris import to_path
 from peft_daemon.models.changing import add_model, remove_model
 from peft_daemon.models.converting import convert_and_add, offers_for
+from peft_daemon.models.faults import FaultMarks
 from peft_daemon.models.listing import find_model, list_models, path_of
 from peft_daemon.rpc import bind, notify
 from peft_daemon.workbench import WorkbenchServer
@@ -14,6 +17,7 @@ from peft_engine.files import Stamp, stamp
 from peft_engine.library.bounds import library_bounds
 from peft_engine.library.definitions import definition_files
 from peft_engine.library.scan import scan_in_thread
+from peft_engine.library.workspaces import announce
 from peft_schemas.conversion import (
     ConversionOffers,
     ConversionProgress,
@@ -34,7 +38,8 @@ class LibraryWatch:
     def __init__(self, server: WorkbenchServer) -> None:
         """Remember whom to tell."""
         self._server = server
-        self._definitions: dict[str, Stamp | None] = {}
+        self._definitions: dict[str, Stamp | None] | None = None
+        self._marks = FaultMarks(server)
 
     def tell(self) -> None:
         """Say that the list is another one now."""
@@ -53,21 +58,30 @@ class LibraryWatch:
         """Notice what comes and goes, until cancelled."""
         refresh = library_bounds().refresh
         due = time.monotonic()
-        self._definitions = await asyncio.to_thread(_stamps)
+        announced: list[Path] = []
         while True:
             try:
                 if time.monotonic() >= due:
                     due = time.monotonic() + refresh.scan
                     await self.look()
+                if (folders := self._trusted_folders()) != announced:
+                    await asyncio.to_thread(announce, folders)
+                    announced = folders
                 now = await asyncio.to_thread(_stamps)
                 if now != self._definitions:
+                    if self._definitions is not None:
+                        self.tell()
                     self._definitions = now
-                    self.tell()
+                    await self._marks.refresh()
             except WorkbenchError as error:
                 _log.warning("models were not looked for: %s", error)
             except Exception:
                 _log.exception("could not look for models")
             await asyncio.sleep(refresh.definitions)
+
+    def _trusted_folders(self) -> list[Path]:
+        folders = [to_path(folder["uri"]) for folder in self._server.workspace_folders if self._server.trusted]
+        return [folder for folder in folders if folder is not None]
 
 
 def register(server: WorkbenchServer) -> None:

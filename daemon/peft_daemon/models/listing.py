@@ -33,10 +33,14 @@ def list_models(query: ModelQuery) -> ModelList:
     ]
     listed = {model.id for model in models}
     models += [_unusable(entry) for entry in found if entry.problem is not None and entry.id not in listed]
-    definitions, faults = read_definitions()
-    faults += [fault for defined in definitions if (fault := _fault(defined)) is not None]
     chosen = [model for model in sorted(models, key=lambda model: model.id) if meets(model, query)]
-    return ModelList(models=chosen, faults=faults)
+    return ModelList(models=chosen, faults=definition_faults())
+
+
+def definition_faults() -> list[DefinitionFault]:
+    """Return what is wrong with definition files, and with what they name."""
+    definitions, faults = read_definitions()
+    return faults + [fault for defined in definitions if (fault := _fault(defined)) is not None]
 
 
 def find_model(model_id: str) -> ModelEntry:
@@ -93,7 +97,9 @@ def _fault(defined: Defined) -> DefinitionFault | None:
     try:
         of_definition(defined)
     except WorkbenchError as error:
-        return DefinitionFault(path=str(defined.path), line=None, message=f"{error.message} {error.remedy}")
+        return DefinitionFault(
+            path=str(defined.path), range=defined.model_range, message=f"{error.message} {error.remedy}"
+        )
     return None
 
 

@@ -11,6 +11,8 @@ scan         all of that, for what changed since the last time
 database     the file in which it is remembered
 entries      what was found, by id
 definitions  models that a user declares by files
+workspaces   the folders open in editors, which may hold such files
+yaml_places  where in a file a value stands
 trained      what a completed run left
 ```
 

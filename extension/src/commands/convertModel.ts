@@ -3,16 +3,13 @@ import * as vscode from "vscode";
 
 import { offerItem, resultName, resultText, type OfferItem } from "../library/conversion";
 import type { ModelLibrary } from "../library/modelLibrary";
-import type { Action } from "../notices";
 import { Problem } from "../problem";
 import type { ModelEntry } from "../protocol/types";
+import type { ModelsView } from "../views/modelsView";
 import { pickModel } from "./modelCommands";
 
-/** Shows a model of the library where the list of models is. */
-export type Reveal = (id: string) => Promise<void>;
-
 /** Given a row of the Models view, the path of a file or folder, or nothing. */
-export async function convertModel(library: ModelLibrary, reveal: Reveal, given: unknown): Promise<void> {
+export async function convertModel(library: ModelLibrary, view: ModelsView, given: unknown): Promise<void> {
   const model = await chosenModel(library, given);
   if (model === undefined) return;
   const { offers, reason } = await library.offers(model);
@@ -29,11 +26,13 @@ export async function convertModel(library: ModelLibrary, reveal: Reveal, given:
   });
   if (!output) return;
   if (output.scheme !== "file") throw new Problem("A model is written to this machine.", "Choose a folder of it.");
-  const { result, model: made } = await inProgress(`Converting ${model}`, (tell, token) =>
+  const done = await inProgress(`Converting ${model}`, (tell, token) =>
     library.convert(model, picked.to, output.fsPath, tell, token),
   );
-  if (made) await reveal(made.id);
-  await showDone(resultText(result), output);
+  if (!done) return;
+  if (done.model) await view.reveal(done.model.id);
+  // Not awaited: the command is done when the model is there.
+  void showDone(resultText(done.result), output);
 }
 
 async function chosenModel(library: ModelLibrary, given: unknown): Promise<string | undefined> {
@@ -49,11 +48,11 @@ function folderOf(model: ModelEntry | undefined): vscode.Uri {
   return vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(process.env.HOME ?? "/");
 }
 
-/** Runs work behind a notification that can be cancelled; what is cancelled ends without a word. */
+/** Runs work behind a notification that can be cancelled; nothing comes of what was cancelled. */
 async function inProgress<T>(
   title: string,
   work: (tell: (step: string, share: number | null) => void, token: vscode.CancellationToken) => Promise<T>,
-): Promise<T> {
+): Promise<T | undefined> {
   const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
   return vscode.window.withProgress(options, async (progress, token) => {
     let last = 0;
@@ -66,19 +65,14 @@ async function inProgress<T>(
     try {
       return await work(tell, token);
     } catch (error) {
-      if (token.isCancellationRequested) throw new vscode.CancellationError();
+      if (token.isCancellationRequested) return undefined;
       throw error;
     }
   });
 }
 
 async function showDone(text: string, output: vscode.Uri): Promise<void> {
-  const actions: Action[] = [
-    { title: "Reveal File", run: () => vscode.commands.executeCommand("revealFileInOS", output) },
-  ];
-  // Not awaited by the command: it is done when the model is there.
-  void vscode.window
-    .showInformationMessage(text, ...actions.map(({ title }) => title))
-    .then((chosen) => actions.find(({ title }) => title === chosen)?.run());
-  return Promise.resolve();
+  const reveal = "Reveal File";
+  if ((await vscode.window.showInformationMessage(text, reveal)) === reveal)
+    await vscode.commands.executeCommand("revealFileInOS", output);
 }

@@ -101,7 +101,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.copyModelId": (given) => copyModelId(library, given),
     "peft.revealModel": (given) => revealModel(library, given),
     "peft.openModelDefinition": (given) => openDefinition(library, given),
-    "peft.convertModel": (given) => convertModel(library, modelsView.reveal, given),
+    "peft.convertModel": (given) => convertModel(library, modelsView, given),
     "peft.useModelAsBase": (given) => useAsBase(library, given),
     "peft.forgetModel": (given) => forgetModel(library, given),
     "peft.startModelServer": () => startModelServer(parts),

@@ -303,6 +303,7 @@ export interface ErrorReport {
     | "model-missing"
     | "model-not-loaded"
     | "model-tokenizer-missing"
+    | "model-too-large"
     | "model-truncated"
     | "model-unreadable"
     | "move-illegal"
@@ -706,7 +707,7 @@ export interface ModelEntry {
  * What the headers and configuration files of a base say. What they do not say is None.
  */
 export interface ModelFacts {
-  format: "gguf" | "safetensors";
+  format: "gguf" | "safetensors" | "onnx";
   /**
    * Of all files with weights together.
    */
@@ -742,15 +743,35 @@ export interface ModelAdapter {
   run_id: string;
 }
 /**
- * A definition file that cannot be used. The others are.
+ * Why a definition file cannot be used. The other files are.
  */
 export interface DefinitionFault {
   path: string;
   /**
-   * Counted from 1; None for the whole file.
+   * Where it is wrong; None for the whole file.
    */
-  line: number | null;
+  range: Range | null;
   message: string;
+}
+/**
+ * The text from `start` up to, not including, `end`.
+ */
+export interface Range {
+  start: Position;
+  end: Position;
+}
+/**
+ * A place between two characters.
+ */
+export interface Position {
+  /**
+   * 0-based line.
+   */
+  line: number;
+  /**
+   * 0-based offset in UTF-16 code units.
+   */
+  character: number;
 }
 /**
  * Nothing to say.
@@ -832,26 +853,6 @@ export interface FileFinding {
   path: string;
 }
 /**
- * The text from `start` up to, not including, `end`.
- */
-export interface Range {
-  start: Position;
-  end: Position;
-}
-/**
- * A place between two characters.
- */
-export interface Position {
-  /**
-   * 0-based line.
-   */
-  line: number;
-  /**
-   * 0-based offset in UTF-16 code units.
-   */
-  character: number;
-}
-/**
  * Another place that explains a finding.
  */
 export interface Related {
@@ -925,6 +926,10 @@ export interface InitializationOptions {
    * The interpreter that trains and serves; None for the daemon's own.
    */
   python?: string | null;
+  /**
+   * Whether the user trusts the workspace, so that files in it may define models.
+   */
+  trusted?: boolean;
 }
 /**
  * A sentence for people.
@@ -999,7 +1004,7 @@ export interface ModelQuery {
   /**
    * Any of them.
    */
-  formats?: ("gguf" | "safetensors")[];
+  formats?: ("gguf" | "safetensors" | "onnx")[];
   /**
    * Any of them.
    */

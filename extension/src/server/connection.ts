@@ -140,6 +140,7 @@ function clientOptions(options: ConnectionOptions, reportCrash: () => void): Lan
     extension_version: options.extensionVersion,
     protocol: PROTOCOL_VERSION,
     python: options.trainingPython || null,
+    trusted: vscode.workspace.isTrusted,
   };
   return {
     documentSelector: [{ scheme: "file", language: "peft-yaml" }],

@@ -28,7 +28,7 @@ export class ModelsTree implements vscode.TreeDataProvider<ModelRow>, vscode.Dis
       case undefined: {
         const sources = [...new Set(models.map(({ source }) => source))].sort();
         return [
-          ...faults.map(({ path }): ModelRow => ({ kind: "fault", path })),
+          ...[...new Set(faults.map(({ path }) => path))].map((path): ModelRow => ({ kind: "fault", path })),
           ...sources.map((source): ModelRow => ({ kind: "source", source })),
         ];
       }
@@ -103,8 +103,8 @@ export class ModelsTree implements vscode.TreeDataProvider<ModelRow>, vscode.Dis
     item.description = fault?.message ?? "";
     item.tooltip = fault?.message ?? "";
     item.iconPath = new vscode.ThemeIcon("error", new vscode.ThemeColor("testing.iconFailed"));
-    const line = Math.max((fault?.line ?? 1) - 1, 0);
-    const options = { selection: new vscode.Range(line, 0, line, 0) };
+    const { line, character } = fault?.range?.start ?? { line: 0, character: 0 };
+    const options = { selection: new vscode.Range(line, character, line, character) };
     item.command = { command: "vscode.open", title: "Open", arguments: [vscode.Uri.file(path), options] };
     return item;
   }

@@ -5,39 +5,46 @@ import { filterText } from "../library/filter";
 import type { ModelLibrary } from "../library/modelLibrary";
 import type { Server } from "../server/server";
 import { ModelsDrop } from "./modelsDrop";
-import { ModelsTree } from "./modelsTree";
+import { type ModelRow, ModelsTree } from "./modelsTree";
 
-export interface ModelsView extends vscode.Disposable {
-  /** Selects a model's row, and shows the view when it is hidden. */
-  reveal(id: string): Promise<void>;
-}
+export class ModelsView implements vscode.Disposable {
+  private readonly view: vscode.TreeView<ModelRow>;
+  private readonly subscriptions: vscode.Disposable[];
 
-export function createModelsView(server: Server, library: ModelLibrary): ModelsView {
-  const tree = new ModelsTree(library);
-  const view = vscode.window.createTreeView("peft.models", {
-    treeDataProvider: tree,
-    dragAndDropController: new ModelsDrop(library),
-  });
-  const show = () => {
-    if (!view.visible) return;
-    void server.start();
-    void library.show();
-  };
-  show();
-  const parts = vscode.Disposable.from(
-    tree,
-    view,
-    view.onDidChangeVisibility(show),
-    library.onDidChange(() => {
-      view.description = filterText(library.filter);
-      void vscode.commands.executeCommand("setContext", "peft.modelsFiltered", library.filter.length > 0);
-    }),
-  );
-  return {
-    reveal: async (id) => {
-      // A filter may hide it, and then there is no row.
-      if (library.get(id)) await view.reveal({ kind: "model", id }, { select: true, focus: true });
-    },
-    dispose: () => void parts.dispose(),
-  };
+  constructor(
+    server: Server,
+    private readonly library: ModelLibrary,
+  ) {
+    const tree = new ModelsTree(library);
+    this.view = vscode.window.createTreeView("peft.models", {
+      treeDataProvider: tree,
+      dragAndDropController: new ModelsDrop(library),
+    });
+    const show = () => {
+      if (!this.view.visible) return;
+      void server.start();
+      void library.show();
+    };
+    show();
+    this.subscriptions = [
+      tree,
+      this.view,
+      this.view.onDidChangeVisibility(show),
+      library.onDidChange(() => this.tell()),
+    ];
+  }
+
+  /** Selects a model's row, and shows the view when it is hidden; a model that the filter hides has none. */
+  async reveal(id: string): Promise<void> {
+    if (this.library.get(id)) await this.view.reveal({ kind: "model", id }, { select: true, focus: true });
+  }
+
+  dispose(): void {
+    vscode.Disposable.from(...this.subscriptions).dispose();
+  }
+
+  private tell(): void {
+    this.view.description = filterText(this.library.filter);
+    void vscode.commands.executeCommand("setContext", "peft.modelsFiltered", this.library.filter.length > 0);
+  }
 }

@@ -1,14 +1,16 @@
 """E33: models declared by files."""
 
+import json
 import shutil
 from pathlib import Path
 
 import pytest
 
 from peft_engine.catalog import find_servable, list_servable
-from peft_engine.home import models_dir
+from peft_engine.home import home, models_dir
 from peft_engine.library.definitions import read_definitions, write_definition
 from peft_engine.library.scan import scan
+from peft_engine.library.workspaces import announce
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelDefinition, SamplingDefaults
 from tests.unit.library.layouts import write_gguf
@@ -88,9 +90,36 @@ def test_E33_a_bad_file_is_told_with_its_line_and_the_others_load(text: str, lin
 
     found, faults = read_definitions()
     assert [defined.id for defined in found] == ["good"]
-    (fault,) = faults
-    assert (fault.path, fault.line) == (str(bad), line)
+    fault = faults[0]
+    assert (fault.path, fault.range and fault.range.start.line + 1) == (str(bad), line)
     assert part in fault.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "model: x\n«temperature»: 1\n«pim»: true\n",
+        "model: x\nsampling: {top_p: «7», temperature: «hot»}\n",
+        "model: x\nadapters:\n  - {adapter: '🙂', scale: «9.5»}\n",
+        "model: x\nprompt_format: «morse»\n«template»: y\n",
+        "«pin: true»\n",
+    ],
+)
+def test_E33_each_fault_of_a_file_has_its_exact_place(text: str) -> None:
+    marked = [line.split("«") for line in text.splitlines()]
+    expected = {
+        (number, _units("".join(parts[: place + 1]).replace("»", "")), _units(part.partition("»")[0]))
+        for number, parts in enumerate(marked)
+        for place, part in enumerate(parts[1:])
+    }
+    define("bad.yaml", text.replace("«", "").replace("»", ""))
+    ranges = [fault.range for fault in read_definitions()[1]]
+    found = {(one.start.line, one.start.character, one.end.character - one.start.character) for one in ranges if one}
+    assert found == expected
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def test_E33_a_file_that_is_no_text_takes_no_other_down() -> None:
@@ -132,3 +161,31 @@ def test_a_definition_that_is_written_is_read_as_the_same() -> None:
 def test_E32_a_definition_may_name_the_format_of_a_family() -> None:
     define("mine.yaml", f"model: {SMOL}\nprompt_format: alpaca\n")
     assert "### Instruction" in (find_servable("mine").template or "")
+
+
+def test_E33_definitions_of_a_workspace_count_while_its_editor_runs(tmp_path: Path) -> None:
+    folder = tmp_path / "project/.peft/models"
+    folder.mkdir(parents=True)
+    (folder / "ours.yaml").write_text(f"model: {SMOL}\n")
+    announce([tmp_path / "project"])
+    assert [defined.id for defined in read_definitions()[0]] == ["ours"]
+    define("ours.yaml", f"model: {SMOL}\n")
+    found, (fault,) = read_definitions()
+    assert [defined.path.parent for defined in found] == [models_dir()]
+    assert fault.path == str(folder / "ours.yaml")
+
+    record = next((home() / "workspaces").iterdir())
+    record.write_text(json.dumps(json.loads(record.read_text()) | {"started": 1.0}))
+    assert [defined.path.parent for defined in read_definitions()[0]] == [models_dir()]
+    assert read_definitions()[1] == []
+    assert not record.exists()
+
+
+def test_E33_a_workspace_cannot_link_its_definitions_from_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "theirs.yaml").write_text(f"model: {SMOL}\n")
+    (tmp_path / "project/.peft").mkdir(parents=True)
+    (tmp_path / "project/.peft/models").symlink_to(elsewhere)
+    announce([tmp_path / "project"])
+    assert read_definitions() == ([], [])

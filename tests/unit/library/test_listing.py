@@ -187,3 +187,14 @@ def test_the_command_line_lists_adds_shows_and_forgets(tmp_path: Path, capsys: p
     assert code == 1
     assert "no model my" in text
     assert _cli(capsys, "models", "list", "--min-size", "100")[1].startswith("There is no such model")
+
+
+def test_E23_the_command_line_says_what_keeps_a_model_from_being_loaded(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_gguf(tmp_path / "my.gguf")
+    assert _cli(capsys, "models", "check", str(path)) == (0, f"{path} can be loaded.\n")
+    assert _cli(capsys, "models", "check", str(path), "--json") == (0, "null\n")
+    path.write_bytes(path.read_bytes()[:-32])
+    code, text = _cli(capsys, "models", "check", str(path), "--json")
+    assert (code, json.loads(text)["code"]) == (1, "model-truncated")

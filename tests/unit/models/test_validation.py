@@ -9,6 +9,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from peft_engine.models.damage import DamagedFile, TruncatedFile
+from peft_engine.models.room import require_room
 from peft_engine.models.safetensors_header import check_safetensors
 from peft_engine.models.validation import find_flaw, require_sound
 from peft_schemas.errors import WorkbenchError
@@ -158,3 +159,11 @@ def test_what_nothing_here_loads_is_refused_before_it_is_tried(tmp_path: Path, c
     with pytest.raises(WorkbenchError) as error:
         require_sound(path)
     assert error.value.code == code
+
+
+def test_E23_a_model_that_is_larger_than_the_memory_is_refused_by_a_code_of_its_own(folder: Path) -> None:
+    size = sum((folder / name).stat().st_size for name in (ONE, TWO))
+    require_room(folder, size)
+    with pytest.raises(WorkbenchError, match="this machine has") as error:
+        require_room(folder, size - 1)
+    assert error.value.code == "model-too-large"
