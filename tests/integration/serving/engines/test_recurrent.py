@@ -7,12 +7,21 @@ import pytest
 
 from peft_engine.inference.contract import Engine, GenerationRequest, Tokens
 from peft_engine.inference.llama import LlamaEngine
+from peft_engine.inference.llama.context import BLOCK
 from tests.integration.serving.engines.asking import Answer, answer, request
 
 pytestmark = pytest.mark.model
 
-WORDS = tuple(range(1000, 1200))
-PROMPTS = (WORDS[:64], WORDS[:65], WORDS[:100], (*WORDS[:64], 7, 8, 9), WORDS[:32], WORDS[:7])
+WORDS = tuple(range(1000, 1000 + 4 * BLOCK))
+BEGUN = 2 * BLOCK
+PROMPTS = (
+    WORDS[:BEGUN],
+    WORDS[: BEGUN + 1],
+    WORDS[: BEGUN + 36],
+    (*WORDS[:BEGUN], 7, 8, 9),
+    WORDS[:BLOCK],
+    WORDS[:7],
+)
 """Some begin as others do, at an end of a block and within one."""
 
 
@@ -72,5 +81,5 @@ def test_a_state_that_ends_with_a_block_serves_what_goes_on_from_there(load: Cal
     given_up.close()
     (resumed,) = answer(engine, asked(PROMPTS[3]))
 
-    assert resumed.cached_tokens == 64
+    assert resumed.cached_tokens == BEGUN
     assert told(resumed) == expected[3]
