@@ -11,6 +11,7 @@ from peft_schemas.base import Word
 from peft_schemas.errors import WorkbenchError
 
 DeviceKind = Literal["cpu", "cuda", "mps"]
+OnnxProvider = Literal["cpu", "cuda", "dml", "coreml"]
 
 
 class RetentionRule(Word):
@@ -59,6 +60,9 @@ class Serving(Word):
 
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """Processor threads that compute; None for one a core, hyper-threads not counted."""
+
+    onnx_provider: OnnxProvider = "cpu"
+    """What ONNX models are computed on, where the installed ONNX Runtime has it: processor, CUDA, DirectML or Core ML."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where the process listens; 0 for the port of the last time, or any free one."""

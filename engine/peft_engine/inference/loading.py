@@ -11,8 +11,10 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from peft_engine.catalog import Servable
 from peft_engine.home import home
@@ -20,6 +22,7 @@ from peft_engine.inference.contract import Engine
 from peft_engine.inference.footprint import SLOTS
 from peft_engine.inference.residency import OnProgress
 from peft_engine.models.validation import require_sound
+from peft_engine.settings import read_settings
 from peft_schemas.errors import WorkbenchError
 
 _TRIAL_SECONDS = 300
@@ -59,6 +62,18 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
         from peft_engine.inference.transformers import TransformersEngine
 
         return TransformersEngine(model.weights, context_length=model.context_length, threads=threads, slots=SLOTS)
+    if model.format == "onnx":
+        require_library("onnxruntime_genai")
+        try_in_child(model.weights, on_progress, "onnxruntime_genai")
+        from peft_engine.inference.onnx import OnnxEngine
+
+        return OnnxEngine(
+            model.weights,
+            context_length=model.context_length,
+            threads=threads,
+            provider=read_settings().serving.onnx_provider,
+            slots=SLOTS,
+        )
     raise WorkbenchError(
         "base-not-servable",
         f"{model.base} is in the format {model.format}, which is not served.",
@@ -66,59 +81,104 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
     )
 
 
-def require_library() -> Path:
-    """Return the folder of llama-cpp-python without importing it.
+@dataclass(frozen=True)
+class _Native:
+    """A native library that loads models."""
+
+    title: str
+    distribution: str
+    extra: str
+    engine: str
+    """The folder beside this file whose `trial` tries a base."""
+
+    lacking: str
+    """What cannot be done without it."""
+
+    crash_remedy: str
+
+
+Library = Literal["llama_cpp", "onnxruntime_genai"]
+_NATIVE: dict[Library, _Native] = {
+    "llama_cpp": _Native(
+        title="llama.cpp",
+        distribution="llama-cpp-python",
+        extra="serve",
+        engine="llama",
+        lacking="no model can be served",
+        crash_remedy="Install a portable build, made with CMAKE_ARGS=-DGGML_NATIVE=OFF, and try the model again.",
+    ),
+    "onnxruntime_genai": _Native(
+        title="ONNX Runtime GenAI",
+        distribution="onnxruntime-genai",
+        extra="onnx",
+        engine="onnx",
+        lacking="no ONNX model can be served",
+        crash_remedy="Take the model as GGUF or safetensors, or try another release of onnxruntime-genai.",
+    ),
+}
+"""By the module that is imported."""
+
+
+def require_library(library: Library = "llama_cpp") -> Path:
+    """Return the folder of a native library without importing it.
 
     Raises:
         WorkbenchError: It is not installed (`extra-missing`).
     """
-    spec = find_spec("llama_cpp")
+    spec = find_spec(library)
     if spec is None or not spec.submodule_search_locations:
+        native = _NATIVE[library]
         raise WorkbenchError(
             "extra-missing",
-            f"llama-cpp-python is not installed for {sys.executable}, so no model can be served.",
-            f"Install it: {sys.executable} -m pip install 'peft-workbench[serve]'",
+            f"{native.distribution} is not installed for {sys.executable}, so {native.lacking}.",
+            f"Install it: {sys.executable} -m pip install 'peft-workbench[{native.extra}]'",
         )
     return Path(spec.submodule_search_locations[0])
 
 
-def try_in_child(gguf: Path, on_progress: OnProgress = lambda _: True) -> None:
+def try_in_child(weights: Path, on_progress: OnProgress = lambda _: True, library: Library = "llama_cpp") -> None:
     """Load a base and compute with it in a child process, unless that went well before.
 
     Args:
-        gguf: The base.
+        weights: The base, a file or a folder.
         on_progress: Asked, at no progress, whether to go on.
+        library: What loads it.
 
     Raises:
         WorkbenchError: It crashed (`serve-failed`, `out-of-memory`), was refused (`model-unreadable`), or was given up
             (`load-cancelled`).
     """
-    stamp = home() / "probes" / _key(gguf)
+    stamp = home() / "probes" / _key(weights, library)
     if stamp.exists():
         return
-    code, words = _run_trial(gguf, on_progress)
+    native = _NATIVE[library]
+    code, words = _run_trial(weights, on_progress, library)
     if code < 0:
-        raise _crashed(gguf, signal.Signals(-code))
+        raise _crashed(weights, native, signal.Signals(-code))
     if code > 0:
         raise WorkbenchError(
             "model-unreadable",
-            f"llama.cpp cannot use {gguf.name}: {(words.strip().splitlines() or ['no reason given'])[-1]}",
-            "Get the file again, or choose a model of a family that llama.cpp knows.",
+            f"{native.title} cannot use {weights.name}: {(words.strip().splitlines() or ['no reason given'])[-1]}",
+            f"Get the file again, or choose a model of a family that {native.title} knows.",
         )
     stamp.parent.mkdir(parents=True, exist_ok=True)
     stamp.touch()
 
 
-def trial_command(gguf: Path) -> list[str]:
+def trial_command(weights: Path, library: Library) -> list[str]:
     """Return the command of a child process that tries a base."""
-    return [sys.executable, "-P", "-m", "peft_engine.inference.llama.trial", str(gguf)]
+    return [sys.executable, "-P", "-m", f"peft_engine.inference.{_NATIVE[library].engine}.trial", str(weights)]
 
 
-def _run_trial(gguf: Path, on_progress: OnProgress) -> tuple[int, str]:
+def _run_trial(weights: Path, on_progress: OnProgress, library: Library) -> tuple[int, str]:
     """Return the exit code of a trial and what it said."""
     deadline = time.monotonic() + _TRIAL_SECONDS
     with subprocess.Popen(
-        trial_command(gguf), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        trial_command(weights, library),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
     ) as child:
         while True:
             try:
@@ -129,39 +189,41 @@ def _run_trial(gguf: Path, on_progress: OnProgress) -> tuple[int, str]:
                 return child.returncode, words
             if given_up or too_long:
                 child.kill()
-                raise _given_up(gguf) if given_up else _endless(gguf)
+                raise _given_up(weights) if given_up else _endless(weights)
 
 
-def _given_up(gguf: Path) -> WorkbenchError:
-    return WorkbenchError("load-cancelled", f"The load of {gguf.name} was given up.", "Ask again if it is wanted.")
+def _given_up(weights: Path) -> WorkbenchError:
+    return WorkbenchError("load-cancelled", f"The load of {weights.name} was given up.", "Ask again if it is wanted.")
 
 
-def _endless(gguf: Path) -> WorkbenchError:
+def _endless(weights: Path) -> WorkbenchError:
     return WorkbenchError(
         "serve-failed",
-        f"A trial with {gguf.name} did not finish in {_TRIAL_SECONDS} seconds.",
+        f"A trial with {weights.name} did not finish in {_TRIAL_SECONDS} seconds.",
         "Choose a smaller model, or end what else keeps this machine busy.",
     )
 
 
-def _crashed(gguf: Path, number: signal.Signals) -> WorkbenchError:
+def _crashed(weights: Path, native: _Native, number: signal.Signals) -> WorkbenchError:
     if number == signal.SIGKILL:
         return WorkbenchError(
             "out-of-memory",
-            f"A trial with {gguf.name} was killed, most likely because memory ran out.",
+            f"A trial with {weights.name} was killed, most likely because memory ran out.",
             "Close other programs, or choose a smaller model.",
         )
     return WorkbenchError(
         "serve-failed",
-        f"llama.cpp crashes on this machine with {gguf.name} ({number.name}): its build does not suit the processor, "
-        "or the file is damaged.",
-        "Install a portable build, made with CMAKE_ARGS=-DGGML_NATIVE=OFF, and try the model again.",
+        f"{native.title} crashes on this machine with {weights.name} ({number.name}): its build does not suit the "
+        "processor, or the file is damaged.",
+        native.crash_remedy,
     )
 
 
-def _key(gguf: Path) -> str:
-    """Name a state of library, trial, model file and machine."""
-    files = [gguf, Path(__file__).parent / "llama" / "trial.py", *sorted((require_library() / "lib").glob("*"))]
+def _key(weights: Path, library: Library) -> str:
+    """Name a state of library, trial, model files and machine."""
+    parts = sorted(weights.iterdir()) if weights.is_dir() else [weights]
+    trial = Path(__file__).parent / _NATIVE[library].engine / "trial.py"
+    files = [*parts, trial, *sorted(file for file in require_library(library).rglob("*") if ".so" in file.suffixes)]
     states = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     machine = (platform.node(), platform.machine(), platform.release())
     return hashlib.sha256(repr((states, machine)).encode()).hexdigest()[:32]

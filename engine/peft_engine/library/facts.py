@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from peft_engine.library.bounds import library_bounds
+from peft_engine.library.layouts import is_genai_folder
 from peft_engine.models import ResolvedBase
+from peft_engine.models.damage import DamagedFile
 from peft_engine.models.describe import describe_model, described_files
+from peft_engine.models.formats.genai import read_genai
+from peft_engine.models.formats.onnx import check_onnx
 from peft_engine.models.gguf_header import read_gguf_header
 from peft_engine.models.tokenizer_files import read_json, read_tokenizer
 from peft_schemas.errors import WorkbenchError
@@ -49,12 +53,14 @@ def gguf_facts(path: Path) -> ModelFacts:
 
 
 def folder_facts(folder: Path) -> ModelFacts:
-    """Return what a folder saved by transformers says.
+    """Return what a folder saved by transformers, or one for ONNX Runtime GenAI, says.
 
     Raises:
         WorkbenchError: Its weights are not in safetensors files (`base-not-servable`), or cannot be read
             (`model-unreadable`).
     """
+    if is_genai_folder(list(folder.glob("*"))):
+        return _genai_facts(folder, _states(sorted(file for file in folder.iterdir() if file.is_file()), folder))
     files = [file for file in described_files(_resolved(folder)) if file.exists()]
     return _folder_facts(folder, _states(files, folder))
 
@@ -144,6 +150,29 @@ def _folder_facts(folder: Path, states: _States) -> ModelFacts:
             architecture=described.model_type,
             infills=_marks_gaps(described.tokens or ()),
             sees="vision_config" in config,
+        ),
+        licence=_licence(folder),
+    )
+
+
+@lru_cache(maxsize=256)
+def _genai_facts(folder: Path, states: _States) -> ModelFacts:
+    try:
+        model = read_genai(folder)
+        sizes = [model.graph.stat().st_size, *(file.stat().st_size for file in check_onnx(model.graph))]
+    except (OSError, DamagedFile) as error:
+        raise _unreadable(folder, error) from error
+    tokenizer = read_tokenizer(folder)
+    return ModelFacts(
+        format="onnx",
+        size_bytes=sum(sizes),
+        architecture=model.family,
+        context_length=model.context_length,
+        capabilities=_capabilities(
+            template=tokenizer.chat_template,
+            architecture=model.family,
+            infills=_marks_gaps(tokenizer.tokens or ()),
+            sees=False,
         ),
         licence=_licence(folder),
     )

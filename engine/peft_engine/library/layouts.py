@@ -9,6 +9,7 @@ from typing import Any
 
 from peft_engine.library.bounds import Layout
 from peft_engine.library.walk import Walk, is_below
+from peft_engine.models.formats.genai import CONFIG
 
 _SHARD = re.compile(r"(?P<stem>.+)-(?P<number>\d{5})-of-\d{5}", re.IGNORECASE)
 _DIGEST = re.compile(r"sha256[:-][0-9a-f]{64}")
@@ -49,6 +50,9 @@ def _tree(walk: Walk) -> Iterator[Found]:
         if is_model_folder(files):
             yield Found(folder, folder.relative_to(walk.root).as_posix(), str(folder))
             walk.leave(folder)
+        elif is_genai_folder(files):
+            yield Found(folder, folder.relative_to(walk.root).as_posix(), None)
+            walk.leave(folder)
         for file in _gguf_files(files):
             yield Found(file, _name(file, walk.root), str(file))
 
@@ -65,6 +69,9 @@ def _hub_cache(walk: Walk) -> Iterator[Found]:
         for folder, files in walk.folders(snapshot, within=repository):
             if folder == snapshot and is_model_folder(files):
                 yield Found(folder, name, name)
+            elif is_genai_folder(files):
+                below = folder.relative_to(snapshot).as_posix()
+                yield Found(folder, name if below == "." else f"{name}/{below}", None)
             for file in _gguf_files(files):
                 yield Found(file, f"{name}/{_name(file, snapshot)}", str(file))
 
@@ -126,6 +133,11 @@ def is_model_folder(files: Sequence[Path]) -> bool:
     names = {file.name for file in files}
     weights = {name for name in names if name.endswith(".safetensors") and not name.startswith("adapter_model")}
     return "config.json" in names and bool(weights)
+
+
+def is_genai_folder(files: Sequence[Path]) -> bool:
+    """Tell whether files are those of a folder for ONNX Runtime GenAI alone."""
+    return any(file.name == CONFIG for file in files) and not is_model_folder(files)
 
 
 def _gguf_files(files: Sequence[Path]) -> Iterator[Path]:

@@ -8,6 +8,7 @@ from peft_engine.facts import FlawKind, ModelFlaw
 from peft_engine.models.damage import DamagedFile, TruncatedFile
 from peft_engine.models.formats import detect, serving_answer
 from peft_engine.models.formats.data import formats_data
+from peft_engine.models.formats.genai import read_genai
 from peft_engine.models.formats.onnx import check_onnx
 from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.safetensors_header import StoredTensor, check_safetensors
@@ -81,6 +82,8 @@ def find_flaw(path: Path) -> Flaw | None:
             case "onnx":
                 for graph in detected.files:
                     check_onnx(graph)
+                if detected.layout == "genai":
+                    read_genai(path)
             case "safetensors" | "unknown" if path.is_dir():
                 return _flaw_of_folder(path)
     except DamagedFile as error:

@@ -25,7 +25,7 @@ class Trials:
         self._code = code
         monkeypatch.setattr(loading, "trial_command", self.command)
 
-    def command(self, _: Path) -> list[str]:
+    def command(self, *_: object) -> list[str]:
         self.count += 1
         return [sys.executable, "-c", self._code]
 

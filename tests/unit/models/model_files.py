@@ -6,6 +6,7 @@ import struct
 import zipfile
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from safetensors.numpy import save
@@ -100,6 +101,39 @@ def write_package(folder: Path) -> Path:
     entries = {"1": {"path": "com.apple.CoreML/model.mlmodel", "name": "model.mlmodel"}}
     manifest = {"fileFormatVersion": "1.0.0", "itemInfoEntries": entries, "rootModelIdentifier": "1"}
     (folder / "Manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+GENAI: dict[str, Any] = {
+    "model": {
+        "bos_token_id": 1,
+        "context_length": 512,
+        "decoder": {
+            "session_options": {"log_id": "onnxruntime-genai", "provider_options": []},
+            "filename": "model.onnx",
+            "head_size": 16,
+            "hidden_size": 64,
+            "inputs": {"input_ids": "input_ids"},
+            "outputs": {"logits": "logits"},
+            "num_attention_heads": 4,
+            "num_hidden_layers": 2,
+            "num_key_value_heads": 2,
+        },
+        "eos_token_id": [2, 7],
+        "pad_token_id": 2,
+        "type": "llama",
+        "vocab_size": 49152,
+    },
+    "search": {"do_sample": False, "max_length": 512, "temperature": 1.0},
+}
+"""What the runtime's own builder writes for a small model."""
+
+
+def write_genai(folder: Path, config: str | None = None) -> Path:
+    """Write a folder for ONNX Runtime GenAI whose graph computes nothing of use."""
+    folder.mkdir(exist_ok=True)
+    (folder / "model.onnx").write_bytes(onnx())
+    (folder / "genai_config.json").write_text(json.dumps(GENAI) if config is None else config)
     return folder
 
 

@@ -14,7 +14,17 @@ from peft_engine.models.formats import backends, detect, refuse_backend, serving
 from peft_engine.models.formats.coreml import read_coreml
 from peft_schemas.errors import WorkbenchError
 from tests.property.strategies import examples
-from tests.unit.models.model_files import CONTENTS, SUFFIXES, coreml, npz, old_pytorch, onnx, write_package, zipped
+from tests.unit.models.model_files import (
+    CONTENTS,
+    SUFFIXES,
+    coreml,
+    npz,
+    old_pytorch,
+    onnx,
+    write_genai,
+    write_package,
+    zipped,
+)
 
 
 @pytest.mark.parametrize(("content", "suffix"), list(product(CONTENTS, [*SUFFIXES.values(), ""])))
@@ -99,12 +109,19 @@ def test_a_folder_is_what_its_safest_files_are(tmp_path: Path) -> None:
     assert detect(tmp_path).format == "mlx"
 
 
-def test_E17_a_folder_for_onnx_runtime_genai_is_told_and_the_reason_given(tmp_path: Path) -> None:
-    (tmp_path / "model.onnx").write_bytes(onnx())
-    (tmp_path / "genai_config.json").write_text("{}")
+def test_E17_a_folder_for_onnx_runtime_genai_is_told_and_served(tmp_path: Path) -> None:
+    write_genai(tmp_path)
     detected = detect(tmp_path)
     assert (detected.format, detected.layout) == ("onnx", "genai")
-    assert "GenAI" in (serving_answer(detected).reason or "")
+    assert serving_answer(detected).require() == "onnxruntime-genai"
+
+
+def test_E17_a_graph_alone_is_told_what_it_lacks(tmp_path: Path) -> None:
+    (tmp_path / "model.onnx").write_bytes(onnx())
+    for path in (tmp_path, tmp_path / "model.onnx"):
+        with pytest.raises(WorkbenchError, match=r"without genai_config\.json") as error:
+            serving_answer(detect(path)).require()
+        assert "onnxruntime_genai.models.builder" in error.value.remedy
 
 
 def test_E19_a_core_ml_model_says_its_type_and_features(tmp_path: Path) -> None:
@@ -128,7 +145,9 @@ def test_E19_a_package_reads_nothing_outside_itself(tmp_path: Path, place: str) 
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS computes with Core ML")
-@pytest.mark.parametrize(("kind", "words"), [("coreml", "only macOS"), ("mlx", "Apple silicon"), ("onnx", "no engine")])
+@pytest.mark.parametrize(
+    ("kind", "words"), [("coreml", "only macOS"), ("mlx", "Apple silicon"), ("onnx", "genai_config")]
+)
 def test_E18_E19_what_is_not_served_here_gives_its_reason(tmp_path: Path, kind: str, words: str) -> None:
     path = tmp_path / "model"
     path.write_bytes(CONTENTS[kind])

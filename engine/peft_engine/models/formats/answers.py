@@ -43,12 +43,12 @@ def serving_answer(detected: Detected) -> Answer:
             f"{detected.path.name} has no config.json beside it, which says what its tensors mean.",
             "Put config.json and the tokenizer's files into the same folder.",
         )
+    if detected.layout == "genai":
+        return Answer("onnxruntime-genai")
     if data.served_by is not None:
         return Answer(data.served_by)
     name = detected.path.name
     reason, remedy = (data.reason or "").format(name=name), (data.remedy or "").format(name=name)
-    if detected.format == "onnx" and detected.layout == "genai":
-        reason = f"{name} is a folder for ONNX Runtime GenAI, and this workbench has no engine for it."
     return Answer(None, reason, remedy, "pickle-refused" if detected.format == "pytorch" else "not-supported")
 
 

@@ -8,6 +8,7 @@ from peft_engine.models.damage import DamagedFile, TruncatedFile
 from peft_engine.models.formats.archives import ZIP_MAGIC, zip_names
 from peft_engine.models.formats.coreml import MANIFEST, package_model, read_coreml
 from peft_engine.models.formats.data import Format
+from peft_engine.models.formats.genai import CONFIG
 from peft_engine.models.formats.onnx import is_onnx
 from peft_engine.models.formats.pickles import looks_pickled
 from peft_engine.models.gguf_header import GGUF_MAGIC
@@ -67,7 +68,7 @@ def _folder(folder: Path) -> Detected:
     best: Format = next((format_ for format_ in _PREFERRED if format_ in found), "unknown")
     if best == "safetensors" and _packed_by_mlx(folder):
         best, found = "mlx", {"mlx": found["safetensors"]}
-    layout: Layout | None = "genai" if best == "onnx" and (folder / "genai_config.json").is_file() else None
+    layout: Layout | None = "genai" if best == "onnx" and (folder / CONFIG).is_file() else None
     return Detected(folder, best, tuple(found.get(best, ())), layout)
 
 

@@ -9,8 +9,11 @@ import pytest
 
 from peft_engine.inference.contract import Engine
 
-Kind = Literal["llama", "transformers"]
-KINDS: tuple[Kind, ...] = ("llama", "transformers")
+Kind = Literal["llama", "transformers", "onnx"]
+ADAPTED: tuple[Kind, ...] = ("llama", "transformers")
+"""Engines that take adapters."""
+
+KINDS: tuple[Kind, ...] = (*ADAPTED, "onnx")
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,11 @@ class Forms:
     first: Path
     second: Path
 
+    @property
+    def taken(self) -> tuple[Path, ...]:
+        """The adapters, where the engine takes any."""
+        return (self.first, self.second) if self.kind in ADAPTED else ()
+
     def load(self, *, slots: int = 4, context_length: int | None = None) -> Engine:
         """Return a new engine."""
         from tests.integration.serving.engines.tiny import CONTEXT
@@ -31,6 +39,10 @@ class Forms:
             from peft_engine.inference.transformers import TransformersEngine
 
             return TransformersEngine(self.base, context_length=length, threads=1, slots=slots)
+        if self.kind == "onnx":
+            from peft_engine.inference.onnx import OnnxEngine
+
+            return OnnxEngine(self.base, context_length=length, threads=1, slots=slots)
         from peft_engine.inference.llama import LlamaEngine
 
         return LlamaEngine(self.base, context_length=length, threads=1, slots=slots)
@@ -39,7 +51,7 @@ class Forms:
 @pytest.fixture(scope="session")
 def tiny_forms(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> dict[Kind, Forms]:
     """The random weights in every form."""
-    from tests.integration.serving.engines.tiny import write_base, write_gguf
+    from tests.integration.serving.engines.tiny import kept_onnx, write_base, write_gguf
 
     folder = tmp_path_factory.mktemp("tiny")
     base = folder / "tiny"
@@ -49,6 +61,7 @@ def tiny_forms(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> d
     return {
         "transformers": Forms("transformers", base, *adapters["transformers"]),
         "llama": Forms("llama", folder / "tiny.gguf", *adapters["llama"]),
+        "onnx": Forms("onnx", kept_onnx(base, model_cache), *adapters["transformers"]),
     }
 
 

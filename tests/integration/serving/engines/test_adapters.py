@@ -12,11 +12,17 @@ from hypothesis import strategies as st
 from peft_engine.inference.contract import AdapterUse, Engine, Tokens
 from peft_schemas.errors import WorkbenchError
 from tests.integration.serving.engines.asking import LONG, Answer, answer, first_logprobs, request
-from tests.integration.serving.engines.conftest import Forms, Kind
+from tests.integration.serving.engines.conftest import ADAPTED, Forms, Kind
 from tests.property.strategies import examples
 
 pytestmark = pytest.mark.model
 PROMPT = tuple(range(1000, 1100))
+
+
+@pytest.fixture(scope="session", params=ADAPTED)
+def forms(request: pytest.FixtureRequest, tiny_forms: dict[Kind, Forms]) -> Forms:
+    """The random weights as each engine that takes adapters loads them."""
+    return tiny_forms[request.param]
 
 
 def told(engine: Engine, *uses: AdapterUse | Path, prompt: tuple[int, ...] = PROMPT) -> Answer:

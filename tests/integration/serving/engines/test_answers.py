@@ -17,6 +17,18 @@ from tests.integration.serving.engines.asking import GREEDY, LONG, Answer, answe
 from tests.property.strategies import examples
 
 pytestmark = pytest.mark.model
+
+
+def require_embeddings(engine: Engine) -> None:
+    """Skip a test of embeddings for an engine that says it has none, and see that it refuses them."""
+    if "embeddings" in engine.capabilities:
+        return
+    with pytest.raises(WorkbenchError, match="cannot embed") as refused:
+        engine.embed(["The cat sat on the mat."], ())
+    assert refused.value.code == "not-supported"
+    pytest.skip("this engine has no embeddings, and said so")
+
+
 WARM = Sampling(temperature=0.9, top_p=0.95, seed=7)
 
 
@@ -150,6 +162,7 @@ def test_an_answer_without_a_limit_ends_with_the_context(fresh: Callable[..., En
 
 def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(engine: Engine) -> None:
     full = tuple(range(100, 100 + engine.context_length))
+    # What cannot embed tells of a text that is too long all the same.
     calls: list[tuple[int, Callable[[], object]]] = [
         (len(full), lambda: engine.open(request(Tokens(full)))),
         (len(full) + 1, lambda: engine.embed([(*full, 5)], ())),
@@ -354,6 +367,7 @@ def test_a_long_prompt_does_not_hold_up_answers(engine: Engine) -> None:
 
 
 def test_embeddings_are_points_on_the_unit_sphere(engine: Engine) -> None:
+    require_embeddings(engine)
     texts = ["The cat sat on the mat.", "A cat is sitting on a mat.", LONG, (500, 600, 700)]
     points = engine.embed(texts, ())
 
@@ -365,6 +379,7 @@ def test_embeddings_are_points_on_the_unit_sphere(engine: Engine) -> None:
 
 
 def test_embedding_does_not_disturb_an_open_answer(engine: Engine) -> None:
+    require_embeddings(engine)
     expected = answer(engine, request("Tell me."))[0].text
     sequence = engine.open(request("Tell me."))
     running = Answer()

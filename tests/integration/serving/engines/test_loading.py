@@ -20,7 +20,7 @@ pytestmark = pytest.mark.model
 def test_E22_unloading_gives_memory_files_and_processes_back(forms: Forms) -> None:
     def use() -> None:
         engine = forms.load()
-        answer(engine, request(said("Hello."), forms.first, max_tokens=3), request(LONG, max_tokens=3))
+        answer(engine, request(said("Hello."), *forms.taken[:1], max_tokens=3), request(LONG, max_tokens=3))
         engine.unload()
         del engine
         gc.collect()
@@ -41,10 +41,13 @@ def test_E22_memory_is_accounted_for(fresh: Callable[..., Engine], forms: Forms)
     engine = fresh()
     weights = 2 * 49152 * 64 * 4
     bare = engine.memory_bytes
-    answer(engine, request(LONG, forms.first, max_tokens=2))
+    sequence = engine.open(request(LONG, *forms.taken[:1], max_tokens=2))
+    while sequence.finish_reason is None:
+        engine.step()
 
     assert weights <= bare < 3 * weights
     assert engine.memory_bytes > bare
+    sequence.close()
 
 
 def test_a_context_beyond_what_the_model_was_made_for_is_not_promised(tiny_forms: dict[Kind, Forms]) -> None:

@@ -1,8 +1,14 @@
 """A random model with a real tokenizer, small enough to be loaded again and again, in each engine's form."""
 
+import hashlib
 import json
+import os
 import shutil
 import site
+import subprocess
+import sys
+import tempfile
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +81,33 @@ def write_gguf(folder: Path, target: Path) -> None:
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def kept_onnx(base: Path, cache: Path) -> Path:
+    """Return the folder of the same weights for ONNX Runtime GenAI, exported when it was not before.
+
+    Args:
+        base: The folder of the weights.
+        cache: Where the export is kept between runs of the tests.
+    """
+    weights = hashlib.sha256((base / "model.safetensors").read_bytes()).hexdigest()[:16]
+    kept = cache / f"tiny-onnx-{metadata.version('onnxruntime-genai')}-{weights}"
+    if not kept.is_dir():
+        with tempfile.TemporaryDirectory(dir=cache) as made:
+            folder = write_onnx(base, Path(made) / "onnx")
+            # Of several test processes the first one's stays.
+            if not kept.is_dir():
+                folder.rename(kept)
+    return kept
+
+
+def write_onnx(base: Path, folder: Path) -> Path:
+    """Export a folder of transformers with the runtime's own builder, in float32, and return the new folder."""
+    builder = [sys.executable, "-m", "onnxruntime_genai.models.builder", "-p", "fp32", "-e", "cpu"]
+    with tempfile.TemporaryDirectory() as cache:
+        command = [*builder, "-m", str(base), "-o", str(folder), "-c", cache]
+        subprocess.run(command, check=True, capture_output=True, env={**os.environ, "HF_HUB_OFFLINE": "1"})
+    return folder
 
 
 def write_adapter(base: Path, folder: Path, *, seed: int, strength: float = 0.1, **settings: Any) -> Path:
