@@ -44,7 +44,7 @@ regression: setup ## See whether the language server became slower than its stor
 bench-training: setup ## Measure training against TRL's SFTTrainer
 	@$(BIN)/python benchmarks/training/run.py
 
-bench-serving: setup ## Measure serving against llama-cpp-python's server and xllamacpp
+bench-serving: setup ## Measure serving against llama-cpp-python's servers and xllamacpp
 	@$(BIN)/python benchmarks/serving/run.py
 
 clients: setup ## Install other programs' clients of the API, which some tests use

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from peft_engine.inference.contract import AdapterUse, Constraint, Tokens
 from peft_engine.inference.llama import LlamaEngine
-from peft_engine.inference.llama.context import BLOCK
+from peft_engine.inference.llama.blocks import BLOCK
 from tests.integration.serving.engines.asking import Answer, answer, finish, request
 from tests.integration.serving.short_model import write_short_adapter
 from tests.property.strategies import examples
@@ -40,22 +40,28 @@ def adapters(short_base: Path) -> tuple[AdapterUse, ...]:
     )
 
 
+@pytest.fixture(scope="module", params=[1, 2], ids=["one-thread", "two-threads"])
+def threads(request: pytest.FixtureRequest) -> int:
+    """Attention splits long rows among threads."""
+    return int(request.param)
+
+
 @pytest.fixture(scope="module")
-def engine(short_base: Path) -> Iterator[LlamaEngine]:
+def engine(short_base: Path, threads: int) -> Iterator[LlamaEngine]:
     """One engine for all tests, which none of them may harm."""
-    engine = LlamaEngine(short_base, context_length=CONTEXT, threads=1)
+    engine = LlamaEngine(short_base, context_length=CONTEXT, threads=threads)
     yield engine
     engine.unload()
 
 
 @pytest.fixture(scope="module")
-def cold(short_base: Path) -> Callable[[Ask], Answer]:
+def cold(short_base: Path, threads: int) -> Callable[[Ask], Answer]:
     """Return what an engine answers that was never asked before; each question is asked of one once."""
     known: dict[Ask, Answer] = {}
 
     def ask(one: Ask) -> Answer:
         if one not in known:
-            fresh = LlamaEngine(short_base, context_length=CONTEXT, threads=1)
+            fresh = LlamaEngine(short_base, context_length=CONTEXT, threads=threads)
             (known[one],) = answer(fresh, asked(one))
             fresh.unload()
         return known[one]

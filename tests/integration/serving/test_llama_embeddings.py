@@ -10,11 +10,11 @@ from transformers import AutoModel, AutoTokenizer
 
 from peft_engine.inference.contract import AdapterUse
 from peft_engine.inference.llama import LlamaEngine
-from peft_engine.inference.llama.context import BLOCK
+from peft_engine.inference.llama.blocks import BLOCK
 from tests.integration.serving.homes import write_adapter
 
 pytestmark = pytest.mark.model
-TEXTS = ["The sea is wide.", "Where is my parcel? " * 12, "x"]
+TEXTS = ["The sea is wide.", "Where is my parcel? " * 20, "x"]
 
 
 @pytest.fixture(scope="module")

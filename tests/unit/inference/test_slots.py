@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peft_engine.inference.llama.adapters import AdapterKey
-from peft_engine.inference.llama.context import BLOCK
+from peft_engine.inference.llama.blocks import BLOCK, PART, Block, cut
 from peft_engine.inference.llama.slots import Slot, Slots, Start
 from tests.property.strategies import examples
 
@@ -18,10 +18,13 @@ def prompt(*blocks: int, rest: int = 1) -> list[int]:
     return [token for block in blocks for token in [block] * BLOCK] + [0] * rest
 
 
-def compute(start: Start, tokens: list[int]) -> Slot:
-    """Note what an engine computes of a prompt."""
-    for at in range(start.tokens, len(tokens) - BLOCK + 1, BLOCK):
-        start.slot.blocks.append(tuple(tokens[at : at + BLOCK]))
+def compute(start: Start, tokens: list[int], *, end: int | None = None) -> Slot:
+    """Note what an engine computes of a prompt, up to a token where it is given up."""
+    at = start.tokens
+    for block in cut(tokens)[len(start.slot.blocks) :]:
+        at += len(block)
+        if len(block) in (BLOCK, PART) and at <= (len(tokens) if end is None else end):
+            start.slot.blocks.append(block)
     return start.slot
 
 
@@ -42,7 +45,26 @@ def test_the_last_token_is_always_computed() -> None:
     slots = Slots(4)
     ask(slots, prompt(1, 2, rest=0))
 
-    assert ask(slots, prompt(1, 2, rest=0)).tokens == BLOCK
+    assert ask(slots, prompt(1, 2, rest=0)).tokens == 2 * BLOCK - PART
+
+
+def test_another_end_costs_little() -> None:
+    slots = Slots(4)
+    ask(slots, prompt(1, rest=3 * PART))
+
+    assert ask(slots, [*prompt(1, rest=3 * PART), 5, 6]).tokens == BLOCK + 3 * PART
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=5 * BLOCK))
+@examples(100)
+def test_I2_a_prompt_is_cut_into_whole_blocks_then_parts_then_a_rest_with_its_last_token(tokens: list[int]) -> None:
+    blocks = cut(tokens)
+    sizes = [len(block) for block in blocks]
+    assert [token for block in blocks for token in block] == tokens
+    assert 1 <= sizes[-1] <= PART
+    assert sizes[:-1] == sorted(sizes[:-1], reverse=True)
+    assert set(sizes[:-1]) <= {BLOCK, PART}
+    assert sizes[:-1].count(PART) < BLOCK // PART
 
 
 def test_another_adapter_or_scale_begins_anew() -> None:
@@ -93,7 +115,7 @@ def test_the_only_slot_is_taken_over_from_itself() -> None:
 def test_I2_what_is_used_again_is_what_a_cold_run_computes_under_the_same_adapters(data: st.DataObject) -> None:
     slots = Slots(3)
     blocks = st.lists(st.integers(1, 3), max_size=4)
-    held: dict[int, tuple[AdapterKey, list[int]]] = {}
+    held: dict[int, tuple[AdapterKey, list[Block]]] = {}
     busy: list[tuple[Start, list[int]]] = []
     for _ in range(data.draw(st.integers(1, 20))):
         if len(busy) < len(slots) and data.draw(st.booleans()):
@@ -102,17 +124,19 @@ def test_I2_what_is_used_again_is_what_a_cold_run_computes_under_the_same_adapte
             start = slots.take(tokens, key)
             assert start.slot not in [other.slot for other, _ in busy]
             assert start.tokens < len(tokens)
-            assert start.tokens % BLOCK == 0
-            if start.tokens:
+            reused = list(start.slot.blocks)
+            assert reused == cut(tokens)[: len(reused)]
+            assert start.tokens == sum(map(len, reused))
+            if reused:
                 source_key, computed = held[start.source.sequence]
                 assert source_key == key
-                assert computed[: start.tokens] == tokens[: start.tokens]
-            held[start.slot.sequence] = (key, tokens[: start.tokens])
+                assert computed[: len(reused)] == reused
+            held[start.slot.sequence] = (key, reused)
             busy.append((start, tokens))
         elif busy:
             start, tokens = busy.pop(data.draw(st.integers(0, len(busy) - 1)))
             # Cancelled anywhere: only so many blocks were computed.
             end = data.draw(st.integers(start.tokens, len(tokens)))
-            compute(start, tokens[:end])
-            held[start.slot.sequence] = (start.slot.key, tokens[:end])
+            compute(start, tokens, end=end)
+            held[start.slot.sequence] = (start.slot.key, list(start.slot.blocks))
             slots.release(start.slot)

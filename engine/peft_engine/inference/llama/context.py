@@ -12,13 +12,14 @@ import numpy as np
 import numpy.typing as npt
 
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters
-from peft_engine.inference.llama.native import complaint, forget_complaints, lib, unheard
+from peft_engine.inference.llama.blocks import BLOCK
+from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_engine.inference.llama.weights import Weights
 from peft_schemas.errors import WorkbenchError
 
-BLOCK = 32
-"""Prompt tokens in one batch. Larger ones are not faster on a processor, whose arithmetic they fill already; running
-answers and a cancel wait for one of them."""
+_SPLIT = 256
+"""From this position on, flash attention splits the work of a row that is alone in its batch among the threads, which
+rounds otherwise than that of several rows, where each is one thread's. llama.cpp counts K/V in steps of 256."""
 
 Row = npt.NDArray[np.float32]
 
@@ -57,8 +58,7 @@ class Context:
         parameters.n_seq_max = sequences
         parameters.kv_unified = False
         parameters.n_batch = parameters.n_ubatch = max(BLOCK, sequences)
-        # Flash attention splits a long row's work otherwise for one sequence than for several.
-        parameters.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_DISABLED
+        parameters.flash_attn_type = lib.LLAMA_FLASH_ATTN_TYPE_AUTO
         parameters.n_threads = parameters.n_threads_batch = threads
         parameters.embeddings = embeds
         parameters.no_perf = True
@@ -76,8 +76,7 @@ class Context:
         self._adapters = adapters
         self.key: AdapterKey = ()
         """The adapters that are computed under."""
-        self._planned = True
-        """Whether the library knows how to compute under them."""
+        self._threads = threads
         # Made once: filling a batch costs a few microseconds, making one about a hundred.
         self._batch = lib.llama_batch_init(max(BLOCK, sequences), 0, 1)
         for index in range(max(BLOCK, sequences)):
@@ -88,7 +87,6 @@ class Context:
         if key != self.key:
             self._adapters.apply(self._handle, key)
             self.key = key
-            self._planned = False
 
     def compute_block(self, sequence: int, position: int, tokens: Sequence[int], *, every_row: bool = False) -> None:
         """Compute the next tokens of one prompt.
@@ -125,6 +123,10 @@ class Context:
             batch.logits[index] = True
         self._decode(len(rows))
 
+    def shares(self, rows: Sequence[NextToken]) -> bool:
+        """Tell whether attention computes each of the rows beside the others as it does alone."""
+        return self._threads == 1 or all(row.position < _SPLIT for row in rows)
+
     def row(self, index: int) -> Row:
         """Return the logits, or the hidden state, of a token of the last batch; -1 is the last.
 
@@ -149,12 +151,7 @@ class Context:
     def _decode(self, count: int) -> None:
         forget_complaints()
         self._batch.n_tokens = count
-        if self._planned:
-            status = lib.llama_decode(self._handle, self._batch)
-        else:
-            with unheard():
-                status = lib.llama_decode(self._handle, self._batch)
-            self._planned = True
+        status = lib.llama_decode(self._handle, self._batch)
         if status != 0:
             raise WorkbenchError(
                 "internal",

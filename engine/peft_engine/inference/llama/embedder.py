@@ -6,7 +6,8 @@ import numpy as np
 
 from peft_engine.inference.contract import Embedding
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters
-from peft_engine.inference.llama.context import BLOCK, Context
+from peft_engine.inference.llama.blocks import BLOCK
+from peft_engine.inference.llama.context import Context
 from peft_engine.inference.llama.weights import Weights
 
 

@@ -143,7 +143,6 @@ class LlamaEngine:
 
     def _read(self, sequence: LlamaSequence) -> None:
         """Compute a block of a prompt, and choose the first token of the answer after the last one."""
-        block = sequence.next_block
-        self._context.compute_block(sequence.number, sequence.position, block)
-        if sequence.computed_block(block):
+        self._context.compute_block(sequence.number, sequence.position, sequence.next_block)
+        if sequence.computed_block():
             sequence.accept(self._context.row(-1))

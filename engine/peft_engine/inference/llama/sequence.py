@@ -1,8 +1,11 @@
 """One answer in the making, in one sequence of the context."""
 
+from collections import deque
+
 from peft_engine.inference.answer import Answer
 from peft_engine.inference.llama.adapters import AdapterKey
-from peft_engine.inference.llama.context import BLOCK, NextToken
+from peft_engine.inference.llama.blocks import BLOCK, PART, Block, cut
+from peft_engine.inference.llama.context import NextToken
 from peft_engine.inference.llama.slots import Slot, Slots
 from peft_engine.inference.sampler import Logits
 from peft_engine.inference.sequence import EngineSequence
@@ -21,9 +24,9 @@ class LlamaSequence(EngineSequence):
             slot: Holds the K/V of the prompt's first blocks. Given back to `slots` when the answer is closed.
             slots: Where it came from.
         """
-        super().__init__(answer, prompt_tokens=len(prompt), cached_tokens=len(slot.blocks) * BLOCK)
+        super().__init__(answer, prompt_tokens=len(prompt), cached_tokens=slot.tokens)
         self.key = key
-        self._prompt = prompt
+        self._left = deque(cut(prompt)[len(slot.blocks) :])
         self._computed = self.cached_tokens
         self._slot = slot
         self._slots = slots
@@ -39,14 +42,14 @@ class LlamaSequence(EngineSequence):
         return self._computed
 
     @property
-    def next_block(self) -> tuple[int, ...]:
-        """What is to be computed next of its prompt; nothing once all of it is."""
-        return self._prompt[self._computed : self._computed + BLOCK]
+    def next_block(self) -> Block:
+        """What is to be computed next of its prompt, while some of it is."""
+        return self._left[0]
 
     @property
     def reading(self) -> bool:
         """Whether some of its prompt is still to be computed."""
-        return self._computed < self.prompt_tokens
+        return bool(self._left)
 
     def next_token(self) -> NextToken:
         """Return what is to be computed next of its answer.
@@ -58,12 +61,13 @@ class LlamaSequence(EngineSequence):
             raise ValueError("an answer begins after its prompt")
         return NextToken(self.number, self._computed, self._answer.newest)
 
-    def computed_block(self, block: tuple[int, ...]) -> bool:
-        """Note that a block of the prompt was computed; tell whether it was the last."""
+    def computed_block(self) -> bool:
+        """Note that the next block of the prompt was computed; tell whether it was the last."""
+        block = self._left.popleft()
         self._computed += len(block)
-        if len(block) == BLOCK:
+        if len(block) in (BLOCK, PART):
             self._slot.blocks.append(block)
-        return self._computed >= self.prompt_tokens
+        return not self._left
 
     def computed_token(self, logits: Logits) -> None:
         """Note that the newest token was computed, and choose the one after it."""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import count
 
 from peft_engine.inference.llama.adapters import AdapterKey
-from peft_engine.inference.llama.context import BLOCK
+from peft_engine.inference.llama.blocks import Block, cut
 
 
 @dataclass(eq=False)
@@ -19,14 +19,19 @@ class Slot:
 
     sequence: int
     key: AdapterKey = ()
-    blocks: list[tuple[int, ...]] = field(default_factory=list)
+    blocks: list[Block] = field(default_factory=list)
     """The whole blocks of a prompt whose K/V it holds, from the prompt's beginning."""
 
     busy: bool = False
     used: int = 0
     """When it was last given away or back; larger is later."""
 
-    def common_blocks(self, key: AdapterKey, blocks: Sequence[tuple[int, ...]]) -> int:
+    @property
+    def tokens(self) -> int:
+        """How many tokens the blocks have."""
+        return sum(map(len, self.blocks))
+
+    def common_blocks(self, key: AdapterKey, blocks: Sequence[Block]) -> int:
         """Return how many blocks of a prompt it holds."""
         if key != self.key:
             return 0
@@ -63,7 +68,7 @@ class Slots:
         are copied and not taken, as long as there is another place.
         """
         # The last token is always computed: its logits choose the first word of the answer.
-        blocks = [tuple(prompt[at : at + BLOCK]) for at in range(0, len(prompt) - BLOCK, BLOCK)]
+        blocks = cut(prompt)[:-1]
         common = {slot.sequence: slot.common_blocks(key, blocks) for slot in self._slots}
         source = max(self._slots, key=lambda slot: (common[slot.sequence], not slot.busy, slot.used))
         kept = common[source.sequence]
@@ -77,7 +82,7 @@ class Slots:
             source = target
         target.key, target.blocks = key, blocks[:kept]
         target.busy, target.used = True, next(self._clock)
-        return Start(target, source, kept * BLOCK)
+        return Start(target, source, target.tokens)
 
     def release(self, slot: Slot) -> None:
         """Give a slot back. What it holds can be used again."""

@@ -49,6 +49,8 @@ class Together:
         if len(rows) == 1:
             self._context.compute_tokens(rows)
             return [self._context.row(0)]
+        if not self._context.shares(rows):
+            return self._singly(rows)
         kind = (self._adapters.routines(key), len(rows))
         trials = self._trials.setdefault(kind, _TRIALS)
         if trials == 0:

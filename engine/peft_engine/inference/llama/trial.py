@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 
 from peft_engine.inference.llama.adapters import Adapters
-from peft_engine.inference.llama.context import BLOCK, Context, NextToken, Row
+from peft_engine.inference.llama.blocks import BLOCK
+from peft_engine.inference.llama.context import Context, NextToken, Row
 from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.vocabulary import Vocabulary
 from peft_engine.inference.llama.weights import Weights
