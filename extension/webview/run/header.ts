@@ -76,9 +76,9 @@ export class Header {
 
 function factsOf(run: RunSummary): string {
   const facts = [run.base];
-  // The card of a paused run has the rest.
-  if (run.state === "paused") return facts.join();
   if (run.step > 0) facts.push(`step ${stepText(run)}`);
+  // The card of a paused run has the rest.
+  if (run.state === "paused") return facts.join(" · ");
   if (typeof run.elapsed_seconds === "number") facts.push(`trained for ${durationText(run.elapsed_seconds)}`);
   if (run.eta_seconds !== null) facts.push(`about ${durationText(run.eta_seconds)} left`);
   if (run.detail) facts.push(run.detail);
