@@ -22,15 +22,15 @@ runpy.run_path({str(GUARD / "sitecustomize.py")!r})
 class Slowed(PathFinder):
     @classmethod
     def find_spec(cls, name, path=None, target=None):
-        spec = super().find_spec(name, path, target) if name == "peft_daemon.language.check" else None
+        spec = super().find_spec(name, path, target) if name == "peft_daemon.language.judge" else None
         if spec is not None:
             spec.loader.exec_module = lambda module: _load(type(spec.loader), spec.loader, module)
         return spec
 
 def _load(kind, loader, module):
     kind.exec_module(loader, module)
-    check = module.check_document
-    module.check_document = lambda *arguments: (time.sleep(0.05), check(*arguments))[1]
+    judge = module.judge
+    module.judge = lambda *arguments: (time.sleep(0.05), judge(*arguments))[1]
 
 sys.meta_path.insert(0, Slowed)
 """

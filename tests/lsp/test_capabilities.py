@@ -5,10 +5,13 @@ import asyncio
 import pytest
 
 from peft_daemon.capabilities import CAPABILITIES
+from peft_daemon.language.check import check_text
+from peft_daemon.language.features.diagnostics import to_diagnostic
 from peft_daemon.lsp.errors import CONTENT_MODIFIED, SERVER_CANCELLED
 from peft_daemon.lsp.params import PARAMS
 from peft_daemon.server import create_server
 from peft_daemon.workbench import WorkbenchServer
+from peft_engine.config.text import SourceText
 from tests.lsp.inprocess import Wire
 
 ANNOUNCED = {
@@ -82,6 +85,10 @@ def edit(server: WorkbenchServer, wire: Wire, version: int, text: str) -> None:
     wire.tell(server, {"method": "textDocument/didChange", "params": params})
 
 
+def published(wire: Wire) -> list[dict]:
+    return [m["params"] for m in wire.messages if m.get("method") == "textDocument/publishDiagnostics"]
+
+
 async def opened(server: WorkbenchServer, wire: Wire, text: str = "a: 1\n") -> None:
     item = {"uri": URI, "languageId": "peft-yaml", "version": 1, "text": text}
     wire.tell(server, {"method": "textDocument/didOpen", "params": {"textDocument": item}})
@@ -128,8 +135,29 @@ async def test_A10_versions_that_were_passed_over_are_never_published(server, wi
     for version in range(2, 60):
         edit(server, wire, version, f"version: {version}\n")
     async with asyncio.timeout(30):
-        while not any(message.get("method") == "textDocument/publishDiagnostics" for message in wire.messages):
+        while not published(wire):
             await asyncio.sleep(0.01)
-    published = [m["params"] for m in wire.messages if m.get("method") == "textDocument/publishDiagnostics"]
-    assert [params["version"] for params in published] == [59]
-    assert any("59" in diagnostic["message"] for diagnostic in published[0]["diagnostics"])
+    assert [params["version"] for params in published(wire)] == [59]
+    assert any("59" in diagnostic["message"] for diagnostic in published(wire)[0]["diagnostics"])
+
+
+async def test_A10_after_many_rapid_edits_the_last_word_is_that_of_the_final_text(server, wire) -> None:
+    text = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\ntraining:\n"
+    typed = "  batch_size: 0\n  learning_rat: 1e-4 # é😀\nmethod: {r: 0}\n"
+    assert len(typed) >= 50
+    await opened(server, wire, text)
+    for version, character in enumerate(typed, start=2):
+        end = SourceText(text).position(len(text)).model_dump()
+        edit = {"range": {"start": end, "end": end}, "text": character}
+        params = {"textDocument": {"uri": URI, "version": version}, "contentChanges": [edit]}
+        wire.tell(server, {"method": "textDocument/didChange", "params": params})
+        text += character
+        if version % 7 == 0:  # now and then the server gets a word in
+            await asyncio.sleep(0.01)
+    async with asyncio.timeout(60):
+        while not published(wire) or server.diagnostics.busy:
+            await asyncio.sleep(0.01)
+    versions = [params["version"] for params in published(wire)]
+    assert versions == sorted(set(versions))
+    assert versions[-1] == 1 + len(typed)
+    assert published(wire)[-1]["diagnostics"] == [to_diagnostic(URI, finding) for finding in check_text(text)]

@@ -5,16 +5,21 @@ from collections import Counter
 
 from hypothesis import example, given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
-from peft_daemon.language.check import MAX_FINDINGS, check_file, check_text
+from peft_daemon.language.check import check_document, check_file, check_text
+from peft_daemon.language.context import CheckContext
+from peft_daemon.language.documents import DocumentStore
+from peft_daemon.language.judge import MAX_FINDINGS, judge
 from peft_daemon.language.rules.values import written
 from peft_engine.config.document import MAX_LENGTH, parse
 from peft_engine.config.schema import walk
 from peft_engine.config.text import SourceText
+from peft_engine.facts import DatasetFact, HardwareFact, ModelFact
 from peft_schemas.config import RunConfig
 from peft_schemas.findings import Finding
 from tests.property.faults import Planted, apply, planted
-from tests.property.strategies import configs, examples, texts, to_yaml
+from tests.property.strategies import SNIPPETS, configs, examples, texts, to_yaml
 
 
 def errors(findings: list[Finding]) -> Counter[tuple[str, str]]:
@@ -63,6 +68,50 @@ def test_A15_what_has_no_error_is_a_config_that_the_model_accepts(text: str) -> 
         RunConfig.model_validate(parse(SourceText(text)).to_plain())
 
 
+KNOWN = CheckContext(
+    model=ModelFact("org/model", context_length=512, has_chat_template=False, prequantized="awq"),
+    hardware=HardwareFact("cuda", "Tesla T4", (7, 5), 15 * 2**30, 100 * 2**30, frozenset()),
+    datasets={"data": DatasetFact(40, "text", ("text",), tokens_p50=90, tokens_p99=300)},
+)
+
+
+@examples(60)
+@given(st.lists(configs(), min_size=1, max_size=2), st.data())
+def test_A10_a_judgement_does_not_depend_on_the_versions_before_it(written: list[dict], data: st.DataObject) -> None:
+    store, judgement = DocumentStore(), None
+    text = to_yaml(written[0])
+    store.open("untitled:x", 1, text)
+    for version in range(2, 8):
+        if data.draw(st.booleans()):
+            text = to_yaml(data.draw(st.sampled_from(written)))
+        else:
+            at = data.draw(st.integers(0, len(text)))
+            new = data.draw(st.sampled_from([s for s in SNIPPETS if s != "\ud800"]))
+            text = text[:at] + new + text[at + data.draw(st.integers(0, 8)) :]
+        store.change("untitled:x", version, [{"text": text}])
+        document = store.get("untitled:x")
+        assert document is not None
+        judgement = judge(document.document, KNOWN, judgement)
+        assert judgement.findings == check_document(parse(SourceText(text)), KNOWN)
+
+
+@examples(100)
+@given(configs(), st.data())
+def test_A15_a_partial_config_is_accepted_if_it_is_complete_and_else_each_missing_key_is_listed(
+    config: dict, data: st.DataObject
+) -> None:
+    partial = _without_some(config, data)
+    try:
+        RunConfig.model_validate(partial)
+        missing = set()
+    except ValidationError as error:
+        assert {fault["type"] for fault in error.errors()} == {"missing"}
+        missing = {str(fault["loc"][-1]) for fault in error.errors()}
+    found = [finding for finding in of_the_language(check_text(to_yaml(partial))) if finding.severity == "error"]
+    assert {finding.code for finding in found} == ({"PW104"} if missing else set())
+    assert {finding.message.split("`")[-2] for finding in found} == missing
+
+
 @examples(60)
 @given(configs())
 def test_valid_configs_have_no_fault_of_the_language_and_read_back_as_written(config: dict) -> None:
@@ -94,6 +143,20 @@ def test_A13_fixes_of_any_text_remove_their_finding(text: str) -> None:
             after = kinds(check_text(apply(text, fix)))
             kind = (finding.code, finding.message)
             assert after[kind] < kinds(before)[kind], fix.title
+
+
+def _without_some(config: dict, data: st.DataObject) -> dict:
+    """Take any keys out, but never all of a section: an empty one is a fault of its own."""
+    kept = {}
+    for name, value in config.items():
+        if data.draw(st.integers(0, 3)) == 0:
+            continue
+        kept[name] = value
+        if isinstance(value, dict) and len(value) > 1:
+            kept[name] = _without_some(value, data) or value
+        elif isinstance(value, list) and isinstance(value[0], dict):
+            kept[name] = [_without_some(item, data) or item for item in value]
+    return kept
 
 
 def _fixes_repair(text: str) -> None:

@@ -58,8 +58,7 @@ class Document:
         for key, placed in groupby(self.parts, key=lambda placed: placed.part.list_key):
             if key is None:
                 for one in placed:
-                    own = one.part.entries
-                    entries += () if own is None else (shifted_entry(entry, one.start) for entry in own.entries)
+                    entries += _entries(one)
             else:
                 entries[-1:] = [_with_list(entries[-1:], key, list(placed))]
         return Mapping(entries[0].start, entries[-1].end, tuple(entries), flow=False) if entries else None
@@ -122,7 +121,7 @@ class Document:
     @cached_property
     def alone(self) -> "tuple[tuple[Document, Placed], ...]":
         """Each part as a document of its own, with its place. The entry of a list stands under its key there, too."""
-        return tuple((_alone(placed.part), placed) for placed in self.parts)
+        return tuple((alone(placed.part), placed) for placed in self.parts)
 
     def range(self, node: Node) -> Range:
         """Return where a node stands."""
@@ -136,7 +135,18 @@ class Document:
         return place
 
 
-def _alone(part: Part) -> Document:
+def _entries(placed: Placed) -> tuple[Entry, ...]:
+    """Return the top-level entries of a part at its place, those of the last version where it still stands there."""
+    known: tuple[int, tuple[Entry, ...]] | None = placed.part.memo.get("entries")
+    if known is None or known[0] != placed.start:
+        own = placed.part.entries
+        entries = () if own is None else tuple(shifted_entry(entry, placed.start) for entry in own.entries)
+        known = placed.part.memo["entries"] = placed.start, entries
+    return known[1]
+
+
+def alone(part: Part) -> Document:
+    """Return a part as a document of its own."""
     document: Document | None = part.memo.get("document")
     if document is None:
         document = part.memo["document"] = Document(part.source, (Placed(part, 0, 0),))

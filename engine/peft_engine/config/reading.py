@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import tree_sitter_yaml
 from tree_sitter import Language, Parser, Tree
@@ -77,7 +77,9 @@ def _parser() -> Parser:
     return Parser(Language(tree_sitter_yaml.language()))
 
 
+@lru_cache(maxsize=1)
 def _tree(text: str) -> Tree:
+    # Mending asks for the same text twice at its beginning and twice at its end.
     return _parser().parse(text.encode())
 
 

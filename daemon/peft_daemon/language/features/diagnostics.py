@@ -8,9 +8,9 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
-from peft_daemon.language.check import check_document
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
+from peft_daemon.language.judge import Judgement, judge
 from peft_daemon.language.rules.pages import page_of
 from peft_daemon.lsp.errors import CONTENT_MODIFIED, SERVER_CANCELLED, ResponseError
 from peft_daemon.lsp.params import (
@@ -36,7 +36,7 @@ class _Result:
     """What a check found in one version of a document."""
 
     document: OpenDocument
-    findings: list[Finding]
+    judgement: Judgement
     id: str
     """The name by which an editor says that it has this result already."""
 
@@ -70,7 +70,7 @@ class Diagnostics:
         Raises:
             ResponseError: The document was edited or closed meanwhile.
         """
-        return (await self._result(document)).findings
+        return (await self._result(document)).judgement.findings
 
     def schedule(self, uri: str) -> None:
         """Check a document and tell of it, once however many edits come before the check begins.
@@ -126,7 +126,7 @@ class Diagnostics:
             raise ResponseError(SERVER_CANCELLED, error.message, {"retriggerRequest": True}) from None
         if previous == result.id:
             return {"kind": "unchanged", "resultId": result.id}
-        items = [to_diagnostic(document.uri, finding) for finding in result.findings]
+        items = [to_diagnostic(document.uri, finding) for finding in result.judgement.findings]
         return {"kind": "full", "items": items, "resultId": result.id}
 
     def _cancel(self, uri: str) -> None:
@@ -162,12 +162,13 @@ class Diagnostics:
         context = await self._server.world.context(snapshot, document.path)
         if self._server.documents.get(document.uri) is not document:
             raise ResponseError(CONTENT_MODIFIED, "The document was edited before it was checked.")
+        before = self._results.get(document.uri)
         started = time.perf_counter()
-        findings = check_document(snapshot, context)
+        judgement = judge(snapshot, context, None if before is None else before.judgement)
         ended = time.perf_counter()
         self._rested_at = ended + min(ended - started, _LONGEST_REST)
         self._count += 1
-        result = _Result(document, findings, str(self._count))
+        result = _Result(document, judgement, str(self._count))
         # Unless the world has changed meanwhile and another check was begun.
         if self._checks.get(document.uri, (None, None))[1] is asyncio.current_task():
             del self._checks[document.uri]

@@ -72,8 +72,15 @@ def alternatives(subject: Subject, bound: BoundKey, path: str, fact: FileFact) -
     return [replace(f"Change to `{meant}`", subject.document.range(value), written(meant))]
 
 
-def datasets(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
-    """Yield each dataset's path, as a key and as text, with what is known of it."""
+def datasets(subject: Subject) -> list[tuple[BoundKey, str, FileFact]]:
+    """Return each dataset's path, as a key and as text, with what is known of it."""
+    if datasets not in subject.shared:
+        subject.shared[datasets] = list(_find(subject))
+    known: list[tuple[BoundKey, str, FileFact]] = subject.shared[datasets]
+    return known
+
+
+def _find(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
     for entry in all_entries(subject):
         fact = None if entry.path is None else subject.context.files.get(entry.path)
         bound = None if fact is None else entry.key(subject, "path")

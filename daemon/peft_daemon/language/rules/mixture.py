@@ -79,7 +79,7 @@ def listed_twice(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same part of the same file twice in one list."""
     for list_ in (_TRAINING, _EVALUATION):
         listed = [entry for entry in entries(subject, list_) if entry.path is not None]
-        if len({_identity(entry)[0] for entry in listed}) == len(listed):
+        if len({_bare(str(entry.path)) for entry in listed}) == len(listed):
             continue
         seen: dict[tuple[object, object], DatasetEntry] = {}
         for entry in listed:
@@ -146,8 +146,11 @@ def mostly_cut(subject: Subject, this: Rule) -> Iterator[Finding]:
 
 def _identity(entry: DatasetEntry) -> tuple[object, object]:
     """Return what makes two entries the same data."""
-    path = entry.path
-    return (None if path is None else path.removeprefix("./")), str(entry.values.get("split"))
+    return None if entry.path is None else _bare(entry.path), str(entry.values.get("split"))
+
+
+def _bare(path: str) -> str:
+    return path.removeprefix("./")
 
 
 def _at_path(

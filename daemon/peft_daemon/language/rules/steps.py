@@ -31,6 +31,18 @@ def effective_batch(subject: Subject) -> int | None:
 
 def training_records(subject: Subject) -> int | None:
     """Return the records that an epoch trains on, None when not all datasets were read whole."""
+    if training_records not in subject.shared:
+        subject.shared[training_records] = _count_records(subject)
+    known: int | None = subject.shared[training_records]
+    return known
+
+
+def exact(cadence: float) -> Fraction:
+    """Return a cadence as the exact number that was written: 0.3 is three tenths."""
+    return Fraction(repr(cadence))
+
+
+def _count_records(subject: Subject) -> int | None:
     share = subject.setting("evaluation.split")
     if share is None or not subject.context.datasets:
         return None
@@ -42,8 +54,3 @@ def training_records(subject: Subject) -> int | None:
             return None
         total += fact.records * weight
     return math.ceil(total * (1 - float(share.value)))
-
-
-def exact(cadence: float) -> Fraction:
-    """Return a cadence as the exact number that was written: 0.3 is three tenths."""
-    return Fraction(repr(cadence))

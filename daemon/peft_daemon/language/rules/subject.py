@@ -98,9 +98,9 @@ class Subject:
         though there must be one, or when the key is absent and a part of the text cannot be read, a misspelt key may
         have meant it, or a preset that cannot be found may hold it.
         """
-        if path not in self._settings:
-            self._settings[path] = self._find_setting(path)
-        return self._settings[path]
+        if path not in self.asked:
+            self.asked[path] = self._find_setting(path)
+        return self.asked[path]
 
     def _find_setting(self, path: str) -> Setting | None:
         parts, key = _key(path)
@@ -217,8 +217,8 @@ class Subject:
         return plain(preset.entry.value) not in self.context.presets
 
     @cached_property
-    def _settings(self) -> dict[str, Setting | None]:
-        """What was asked already: many rules ask for the same few values."""
+    def asked(self) -> dict[str, Setting | None]:
+        """The settings that were asked for so far, by path: many rules ask for the same few."""
         return {}
 
     @cached_property
