@@ -63,6 +63,30 @@ TABLE = [
         f"{BASE}training:\n  batch_size: 99999\n",
         f"{BASE}training:\n  batch_size: 16\n",
     ),
+    *(
+        (
+            f"a number as people write it, {typed}",
+            f"{BASE}training:\n  {key}: {typed}\n",
+            f"{BASE}training:\n  {key}: {meant}\n",
+        )
+        for key, typed, meant in [
+            ("learning_rate", "2,0e-4", "2.0e-4"),
+            ("learning_rate", "0,001", "0.001"),
+            ("warmup_ratio", "10%", "0.1"),
+            ("max_length", "2,048", "2048"),
+            ("batch_size", "1_6", "16"),
+        ]
+    ),
+    (
+        "names without brackets",
+        f"{BASE}method:\n  target_modules: q_proj, up_proj\n",
+        f"{BASE}method:\n  target_modules: [q_proj, up_proj]\n",
+    ),
+    (
+        "a path in one line",
+        f"{BASE}method.r: 8\nmethod:\n  type: lora\n",
+        f"{BASE}method:\n  type: lora\n  r: 8\n",
+    ),
     (
         "a number with no nearest one",
         f"{BASE}training:\n  warmup_ratio: 5\n",

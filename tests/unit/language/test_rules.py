@@ -42,6 +42,7 @@ TABLE = [
     # schema: keys
     ("PW101", "typo", f"{BASE}training:\n  «learning_rat»: 1.0e-4\n"),
     ("PW101", "typo behind emoji", f"{BASE}method: {{type: lora, # 😀\n  «rnak»: 8}}\n"),
+    ("PW101", "path in one line", f"{BASE}«method.r»: 8\n"),
     ("PW101", "key of another section", f"{BASE}method:\n  type: lora\n  «seed»: 1\n"),
     ("PW101", "nothing like it", f"{BASE}«zzz»: 1\n"),
     ("PW101", "in a list entry", f"{BASE}    «fromat»: auto\n"),

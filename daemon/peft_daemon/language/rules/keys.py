@@ -123,7 +123,8 @@ def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]
     name = stray.entry.name
     start = _not_a_key(stray)
     near = nearest(name, list(stray.section.keys))
-    found = homes(name)
+    in_full = key_at(tuple(name.split("."))) if "." in name else None
+    found = homes(name) if in_full is None else [(name, in_full)]
     if not found and near is None:
         elsewhere = nearest(name, [key.name for _, key in walk()])
         found = homes(elsewhere) if elsewhere is not None else []

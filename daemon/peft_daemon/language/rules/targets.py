@@ -1,5 +1,6 @@
 """Family `method`, part 2: which modules of the base are trained, against those that it has."""
 
+import re
 from collections.abc import Iterator
 from functools import lru_cache
 
@@ -15,6 +16,9 @@ from peft_engine.facts import ModelFact
 from peft_schemas.findings import Finding, Fix
 
 _FAMILY = "method"
+_NAMES = re.compile(r"\s*[\w.]+(?:\s*,\s*[\w.]+)+\s*")
+"""What can only be a list that lacks its brackets."""
+
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 _LLAMA = CheckContext(
     model=ModelFact(
@@ -47,6 +51,13 @@ def bad_target_expression(subject: Subject, this: Rule) -> Iterator[Finding]:
         range_, related = value_place(subject.document, bound.entry.value, bound.via)
         message = f"`{shorten(value.value)}` is not a regular expression: {shorten(fault, 80)}."
         yield this.at(message, range_, related=related)
+    elif _NAMES.fullmatch(value.value):
+        range_, related = value_place(subject.document, bound.entry.value, bound.via)
+        own = bound.via is None and not isinstance(bound.entry.value, Alias)
+        message = f"`{shorten(value.value)}` is one expression and no list; no module's name has a comma in it."
+        names = [name.strip() for name in value.value.split(",")]
+        fixes = [replace("Make it a list", range_, written(names))] if own else []
+        yield this.at(message, range_, related=related, fixes=fixes)
 
 
 @rule(

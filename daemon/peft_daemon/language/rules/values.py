@@ -19,6 +19,7 @@ FaultKind = Literal["nothing", "type", "choice", "range", "pattern", "empty"]
 
 _TRUE, _FALSE = {"true", "yes", "on", "y", "1"}, {"false", "no", "off", "n", "0"}
 _SAFE_PLAIN = re.compile(r"[A-Za-z0-9_./~-][A-Za-z0-9_./+~ @-]*")
+_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
 _NAMES = {
     "text": "text",
     "integer": "a whole number",
@@ -234,9 +235,20 @@ def _converted(key: Key, value: Any) -> Any:
     if isinstance(value, bool):
         return None
     if "integer" in key.types or "number" in key.types:
-        number = plain_value(re.sub(r"(?<=\d)[_,](?=\d)", "", text)) if isinstance(value, str) else value
+        number = _number_of(text, whole="number" not in key.types) if isinstance(value, str) else value
         return _as_type(key, number) if isinstance(number, int | float) and not isinstance(number, bool) else None
     return None
+
+
+def _number_of(text: str, *, whole: bool) -> Any:
+    """Read a number as people write it: `1_000`, `10,000`, `10%`; where it need not be whole, `0,05` as well."""
+    text = re.sub(r"(?<=\d)_(?=\d)", "", text)
+    if _THOUSANDS.fullmatch(text):
+        text = text.replace(",", "")
+    elif not whole:
+        text = re.sub(r"(?<=\d),(?=\d)", ".", text)
+    share = plain_value(text[:-1]) if text.endswith("%") and not whole else None
+    return share / 100 if isinstance(share, int | float) else plain_value(text)
 
 
 def _as_type(key: Key, number: float) -> float:
