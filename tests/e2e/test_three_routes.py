@@ -4,6 +4,7 @@ The runs wait for a day that never comes, so that nothing is trained.
 """
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
@@ -17,9 +18,12 @@ import pytest
 
 from peft_daemon.runs import commands
 from peft_daemon.runs.launch import launch
+from peft_daemon.runs.store import find_runs
+from peft_daemon.runs.store.database import STORE
 from peft_engine.rundir import RunDirectory, find_run, list_runs
 from peft_schemas import PROTOCOL_VERSION, __version__
 from peft_schemas.errors import WorkbenchError
+from peft_schemas.records import RunQuery
 from tests.e2e.conftest import PEFTW, Peftw
 from tests.lsp.client import Client
 
@@ -89,7 +93,24 @@ def record(run: RunDirectory) -> dict[str, Any]:
     }
 
 
-def test_F25_the_three_routes_make_the_same_record_of_the_same_config(
+def rows(run_id: str) -> dict[str, Any]:
+    """Return all that the index has of a run, without what is another in each run."""
+    find_runs(RunQuery())
+    with STORE.connect() as db:
+        db.row_factory = sqlite3.Row
+        found = dict(db.execute("SELECT * FROM runs WHERE id = ?", (run_id,)).fetchone())
+        key = found["key"]
+        for name in ("key", "id", "stamp", "inode", "mark", "created", "updated", "summary", "fold"):
+            del found[name]
+        for table in ("tags", "latest", "series", "artifacts", "costs"):
+            kept = map(dict, db.execute(f"SELECT * FROM {table} WHERE run = ?", (key,)))
+            found[table] = [{name: row[name] for name in row if name not in ("run", "key")} for row in kept]
+        events = db.execute("SELECT seq, type, body FROM events WHERE run = ? ORDER BY seq", (key,))
+        found["events"] = [(seq, type_, json.loads(body) | {"time": None}) for seq, type_, body in events]
+    return found
+
+
+def test_F25_the_three_routes_make_the_same_record_and_the_same_rows_of_the_same_config(
     waiting: Path, peftw: Peftw, http: httpx.Client, editor: Client
 ) -> None:
     starts: list[Route] = [
@@ -97,13 +118,16 @@ def test_F25_the_three_routes_make_the_same_record_of_the_same_config(
         lambda path: str(ask(editor, "peft/run/start", {"path": path})["run"]["id"]),
         lambda path: str(http.post("/runs", json={"path": path}).json()["id"]),
     ]
-    records = []
+    records, indexed = [], []
     for start in starts:
         run = find_run(start(str(waiting)))
         records.append(record(run))
+        indexed.append(rows(run.id))
         # Or the next would be its twin.
         commands.cancel(run)
     assert records[0] == records[1] == records[2]
+    assert indexed[0] == indexed[1] == indexed[2]
+    assert (indexed[0]["state"], [event[1] for event in indexed[0]["events"]]) == ("queued", ["state"])
     assert records[0]["state"]["priority"] == 3
     assert "2999-01-01 00:00" in records[0]["state"]["detail"]
 
