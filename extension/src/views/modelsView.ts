@@ -9,7 +9,7 @@ import { type ModelRow, ModelsTree } from "./modelsTree";
 
 export class ModelsView implements vscode.Disposable {
   private readonly view: vscode.TreeView<ModelRow>;
-  private readonly subscriptions: vscode.Disposable[];
+  private readonly parts: vscode.Disposable;
 
   constructor(
     server: Server,
@@ -26,12 +26,12 @@ export class ModelsView implements vscode.Disposable {
       void library.show();
     };
     show();
-    this.subscriptions = [
+    this.parts = vscode.Disposable.from(
       tree,
       this.view,
       this.view.onDidChangeVisibility(show),
       library.onDidChange(() => this.tell()),
-    ];
+    );
   }
 
   /** Selects a model's row, and shows the view when it is hidden; a model that the filter hides has none. */
@@ -40,7 +40,7 @@ export class ModelsView implements vscode.Disposable {
   }
 
   dispose(): void {
-    vscode.Disposable.from(...this.subscriptions).dispose();
+    this.parts.dispose();
   }
 
   private tell(): void {
