@@ -5,7 +5,7 @@ import path from "node:path";
 import type { Locator } from "@playwright/test";
 
 import { expect, until, type Workbench } from "./harness";
-import { createProject, FILE, illustrate, modelFile, test } from "./product";
+import { createProject, FILE, illustrate, modelFile, PYTHON, test } from "./product";
 
 const BASE = "SmolLM2-135M-Instruct";
 
