@@ -27,6 +27,11 @@ class Editor:
         await self.ask("initialize", {"processId": None, "capabilities": {}, "initializationOptions": options})
         await self.tell("initialized", {})
 
+    @property
+    def pid(self) -> int:
+        """The daemon's."""
+        return self._daemon.pid
+
     async def stop(self) -> None:
         """Say goodbye."""
         await self.ask("shutdown", None)
