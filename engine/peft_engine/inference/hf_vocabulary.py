@@ -90,7 +90,11 @@ class Vocabulary:
             raise ValueError("a vocabulary without tokens for a gap")
         marks = [self._gap.prefix, self._gap.suffix, self._gap.middle]
         before, after, gap = self._tokenizer.convert_tokens_to_ids(marks)
-        return (before, *self.tokenize_rendered(prefix), after, *self.tokenize_rendered(suffix), gap)
+        return (before, *self._plain(prefix), after, *self._plain(suffix), gap)
+
+    def _plain(self, text: str) -> tuple[int, ...]:
+        """Return the tokens of a text in which the name of a special token is text as any other."""
+        return tuple(self._tokenizer.encode(text, add_special_tokens=False, split_special_tokens=True))
 
     def piece(self, token: int) -> bytes:
         """Return a token's bytes, which may be part of a character; none for special tokens."""
