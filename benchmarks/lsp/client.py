@@ -19,17 +19,25 @@ PATIENCE = 120.0
 class Client:
     """One server process. What it asks of the editor is answered at once."""
 
-    def __init__(self, command: Sequence[str], folder: Path, configuration: Callable[[str], Any]) -> None:
+    def __init__(
+        self, command: Sequence[str], folder: Path, configuration: Callable[[str], Any], **environment: str
+    ) -> None:
         """Start a server.
 
         Args:
             command: The program and its arguments.
             folder: Where it is started.
             configuration: Returns the settings of a section when the server asks for them.
+            environment: Variables that the server is given besides those of this process.
         """
         self.started = time.perf_counter()
         self._process = subprocess.Popen(
-            command, cwd=folder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+            command,
+            cwd=folder,
+            env={**os.environ, **environment},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
         )
         self._configuration = configuration
         self._messages: queue.Queue[tuple[float, dict[str, Any]]] = queue.Queue()

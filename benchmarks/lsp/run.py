@@ -71,7 +71,8 @@ MEASURES = (
 
 def measure(server: Server, folder: Path, text: str, samples: Samples) -> None:
     """Start a server, type at every place, and add what was measured."""
-    client = Client(server.command, folder, server.configuration)
+    # What this machine's user has trained and serves is watched as well, and is no part of what is measured.
+    client = Client(server.command, folder, server.configuration, PEFTW_HOME=str(folder / "home"))
     try:
         uri = (folder / FILE).as_uri()
         client.initialize(folder)
