@@ -137,7 +137,7 @@ def switch_and_reload(home: Path, threads: int) -> tuple[Cost, Cost]:
 
     def first_token(engine: LlamaEngine, ask: GenerationRequest) -> None:
         sequence = engine.open(ask)
-        while not sequence.completion_tokens:
+        while sequence.finish_reason is None:
             engine.step()
         sequence.close()
 
