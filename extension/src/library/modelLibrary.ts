@@ -43,7 +43,9 @@ export class ModelLibrary implements vscode.Disposable {
 
   /** How far a base is on its way into memory; undefined when nobody asked for it. */
   residentOf(id: string): ResidentModel | undefined {
-    return this.serving.status?.models?.find(({ base }) => base === id);
+    // A file that was given a name is served as the file that it is.
+    const names = [id, this.get(id)?.path];
+    return this.serving.status?.models?.find(({ base }) => names.includes(base));
   }
 
   /** Keeps the list up to date from now on; until somebody looks at it, it is not asked for. */

@@ -1,0 +1,179 @@
+/** The model server as the status bar has it, and the editor's own chat, on one window and with the real model behind them. */
+import fs from "node:fs";
+import net, { type AddressInfo } from "node:net";
+import path from "node:path";
+
+import type { Locator } from "@playwright/test";
+
+import { type EditorServer, expect, until, type Workbench } from "./harness";
+import { altered, createProject, FILE, modelFile, test } from "./product";
+
+/** On two loaded cores; an idle machine takes a tenth. */
+const ANSWER_MS = 8 * 60_000;
+const FAULTY = altered(["learning_rate", "learnin_rate"]);
+
+/** A click that comes while the status bar is drawn anew is lost, so the act is done again until its list is there. */
+async function chooseFromMenu(workbench: Workbench, label: string): Promise<void> {
+  const { page } = workbench;
+  const list = page.locator(".quick-input-widget", { hasText: "PEFT Model Server" });
+  await until(`${label} in the menu`, 120_000, async () => {
+    try {
+      if (!(await list.isVisible())) await serverItem(workbench).locator("a").click({ timeout: 5_000 });
+      await list.getByText(label, { exact: true }).first().click({ timeout: 5_000 });
+      return true;
+    } catch {
+      return undefined;
+    }
+  });
+}
+
+function serverItem(workbench: Workbench): Locator {
+  return workbench.page.locator(".statusbar-item[id='peft-workbench.peft-workbench.peft.serving']");
+}
+
+/** Sends a message and waits until its answer is complete. */
+async function say(workbench: Workbench, text: string): Promise<Locator> {
+  const { page } = workbench;
+  const answers = page.locator(".interactive-response");
+  const prompts = page.locator(".interactive-request", { hasText: text.split(" ").at(-1) ?? text });
+  await page.locator(".chat-input-container .monaco-editor").first().click();
+  await page.keyboard.press("Control+KeyA");
+  await page.keyboard.type(text);
+  // The list of commands would take the Enter.
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Enter");
+  await expect(prompts.last()).toBeVisible();
+  await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: ANSWER_MS });
+  return answers.last();
+}
+
+/** Of the model server, in the state folder. */
+function settingsOf(editor: EditorServer): string {
+  return path.join(editor.home, ".local/share/peft-workbench/settings.yaml");
+}
+
+/** Changes settings of the editor as somebody does who edits their file. */
+function set(editor: EditorServer, changed: Readonly<Record<string, unknown>>): void {
+  const file = path.join(editor.folder, "data/Machine/settings.json");
+  const before = JSON.parse(fs.readFileSync(file, "utf8")) as Record<string, unknown>;
+  fs.writeFileSync(file, JSON.stringify({ ...before, ...changed }));
+}
+
+test("the model server is refused a taken port, started, told to other programs, switched, stopped, and started by itself", async ({
+  workbench,
+  editor,
+}) => {
+  test.setTimeout(3 * ANSWER_MS);
+  const { page } = workbench;
+  const project = createProject(editor, "serving");
+  // The real model with three of its tokens renamed, so that it passes for one that fills in the middle.
+  const marks = {
+    "<jupyter_text>": "<|fim_prefix|>",
+    "<jupyter_code>": "<|fim_suffix|>",
+    "<empty_output>": "<|fim_middle|>",
+  };
+  const bytes = fs.readFileSync(modelFile());
+  for (const [token, mark] of Object.entries(marks)) bytes.write(mark, bytes.indexOf(token), "latin1");
+  fs.writeFileSync(path.join(project, "coder.gguf"), bytes);
+  fs.writeFileSync(path.join(project, "count.txt"), "");
+
+  const blocker = net.createServer().listen(0, "127.0.0.1");
+  await until("the blocker", 10_000, () => blocker.listening || undefined);
+  const { port } = blocker.address() as AddressInfo;
+  fs.mkdirSync(path.dirname(settingsOf(editor)), { recursive: true });
+  fs.writeFileSync(settingsOf(editor), `serving:\n  port: ${port}\n`);
+  try {
+    await workbench.open(project);
+    await workbench.openFile(FILE);
+    await expect(serverItem(workbench)).toContainText("Models: stopped");
+    await chooseFromMenu(workbench, "Start");
+    await expect(
+      workbench.notification(`Port ${port} on 127.0.0.1 is used by node (process ${process.pid})`),
+    ).toBeVisible();
+    await expect(serverItem(workbench)).toContainText("Models: error");
+  } finally {
+    blocker.close();
+    fs.rmSync(settingsOf(editor));
+  }
+  await workbench.runCommand("Notifications: Clear All Notifications");
+  await chooseFromMenu(workbench, "Start Again");
+  await expect(serverItem(workbench)).toContainText(/Models: running :\d+/, { timeout: ANSWER_MS });
+  await workbench.runCommand("PEFT: Start Model Server");
+
+  await page.context().grantPermissions(["clipboard-read", "clipboard-write"]);
+  await chooseFromMenu(workbench, "Copy Endpoint for Another Program");
+  await workbench.pick("Cline or Roo Code");
+  await expect(workbench.notification("with the token of your model server in it")).toBeVisible();
+  const copied = await page.evaluate(() => navigator.clipboard.readText());
+  const [, url = "", token = ""] = /^Base URL: (.+)\nAPI Key: (.+)\n/.exec(copied) ?? [];
+  const models = await fetch(`${url}/models`, { headers: { Authorization: `Bearer ${token}` } });
+  expect(copied).toContain("Model ID: HuggingFaceTB/SmolLM2-135M-Instruct");
+  expect(models.status).toBe(200);
+
+  await workbench.runCommand("PEFT Workbench: Focus on Models View");
+  await workbench.runCommand("PEFT: Add Model");
+  await workbench.pick("coder.gguf");
+  const added = page.locator(".pane", { hasText: "Models" }).locator(".monaco-list-row", { hasText: "coder" });
+  await expect(added).toContainText("Q4_1");
+  await chooseFromMenu(workbench, "coder");
+  await expect(serverItem(workbench)).toContainText(/coder :\d+/, { timeout: ANSWER_MS });
+  await expect(added.locator(".codicon-circle-filled")).toBeVisible();
+  set(editor, { "peft.inlineCompletion.enabled": true });
+  await workbench.openFile("count.txt");
+  await workbench.type("One, two, three, four,");
+  const offered = page.locator(".ghost-text, .ghost-text-decoration").filter({ hasText: "five" });
+  await expect(offered.first()).toBeVisible({ timeout: ANSWER_MS });
+  await page.keyboard.press("Tab");
+  await expect.poll(async () => (await workbench.visibleText())[0]).toMatch(/^One, two, three, four, five, six/);
+  await workbench.save();
+
+  await chooseFromMenu(workbench, "Stop");
+  await expect(serverItem(workbench)).toContainText("Models: stopped");
+  await expect(fetch(`${url}/models`)).rejects.toThrow();
+
+  set(editor, { "peft.autoStart": true });
+  await workbench.reload();
+  await expect(serverItem(workbench)).toContainText(/running :\d+/, { timeout: ANSWER_MS });
+  set(editor, { "peft.autoStart": false, "peft.inlineCompletion.enabled": false });
+});
+
+test("@peft explains a finding, says what keeps a config from running, runs it, and compares its adapter with the base", async ({
+  workbench,
+  editor,
+}) => {
+  test.setTimeout(5 * ANSWER_MS);
+  const { page } = workbench;
+  const project = createProject(editor, "asked", FAULTY);
+  await workbench.open(project);
+  await workbench.openFile(FILE);
+  await expect(workbench.squiggles("error")).toHaveCount(1);
+  await workbench.goTo(FAULTY.slice(0, FAULTY.indexOf("learnin_rate")).split("\n").length, 5);
+  await workbench.runCommand("PEFT: Choose Chat Model");
+  await workbench.pick("SmolLM2-135M-Instruct");
+  await expect(page.locator(".chat-input-container")).toContainText("SmolLM2");
+
+  await expect(await say(workbench, "@peft /explain")).toContainText("learnin_rate is not a key of training");
+  await expect(await say(workbench, "@peft /explain PW999")).toContainText("There is no finding PW999");
+  await expect(await say(workbench, "@peft /compare Hello?")).toContainText(
+    "is a base, which there is nothing to compare",
+  );
+  const refused = await say(workbench, "@peft /run");
+  await expect(refused).toContainText("No run was started: quick.peft.yaml has an error.");
+  await expect(refused).toContainText("learnin_rate is not a key of training");
+  await expect(refused.getByRole("button", { name: "Show Problems" })).toBeVisible();
+
+  fs.writeFileSync(path.join(project, FILE), altered(["max_steps: 10", "max_steps: 1"]));
+  await expect(workbench.squiggles("error")).toHaveCount(0);
+  const ran = await say(workbench, "@peft /run again");
+  await expect(ran).toContainText("The run quick has started.");
+  await expect(ran).toContainText("It is complete: quick 1/1");
+  await expect(ran.getByRole("button", { name: "Try It" })).toBeVisible();
+
+  await workbench.runCommand("PEFT: Choose Chat Model");
+  await workbench.pick("Newest adapter");
+  const compared = await say(workbench, "@peft /compare Who are you?");
+  await expect(compared.locator("strong")).toHaveText(["quick-1 on SmolLM2-135M-Instruct", "SmolLM2-135M-Instruct"]);
+  await compared.getByRole("button", { name: "Show Side by Side" }).click();
+  const chat = await workbench.webview("#chat .answers[data-columns='2']");
+  await expect(chat.locator(".measures")).toHaveText([/tokens\/s/, /tokens\/s/], { timeout: ANSWER_MS });
+});
