@@ -11,6 +11,7 @@ from hypothesis.extra.numpy import arrays
 
 from peft_engine.inference.contract import Sampling
 from peft_engine.inference.sampler import Logits, Sampler, log_probabilities, most_likely
+from peft_schemas.errors import WorkbenchError
 from tests.property.strategies import examples
 
 FREE = Sampling(temperature=1.0, top_p=1.0, seed=1)
@@ -110,3 +111,11 @@ def test_log_probabilities_are_those_of_the_logits_whatever_their_size() -> None
 
     assert np.exp(log_probabilities(LOGITS)).sum() == pytest.approx(1)
     assert log_probabilities(huge) == pytest.approx(log_probabilities(LOGITS), abs=1e-2)
+
+
+@pytest.mark.parametrize("temperature", [0, 0.8])
+def test_what_is_no_number_chooses_no_token(temperature: float) -> None:
+    logits = np.array([1.0, np.nan, 3.0], np.float32)
+    with pytest.raises(WorkbenchError, match="no numbers") as error:
+        Sampler(Sampling(temperature=temperature, top_p=0.9, seed=1), []).choose(logits, None)
+    assert error.value.code == "model-unreadable"
