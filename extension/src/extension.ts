@@ -70,7 +70,7 @@ export function activate(context: vscode.ExtensionContext): void {
     versions,
     tree,
     view,
-    createVersionsView(store, versions),
+    createVersionsView(versions),
     view.onDidChangeVisibility(({ visible }) => visible && running.start()),
     panels.register(),
     pages.register(),

@@ -28,6 +28,20 @@ def test_runs_are_found_drawn_noted_versioned_and_moved_over_the_protocol(client
     assert ask("peft/runs/import", path=bundle)["run"]["name"] == "demo"
 
 
+def test_G1_a_long_run_is_followed_from_a_history_of_few_points(client: Client) -> None:
+    losses: list[float | None] = [1.0 + (step % 7) / 10 for step in range(500)]
+    run = make_run_directory(losses=losses)
+    client.request("peft/run/note", {"run_id": run.id, "text": "a long one"})
+    answer = client.request("peft/run/subscribe", {"run_id": run.id, "points": 20})["result"]
+    series = {one["metric"]: one for one in answer["series"]}
+    assert (series["loss"]["total"], series["loss"]["steps"][-1]) == (500, 500)
+    assert len(series["loss"]["steps"]) <= 20
+    assert (answer["last_seq"], [event["type"] for event in answer["events"]]) == (501, ["completed"])
+    assert (answer["run"]["step"], answer["run"]["notes"]["text"]) == (500, "a long one")
+    again = client.request("peft/run/subscribe", {"run_id": run.id, "after_seq": 499})["result"]
+    assert ([event["seq"] for event in again["events"]], again["series"]) == ([500, 501], [])
+
+
 def test_H22_an_editor_is_told_when_space_is_low(fresh: Client, home: Path) -> None:
     (home / "settings.yaml").write_text("retention: {free_gb: 1000000000}")
     run = make_run_directory(state="failed")

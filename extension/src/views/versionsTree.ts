@@ -4,16 +4,14 @@ import * as vscode from "vscode";
 import type { VersionRecord } from "../protocol/types";
 import { lossText } from "../runs/describe";
 import { hashText } from "../runs/record";
-import type { RunStore } from "../runs/runStore";
 import type { Versions } from "../runs/versions";
 
-/** A model by its name, or the version that a run made. Commands of its menu are called with it. */
-export type VersionRow = { readonly name: string; readonly runId?: string };
+/** A model by its name, or the version that a run made. */
+type VersionRow = { readonly name: string; readonly runId?: string };
 
 class VersionsTree implements vscode.TreeDataProvider<VersionRow> {
   constructor(
     private readonly versions: Versions,
-    private readonly store: RunStore,
     readonly onDidChangeTreeData: vscode.Event<undefined>,
   ) {}
 
@@ -34,7 +32,6 @@ class VersionsTree implements vscode.TreeDataProvider<VersionRow> {
     item.description = summaryOf(record);
     item.iconPath = new vscode.ThemeIcon("tag");
     item.tooltip = tooltipOf(record);
-    item.contextValue = ["version", this.store.get(runId)?.chat_model != null && "chat"].filter(Boolean).join(" ");
     item.command = { command: "peft.openRun", title: "Open Run", arguments: [runId] };
     item.accessibilityInformation = { label: `Version ${record.version} of ${name}, ${summaryOf(record)}` };
     return item;
@@ -48,20 +45,20 @@ class VersionsTree implements vscode.TreeDataProvider<VersionRow> {
   }
 }
 
-export function createVersionsView(store: RunStore, versions: Versions): vscode.Disposable {
-  const treeDataProvider = new VersionsTree(versions, store, versions.onDidChange);
+export function createVersionsView(versions: Versions): vscode.Disposable {
+  const treeDataProvider = new VersionsTree(versions, versions.onDidChange);
   return vscode.window.createTreeView("peft.versions", { treeDataProvider });
 }
 
 /** What made it another version, and what it came to. */
-export function summaryOf(record: VersionRecord): string {
+function summaryOf(record: VersionRecord): string {
   const parts = [record.change === "first" ? "the first" : record.change];
   const loss = record.metrics.eval_loss ?? record.metrics.loss;
   if (typeof loss === "number") parts.push(`loss ${lossText(loss)}`);
   return parts.join(" · ");
 }
 
-export function tooltipOf(record: VersionRecord): vscode.MarkdownString {
+function tooltipOf(record: VersionRecord): vscode.MarkdownString {
   const text = new vscode.MarkdownString();
   text.appendMarkdown("**");
   text.appendText(`${record.name} ${record.version}`);
