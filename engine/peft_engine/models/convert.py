@@ -18,10 +18,15 @@ from filelock import FileLock
 
 from peft_engine.files import fsync_dir
 from peft_engine.models.cuts import pre_tokenizer_of
+from peft_engine.models.fetched import damaged_files, forget
 from peft_engine.models.gguf_header import read_gguf_header
 from peft_engine.models.hub_client import StrayDownload, guard_downloads
 from peft_engine.models.resolve import GGUF_NAME, remedy_for
 from peft_schemas.errors import WorkbenchError
+
+_WANTED = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py"]
+_ATTEMPTS = 2
+"""How often a model is downloaded whose files are not what the hub's hashes say."""
 
 _CUT = "tokenizer.ggml.pre"
 """The key of a GGUF file under which it names how texts are cut before bytes are merged."""
@@ -60,9 +65,14 @@ def _download(base: str, revision: str | None) -> None:
 
     _say({"progress": f"downloading {base}"})
     try:
-        snapshot_download(
-            base, revision=revision, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt", "*.py"]
-        )
+        for _ in range(_ATTEMPTS):
+            snapshot = snapshot_download(base, revision=revision, allow_patterns=_WANTED)
+            damaged = damaged_files(Path(snapshot))
+            if not damaged:
+                return
+            for file in damaged:
+                forget(file)
+            _say({"progress": f"downloading {base} again, because {damaged[0].name} came damaged"})
     except StrayDownload as error:
         raise WorkbenchError(
             "model-missing",
@@ -79,6 +89,11 @@ def _download(base: str, revision: str | None) -> None:
         raise WorkbenchError(
             "model-missing", f"{base} is not on this machine and {reason}.", remedy_for(base)
         ) from error
+    raise WorkbenchError(
+        "model-missing",
+        f"{damaged[0].name} of {base} came {_ATTEMPTS} times with other content than the hub's hash, and is not kept.",
+        "Try again, and look whether a proxy or another mirror in HF_ENDPOINT alters what it passes on.",
+    )
 
 
 def _convert_once(base: str, gguf: Path, folder: Path) -> None:
