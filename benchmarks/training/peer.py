@@ -40,6 +40,9 @@ def load(task: dict[str, Any]) -> Any:
             task["base"], dtype=torch.float32, quantization_config=packing, device_map={"": "cpu"}
         )
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        if not task["settings"].get("bf16", True):
+            # TRL holds the adapter of a packed base as bfloat16, whatever is computed in, unless it does not know.
+            model.is_loaded_in_4bit = False
     if method == "full":
         return model
     adapter = LoraConfig(

@@ -12,7 +12,7 @@ from transformers import AutoModelForCausalLM
 from transformers.quantizers.base import get_keys_to_not_convert
 
 from peft_engine.models.hf_config import read_hf_config
-from peft_engine.training.allocation import return_large_blocks
+from peft_engine.training.allocation import leave_mapped_file, return_large_blocks
 from peft_engine.training.fused.attention import choose_attention
 from peft_engine.training.fused.model import fuse
 from peft_engine.training.methods import lora_config
@@ -127,6 +127,7 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
         keep_trainable(model)
         # Recomputing is set up by the Trainer.
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+        leave_mapped_file(model)
     if config.method.type == "full":
         model.requires_grad_(True)
     else:

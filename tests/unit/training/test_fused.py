@@ -78,9 +78,12 @@ def test_chunked_cross_entropy_equals_torchs(tokens, width, vocabulary, seed, ch
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-5)
 
 
-def test_the_norm_has_the_gradients_of_its_formula():
+@pytest.mark.parametrize("zeros", [0, 2])
+def test_the_norm_has_the_gradients_of_its_formula(zeros):
     torch.manual_seed(0)
-    x, weight = torch.randn(4, 6, requires_grad=True), torch.randn(6, requires_grad=True)
+    x, weight = torch.randn(4, 6, requires_grad=True), torch.randn(6)
+    weight[:zeros] = 0
+    weight.requires_grad_()
     expected = torch.nn.functional.rms_norm(x, (6,), weight, 1e-3)
     found = RmsNorm.apply(x, weight, 1e-3, torch.float32)
     torch.testing.assert_close(found, expected)
@@ -90,6 +93,15 @@ def test_the_norm_has_the_gradients_of_its_formula():
         strict=True,
     ):
         torch.testing.assert_close(one, other, rtol=1e-4, atol=1e-4)
+
+
+def test_the_norm_keeps_its_result_and_not_its_input():
+    x, weight = torch.randn(4, 6, requires_grad=True), torch.rand(6) + 0.5
+    kept = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda saved: kept.append(saved) or saved, lambda saved: saved):
+        found = RmsNorm.apply(x * 1, weight, 1e-3, torch.bfloat16)
+    assert sum(saved.numel() * saved.element_size() for saved in kept if saved.numel() == x.numel()) == 2 * x.numel()
+    assert found.dtype == torch.bfloat16
 
 
 @given(

@@ -10,6 +10,7 @@ from transformers.models.mistral.modeling_mistral import MistralAttention, Mistr
 from transformers.models.qwen2.modeling_qwen2 import Qwen2Attention, Qwen2MLP, Qwen2RMSNorm
 from transformers.models.qwen3.modeling_qwen3 import Qwen3Attention, Qwen3MLP, Qwen3RMSNorm
 
+from peft_engine.training.allocation import leave_mapped_file
 from peft_engine.training.fused.adapter import FusedAdapter, can_fuse
 from peft_engine.training.fused.attention import SEGMENTED, attend_within
 from peft_engine.training.fused.autocast import product_type
@@ -52,10 +53,7 @@ def fuse(model: Any, compute: torch.dtype) -> None:
             module.forward = MethodType(_gated, module)
     fuse_loss(model)
     if rounded:
-        for parameter in model.parameters():
-            if not parameter.requires_grad:
-                # Weights are views of the mapped file, which stays in memory while there is one left.
-                parameter.data = parameter.data.clone()
+        leave_mapped_file(model)
 
 
 def _is_fused(module: Any) -> bool:
