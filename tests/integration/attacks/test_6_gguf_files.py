@@ -5,6 +5,7 @@ process, so that this one survives whatever C++ makes of it.
 """
 
 import random
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -83,3 +84,30 @@ def test_E14_what_passes_the_reader_is_tried_in_a_child_and_this_process_survive
         except WorkbenchError as error:
             assert error.code in ("model-unreadable", "serve-failed", "out-of-memory")
             assert error.message
+
+
+@pytest.mark.skipif(find_spec("llama_cpp") is None, reason="llama-cpp-python is not installed")
+@pytest.mark.parametrize(
+    ("damage", "code", "words"),
+    [
+        # Each token for a byte has another name, so a text that needs one ends the process.
+        (lambda file: file.replace(b"<0x", b"<0y"), "serve-failed", "crashes"),
+        # All bits of a float32 are set: no number.
+        (lambda file: file[: -(2**16)] + b"\xff" * 2**16, "model-unreadable", "computes no numbers"),
+    ],
+    ids=["vocabulary", "weights"],
+)
+def test_E14_what_would_fail_at_the_first_answer_fails_in_the_trial(
+    tmp_path: Path, damage: Callable[[bytes], bytes], code: str, words: str
+) -> None:
+    from peft_engine.export.model_gguf import write_model_gguf
+
+    path = tmp_path / "hostile.gguf"
+    write_model_gguf(write_small_model(tmp_path / "model", pieces=True), path, "f32")
+    try_in_child(path)
+    path.write_bytes(damage(path.read_bytes()))
+    check_gguf(path)
+
+    with pytest.raises(WorkbenchError, match=words) as error:
+        try_in_child(path)
+    assert error.value.code == code
