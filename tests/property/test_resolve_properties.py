@@ -1,5 +1,6 @@
 """Resolution: what the user wrote always wins, every value has an origin, and nothing is invented."""
 
+import json
 from pathlib import Path
 
 from hypothesis import given
@@ -57,3 +58,37 @@ def test_B6_one_value_explained_alone_is_the_one_of_the_whole_config(config: dic
     assert key is not None
     alone = explain_one(config, whole.path, key.default, source=SOURCE)
     assert (alone.value, alone.origin) == (whole.value, whole.origin)
+
+
+@examples(60)
+@given(configs(), st.data())
+def test_B6_values_mean_the_same_whichever_of_two_layers_each_is_in(
+    tmp_path_factory, config: dict, data: st.DataObject
+) -> None:
+    whole = resolve(config, source=SOURCE)
+    sections = {"method", "training", "checkpoint", "export", "compute"} & config.keys()
+    brought = {
+        # Of two ways to say one thing, the stronger layer's counts.
+        section: {
+            name: value
+            for name, value in config[section].items()
+            if f"{section}.{name}" not in {*RIVALS, *RIVALS.values()} and data.draw(st.booleans())
+        }
+        for section in sorted(sections)
+    }
+    written = {
+        section: {name: value for name, value in values.items() if name not in brought[section]}
+        if section in brought
+        else values
+        for section, values in config.items()
+    }
+    folder = tmp_path_factory.mktemp("presets")
+    (folder / "presets").mkdir()
+    (folder / "presets/half.yaml").write_text(json.dumps({"values": brought}))
+    halves = resolve({**written, "preset": "half"}, source=folder / SOURCE.name)
+    assert {**halves.config.model_dump(), "preset": config.get("preset")} == whole.config.model_dump()
+    for section, values in brought.items():
+        for path, _ in leaves(values, section):
+            explained = halves.explain(path)
+            assert explained is not None, path
+            assert explained.origin == "preset"
