@@ -1,3 +1,6 @@
+import fs from "node:fs";
+import path from "node:path";
+
 import type { FrameLocator } from "@playwright/test";
 
 import { expect, until, type Workbench } from "./harness";
@@ -61,6 +64,16 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   expect(Number(await loss.textContent())).toBeLessThan(first);
   await expectWholeCurve(panel);
 
+  await panel.getByLabel("Tags").fill("best");
+  await panel.getByText("Environment", { exact: true }).click();
+  await expect(panel.locator("tr", { hasText: "transformers" })).toContainText(/\d+\.\d+/);
+  await workbench.runCommand("View: Show PEFT Workbench");
+  const rows = page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row");
+  const run = rows.filter({ hasText: "completed" });
+  await expect(run).toContainText(/1\.0\.0 · best/);
+  await run.locator(".monaco-tl-twistie").click();
+  await expect(rows.filter({ hasText: "adapter.gguf" })).toContainText("MB");
+
   await workbench.notification("quick is complete").getByRole("button", { name: "Try It" }).click();
   const chat = await workbench.webview("#chat header");
   await expect(chat.locator(".state")).toHaveText("Ready", { timeout: RUN_MS });
@@ -81,6 +94,13 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   await expect(answer).toContainText("Larkspur desk", { timeout: RUN_MS });
   await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: RUN_MS });
   await illustrate(page, "chat");
+
+  // A file that somebody removed is still told of, and the run can still be opened and noted.
+  fs.rmSync(path.join(editor.home, ".local/share/peft-workbench/runs/quick-1/adapter.gguf"));
+  await workbench.runCommand("PEFT: Pin Run");
+  await workbench.runCommand("View: Show PEFT Workbench");
+  await expect(run).toContainText("pinned");
+  await expect(rows.filter({ hasText: "adapter.gguf" })).toContainText("is gone");
 });
 
 test("a run goes on through a killed daemon, a reloaded window and a pause, stops when told, and is removed", async ({
@@ -106,6 +126,7 @@ test("a run goes on through a killed daemon, a reloaded window and a pause, stop
   await panel.getByRole("button", { name: "Pause" }).click();
   await expect(panel.locator(".state")).toHaveText("paused", { timeout: RUN_MS });
   const { step: paused } = await progress(panel);
+  await expect(panel.getByRole("region", { name: "Paused" })).toContainText(/Trained for.*Left.*Last loss.*Memory/);
   await panel.getByRole("button", { name: "Resume" }).click();
   await stepAfter(panel, paused);
   await expectWholeCurve(panel);
