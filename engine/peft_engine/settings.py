@@ -92,6 +92,14 @@ class Serving(Word):
         return int(float(number) * {"%": total / 100, "MB": 1e6, "GB": 1e9}[unit])
 
 
+class Daemon(Word):
+    """The language server of an editor window."""
+
+    memory_mb: Annotated[float, Field(gt=0)] = 500.0
+    """Memory, in MB of 10^6 bytes, above which the editor is warned. 500 is our own choice: several times what it holds
+    with large files open."""
+
+
 class Settings(Word):
     """The content of `settings.yaml`. Every key may be left out."""
 
@@ -107,6 +115,9 @@ class Settings(Word):
 
     serving: Serving = Serving()
     """How models are served."""
+
+    daemon: Daemon = Daemon()
+    """The language server of an editor window."""
 
 
 def read_settings() -> Settings:
