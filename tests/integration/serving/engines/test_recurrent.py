@@ -7,7 +7,7 @@ import pytest
 
 from peft_engine.inference.contract import Engine, GenerationRequest, Tokens
 from peft_engine.inference.llama import LlamaEngine
-from peft_engine.inference.llama.context import BLOCK
+from peft_engine.inference.llama.blocks import BLOCK
 from tests.integration.serving.engines.asking import Answer, answer, request
 
 pytestmark = pytest.mark.model
