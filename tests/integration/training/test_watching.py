@@ -4,10 +4,14 @@ import json
 import math
 import random
 import time
+from types import SimpleNamespace
+from unittest.mock import create_autospec
 
+import pynvml
 import pytest
 
 from peft_engine.rundir.checkpoints import verify_checkpoint
+from peft_engine.training.watched import resources
 from peft_engine.training.worker import work
 from peft_schemas.events import ControlFile, RecoveryRequest
 from tests.integration.training.interruption import interrupted, series, weights
@@ -141,6 +145,33 @@ def test_G10_memory_at_its_limit_cuts_the_batch_and_the_losses_stay_the_same(wor
     }
     assert kinds(roomy) == []
     assert losses(full) == pytest.approx(losses(roomy), rel=1e-5)
+
+
+@pytest.mark.parametrize(("used", "batch"), [(899, (4, 1)), (900, (2, 2)), (901, (2, 2))])
+def test_contract_G10_a_gpu_that_says_it_is_filled_to_nine_tenths_has_the_batch_cut_and_not_before(
+    workshop, monkeypatch, used, batch
+):
+    driver = create_autospec(pynvml)
+    driver.NVMLError = pynvml.NVMLError
+    driver.nvmlDeviceGetUtilizationRates.return_value = SimpleNamespace(gpu=93, memory=40)
+    driver.nvmlDeviceGetMemoryInfo.return_value = SimpleNamespace(total=1000, used=used, free=1000 - used)
+    driver.nvmlDeviceGetTemperature.return_value = 71
+    monkeypatch.setattr(resources, "pynvml", driver)
+    begin = resources.Resources.__init__
+
+    def beside_a_gpu(self, *arguments):
+        begin(self, *arguments)
+        self._gpu = "handle"
+
+    monkeypatch.setattr(resources.Resources, "__init__", beside_a_gpu)
+    run = workshop.make(training={"max_steps": 4, "batch_size": 4}, checkpoint={"every_steps": 100}, watch=AUTO)
+    assert finished(run).type == "completed"
+    assert of(run, "metric")[-1].values["gpu_memory_share"] == used / 1000
+    changes = {change.key: change.after for event in of(run, "recovery") for change in event.changes}
+    after = changes.get("training.batch_size", 4), changes.get("training.gradient_accumulation_steps", 1)
+    assert after == batch
+    assert after[0] * after[1] == 4, "the effective batch is kept"
+    assert kinds(run) == (["memory-pressure"] if used >= 900 else [])
 
 
 def test_G11_what_a_person_asks_for_is_done_once_and_taken_back(workshop):
