@@ -62,7 +62,7 @@ class Serving(Word):
     """Processor threads that compute; None for one a core, hyper-threads not counted."""
 
     onnx_provider: OnnxProvider = "cpu"
-    """What ONNX models are computed on, where the installed ONNX Runtime has it: processor, CUDA, DirectML or Core ML."""
+    """What ONNX models are computed on, where ONNX Runtime has it: the processor, CUDA, DirectML or Core ML."""
 
     port: Annotated[int, Field(ge=0, le=65535)] = 0
     """Where the process listens; 0 for the port of the last time, or any free one."""

@@ -436,8 +436,6 @@ REQUESTS: tuple[Request, ...] = (
     Request(
         "peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."
     ),
-    Request("peft/models/offers", ModelIdParams, ConversionOffers, "List what a model can be converted to."),
-    Request("peft/models/convert", ConvertParams, ConvertResult, "Convert a model and put the result into the library."),
     Request("peft/hardware", Empty, HardwareReport, "Describe the machine."),
 )
 NOTIFICATIONS: tuple[Notification, ...] = (
