@@ -13,7 +13,8 @@ async function ask(chat: FrameLocator, prompt: string): Promise<void> {
   await input.press("Enter");
   await expect(chat.locator(".prompt p").last()).toHaveText(prompt);
   await expect(chat.getByRole("button", { name: "Send" })).toBeVisible({ timeout: ANSWER_MS });
-  for (const measures of await chat.locator(".measures").all()) await expect(measures).toContainText("tokens/s");
+  for (const measures of await chat.locator(".exchange").last().locator(".measures").all())
+    await expect(measures).toContainText("tokens/s");
 }
 
 test("a model is loaded, asked about a selection, compared, kept over a reload, and missed when it is killed", async ({
