@@ -7,9 +7,11 @@ import resource
 import signal
 import subprocess
 from contextlib import suppress
+from pathlib import Path
 
 import pytest
 import torch
+from peft import PeftModel
 from safetensors.torch import save_file
 
 from peft_engine.rundir import EventTail
@@ -207,9 +209,16 @@ def test_weights_that_are_no_numbers_are_no_artifact(tmp_path):
     assert caught.value.code == "no-artifact"
 
 
-def test_an_artifact_that_was_not_written_is_no_success(workshop, monkeypatch):
-    monkeypatch.setattr(artifact, "_check_weights", lambda file: file.unlink() or artifact.safe_open(file, "pt"))
-    assert failed(workshop.make()).code in {"no-artifact", "internal"}
+def test_F22_a_worker_that_ends_well_without_weights_has_failed_for_want_of_an_artifact(workshop, monkeypatch):
+    save = PeftModel.save_pretrained
+
+    def loses_the_weights(self, folder, **how):
+        save(self, folder, **how)
+        if isinstance(folder, Path):  # that of the artifact; a checkpoint's is a str
+            (folder / "adapter_model.safetensors").unlink()
+
+    monkeypatch.setattr(PeftModel, "save_pretrained", loses_the_weights)
+    assert failed(workshop.make()).code == "no-artifact"
 
 
 def test_an_unexpected_fault_is_a_sentence_with_its_traceback_in_the_log(workshop, monkeypatch, capfd):

@@ -10,6 +10,7 @@ from peft.tuners.lora import layer
 from safetensors.torch import load_file
 
 from peft_engine.capabilities import TRAINABLE_METHODS
+from peft_engine.rundir.checkpoints import verify_checkpoint
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.worker import work
 from peft_schemas.events import ControlFile
@@ -179,6 +180,49 @@ def test_F10_a_pause_before_the_first_step_has_no_checkpoint(workshop):
     assert (pause.step, pause.checkpoint, pause.elapsed_seconds) == (0, None, 0.0)
     go_on(run)
     assert (run.read_state().state, of(run, "resumed")[0].checkpoint) == ("completed", None)
+
+
+@given(
+    at=st.integers(1, 7),
+    edge=st.sampled_from(["on_step_begin", "on_substep_end", "on_step_end"]),
+    accumulate=st.integers(1, 3),
+    logging=st.integers(1, 3),
+    every=st.integers(1, 9),
+    evaluate=st.none() | st.integers(1, 3),
+)
+@examples(8)
+def test_001_P27_F10_whenever_a_run_is_paused_there_is_an_intact_checkpoint_of_the_step_that_was_reported_last(
+    workshop, at, edge, accumulate, logging, every, evaluate
+):
+    run = workshop.make(
+        training={
+            "max_steps": 8,
+            # A step of one part has no edge inside.
+            "gradient_accumulation_steps": accumulate + (edge == "on_substep_end"),
+            "logging_steps": logging,
+            "batch_size": 2,
+        },
+        checkpoint={"every_steps": every, "keep": 1},
+        **({} if evaluate is None else {"evaluation": {"split": 0.2, "every_steps": evaluate}}),
+    )
+    hook = getattr(Reporter, edge)
+
+    def asks(self, args, state, control, **rest):
+        if state.global_step >= at - (edge != "on_step_end"):
+            run.write_control(ControlFile(command="pause"))
+        return hook(self, args, state, control, **rest)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Reporter, edge, asks)
+        assert work(run.path) == 0
+    assert run.read_state().state == "paused", (events(run)[-3:], run.read_control())
+    (pause,) = of(run, "paused")
+    announced = {event.path: event.sha256 for event in of(run, "checkpoint")}
+    found = verify_checkpoint(run.path / pause.checkpoint, announced[pause.checkpoint])
+    assert found is not None
+    assert found.step == pause.step == run.read_state().step == of(run, "metric")[-1].step
+    assert found.step >= at or edge == "on_substep_end"
+    assert pause.elapsed_seconds == found.elapsed_seconds > 0
 
 
 @pytest.mark.parametrize("remove", [False, True])
