@@ -303,6 +303,14 @@ def name(text: str, dice: random.Random) -> Planted:
     return wrong_value(text, dice, "name", value, "PW109", fix=False)
 
 
+@planter("time")
+def time(text: str, dice: random.Random) -> Planted:
+    """A time, or a window of times, in another form."""
+    key = dice.choice(["schedule.not_before", "schedule.window"])
+    value = dice.choice(["12:30:45", "'22:00'", "tonight", "'25:00-26:00'", "24.12.2026", "22-6"])
+    return wrong_value(text, dice, key, value, "PW109", fix=False)
+
+
 @planter("no-value")
 def no_value(text: str, dice: random.Random) -> Planted:
     """A key with nothing behind it."""

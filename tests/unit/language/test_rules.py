@@ -72,6 +72,7 @@ TABLE = [
     ("PW108", "later version", f"version: «2»\n{MODEL}{DATA}"),
     ("PW108", "quoted version", f"version: «'1'»\n{MODEL}{DATA}"),
     ("PW109", "name with a blank", f"{BASE}name: «my run»\n"),
+    ("PW109", "window of one time", f"{BASE}schedule:\n  window: «12:30:45»\n"),
     ("PW111", "no value", f"{BASE}method:\n  «r»:\n"),
     ("PW111", "null", f"{BASE}method:\n  r: «null»\n"),
     ("PW111", "empty section", f"{BASE}«training»:\n"),

@@ -124,16 +124,22 @@ def wrong_version(subject: Subject, this: Rule) -> Iterator[Finding]:
     "PW109",
     "error",
     _FAMILY,
-    "The name has characters that a name cannot have.",
-    why="The name becomes a folder's and an adapter's name, on every system and on the hub.",
-    advice="Use letters, digits, dots, dashes and underscores, at most 64, with a letter or digit first.",
+    "A text is not written in the form that its key asks for.",
+    why="A run's name becomes that of a folder and of an adapter, on every system and on the hub. A time has one form, so "
+    "that nobody has to guess what day or hour is meant.",
+    advice="For a name use letters, digits, dots, dashes and underscores, at most 64, with a letter or digit first; "
+    "write a time as `2026-12-24T22:00` and a window as `22:00-06:00`.",
     example=_BASE + "name: my run!\n",
     judges="part",
 )
-def bad_name(subject: Subject, this: Rule) -> Iterator[Finding]:
+def bad_form(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find texts that do not have the form that their key asks for."""
     for bound, fault in _faults(subject, "pattern"):
-        message = f"`{bound.key.name}` may have letters, digits, dots, dashes and underscores, 64 at most."
+        message = (
+            f"`{bound.key.name}` takes a text of the form `{bound.key.examples[0]}`, not {describe(fault.node)}."
+            if bound.key.examples
+            else f"`{bound.key.name}` may have letters, digits, dots, dashes and underscores, 64 at most."
+        )
         value = target(fault.node)
         cleaned = clean_name(str(value.value)) if isinstance(value, Scalar) else ""
         better = written(cleaned) if judge_plain(bound.key, cleaned) is None else None
