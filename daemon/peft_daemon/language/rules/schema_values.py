@@ -125,8 +125,8 @@ def wrong_version(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "A text is not written in the form that its key asks for.",
-    why="A run's name becomes that of a folder and of an adapter, on every system and on the hub. A time has one form, so "
-    "that nobody has to guess what day or hour is meant.",
+    why="A run's name becomes that of a folder and of an adapter, on every system and on the hub. A time has one form, "
+    "so that nobody has to guess what day or hour is meant.",
     advice="For a name use letters, digits, dots, dashes and underscores, at most 64, with a letter or digit first; "
     "write a time as `2026-12-24T22:00` and a window as `22:00-06:00`.",
     example=_BASE + "name: my run!\n",
