@@ -52,7 +52,7 @@ CASES = [
     Case("PW309", "LoRA+ with SGD", f"{BASE}method:\n  lora_plus_ratio: «16»\ntraining:\n  optimizer: sgd\n"),
     Case("PW309", "LoRA+ in 8 bits", f"{BASE}method:\n  lora_plus_ratio: 16\ntraining:\n  optimizer: adamw_8bit\n"),
     Case("PW310", "open bracket", f"{BASE}method:\n  target_modules: «'(q|v'»\n"),
-    Case("PW310", "a list without brackets", f"{BASE}method:\n  target_modules: «q_proj, v_proj»\n"),
+    Case("PW310", "a list without brackets", f"{BASE}method:\n  target_modules: «q_proj, up_proj»\n"),
     Case("PW310", "an expression with a comma", f"{BASE}method:\n  target_modules: 'layers.[0-9]{{1,2}}.q_proj'\n"),
     Case("PW310", "an expression", f"{BASE}method:\n  target_modules: '.*(q|v)_proj'\n"),
     Case("PW311", "one entry", f"{BASE}method:\n  target_modules: [q_proj, «upproj»]\n", LLAMA),
