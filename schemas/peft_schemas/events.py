@@ -81,6 +81,9 @@ class MetricEvent(Event):
     eta_seconds: float | None = None
     """Expected seconds until the last step."""
 
+    elapsed_seconds: float = 0.0
+    """Seconds in training so far, those of earlier workers included and pauses left out, by a clock that nobody sets."""
+
 
 class EvaluationEvent(Event):
     """The loss on the held-out examples."""

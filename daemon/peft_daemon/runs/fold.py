@@ -1,7 +1,6 @@
 """What the events of a run come to, kept small enough to be stored between two readings."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from pydantic import BaseModel
 
@@ -29,12 +28,6 @@ class RunFold(BaseModel):
     elapsed: float | None = None
     """Seconds in training, those of earlier workers included."""
 
-    elapsed_before: float = 0.0
-    """Those that earlier workers spent."""
-
-    began: str | None = None
-    """When this worker began to train."""
-
     anomalies: list[AnomalyEvent] = []
     """Not dealt with."""
 
@@ -44,8 +37,6 @@ class RunFold(BaseModel):
     def take(self, event: AnyEvent) -> None:
         """Add the next event."""
         match event.type:
-            case "state":
-                self._enter(event.state, event.time)
             case "plan":
                 self.total_steps = event.total_steps
             case "metric":
@@ -95,19 +86,10 @@ class RunFold(BaseModel):
             notes=notes,
         )
 
-    def _enter(self, state: RunState, time: str) -> None:
-        if state == "running":
-            self.began = self.began or time
-        elif state != "stopping":
-            self.began, self.elapsed_before = None, self.elapsed or 0.0
-
     def _measure(self, event: MetricEvent) -> None:
         self.step, self.eta = event.step, event.eta_seconds
         self.metrics.update(event.values)
-        if self.began is not None:
-            worked = datetime.fromisoformat(event.time) - datetime.fromisoformat(self.began)
-            # The clock may have been put back.
-            self.elapsed = self.elapsed_before + max(worked.total_seconds(), 0.0)
+        self.elapsed = event.elapsed_seconds
 
     def _recover(self, event: RecoveryEvent) -> None:
         if event.undoes is not None:

@@ -99,9 +99,24 @@ class Journal:
         event = self._log.append(PlanEvent, **fields)
         self._write(total_steps=getattr(event, "total_steps", None))
 
-    def metric(self, step: int, epoch: float, values: Mapping[str, float | None], eta_seconds: float | None) -> None:
+    def metric(
+        self,
+        step: int,
+        epoch: float,
+        values: Mapping[str, float | None],
+        *,
+        eta_seconds: float | None,
+        elapsed_seconds: float,
+    ) -> None:
         """Report measurements at an optimizer step."""
-        event = self._log.append(MetricEvent, step=step, epoch=epoch, values=_finite(values), eta_seconds=eta_seconds)
+        event = self._log.append(
+            MetricEvent,
+            step=step,
+            epoch=epoch,
+            values=_finite(values),
+            eta_seconds=eta_seconds,
+            elapsed_seconds=elapsed_seconds,
+        )
         self._values.update(event.values)
         self._eta = eta_seconds
         self._state = self._state.model_copy(update={"step": step})

@@ -198,7 +198,13 @@ class Reporter(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
             **self._resources.values(),
         }
         remaining = self._remaining(state.max_steps - state.global_step)
-        self._journal.metric(state.global_step, state.epoch or 0.0, self.values, remaining)
+        self._journal.metric(
+            state.global_step,
+            state.epoch or 0.0,
+            self.values,
+            eta_seconds=remaining,
+            elapsed_seconds=self.elapsed_seconds,
+        )
         if state.global_step % args.logging_steps == 0:
             # A report out of turn, at the edge where a run is left, must not change the one that is due.
             self._loss, self._trained, self._tokens_before, self._seconds = None, 0, self._tokens, 0.0

@@ -973,6 +973,10 @@ export interface MetricEvent {
    * Expected seconds until the last step.
    */
   eta_seconds?: number | null;
+  /**
+   * Seconds in training so far, those of earlier workers included and pauses left out, by a clock that nobody sets.
+   */
+  elapsed_seconds?: number;
 }
 /**
  * Name a file or folder that is to be in the library.

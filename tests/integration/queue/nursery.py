@@ -33,7 +33,7 @@ def learn(run: RunDirectory, _request: object, journal: Journal, control: Contro
         step = journal.step
         while not (run.path / "finish").exists():
             step += 1
-            journal.metric(step, 0.0, {"loss": 1.0}, None)
+            journal.metric(step, 0.0, {"loss": 1.0}, eta_seconds=None, elapsed_seconds=0.0)
             if control.requested():
                 journal.enter("stopping")
                 raise Interrupted

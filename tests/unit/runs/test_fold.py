@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -40,9 +41,8 @@ class Story:
         event: AnyEvent = make(seq=self.seq, time=time, **fields)
         self.fold.take(event)
 
-    def step(self, step: int, seconds: float) -> None:
-        self.seconds += seconds
-        self.tell(MetricEvent, step=step, epoch=0.0, values={"loss": 1.0 / step}, eta_seconds=None)
+    def step(self, step: int, elapsed: float) -> None:
+        self.tell(MetricEvent, step=step, epoch=0.0, values={"loss": 1.0 / step}, elapsed_seconds=elapsed)
 
 
 @examples(50)
@@ -61,7 +61,8 @@ def test_F13_time_counts_while_a_run_trains_and_not_while_it_rests(workers: list
         for seconds in steps:
             step += 1
             trained += seconds
-            story.step(step, seconds)
+            story.seconds += seconds
+            story.step(step, trained)
         story.tell(StateEvent, state="stopping")
         story.tell(
             PausedEvent, step=step, checkpoint="c", elapsed_seconds=trained, eta_seconds=5.0, values={"loss": 0.5}
@@ -101,11 +102,13 @@ def test_F13_every_paused_run_shows_where_it_rests(
     assert shown.metrics == values
 
 
-def test_a_clock_that_was_put_back_takes_no_time_away() -> None:
+@pytest.mark.parametrize("moved", [-3600, 3600])
+def test_F13_a_clock_that_is_set_takes_and_gives_no_time(moved: int) -> None:
     story = Story()
     story.tell(StateEvent, state="running")
-    story.step(1, -3600)
-    assert story.fold.elapsed == 0.0
+    story.seconds += moved
+    story.step(1, 2.0)
+    assert story.fold.elapsed == 2.0
 
 
 def test_a_resumed_run_is_at_the_step_of_its_checkpoint() -> None:

@@ -26,7 +26,9 @@ def test_the_worker_says_who_it_is_first(run):
 def test_a_measurement_that_is_no_number_is_written_as_none(run):
     journal = Journal(run)
     journal.prepare()
-    journal.metric(1, 0.1, {"loss": math.nan, "grad_norm": math.inf, "learning_rate": 0.1}, None)
+    journal.metric(
+        1, 0.1, {"loss": math.nan, "grad_norm": math.inf, "learning_rate": 0.1}, eta_seconds=None, elapsed_seconds=1.0
+    )
     event = EventTail(run.events).read()[-1]
     assert event.values == {"loss": None, "grad_norm": None, "learning_rate": 0.1}
 
@@ -57,7 +59,7 @@ def test_the_last_word_of_a_failure_names_the_error_and_the_checkpoint(run):
     journal.prepare()
     checkpoint = CheckpointStore(run, keep=1).write(7, lambda folder: (folder / "w").write_bytes(b"w"))
     journal.checkpoint(checkpoint)
-    journal.metric(8, 0.5, {"loss": 1.0}, 1.0)
+    journal.metric(8, 0.5, {"loss": 1.0}, eta_seconds=1.0, elapsed_seconds=1.0)
     journal.fail(FAULT)
     last = EventTail(run.events).read()[-1]
     assert (last.type, last.run_id, last.directory, last.step) == ("failed", run.id, str(run.path), 8)
@@ -86,9 +88,9 @@ def test_each_end_is_one_last_event_and_the_reserve_is_gone(run, end, word):
 def test_a_run_that_rests_says_how_far_it_came_and_what_was_last_measured(run):
     journal = Journal(run)
     journal.prepare()
-    journal.metric(6, 0.5, {"loss": 2.0, "memory_bytes": 5.0}, 30.0)
+    journal.metric(6, 0.5, {"loss": 2.0, "memory_bytes": 5.0}, eta_seconds=30.0, elapsed_seconds=1.0)
     journal.evaluation(6, {"loss": 2.5})
-    journal.metric(7, 0.5, {"loss": 1.0}, 20.0)
+    journal.metric(7, 0.5, {"loss": 1.0}, eta_seconds=20.0, elapsed_seconds=1.0)
     journal.pause(step=7, checkpoint="checkpoints/step-000007", elapsed_seconds=12.5)
     last = EventTail(run.events).read()[-1]
     assert last.type == "paused"
