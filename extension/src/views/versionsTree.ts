@@ -3,6 +3,7 @@ import * as vscode from "vscode";
 
 import type { VersionRecord } from "../protocol/types";
 import { lossText } from "../runs/describe";
+import { measuredFacts } from "../runs/measured";
 import { hashText } from "../runs/record";
 import type { Versions } from "../runs/versions";
 
@@ -67,8 +68,7 @@ function tooltipOf(record: VersionRecord): vscode.MarkdownString {
   text.appendText(record.parent === null ? "Parent: none, it is the first\n" : `Parent: ${record.parent}\n`);
   if (record.changed.length > 0) text.appendText(`Changed: ${record.changed.join(", ")}\n`);
   text.appendMarkdown("\n\n");
-  for (const [name, value] of Object.entries(record.metrics))
-    text.appendText(`${name}: ${value === null ? "not a number" : Number(value.toPrecision(5))}\n`);
+  for (const [label, value] of measuredFacts(record.metrics)) text.appendText(`${label}: ${value}\n`);
   text.appendMarkdown("\n\n");
   text.appendText(`Config: ${hashText(record.config_sha256)}\n`);
   for (const [path, hash] of Object.entries(record.artifacts)) text.appendText(`${path}: ${hashText(hash)}\n`);

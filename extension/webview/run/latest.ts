@@ -1,20 +1,9 @@
 /** The charts in words: a table of the newest values, and a sentence for screen readers. */
 import type { RunSummary } from "../../src/protocol/types";
-import { durationText, lossText, memoryText, stepText } from "../../src/runs/describe";
+import { durationText, lossText, stepText } from "../../src/runs/describe";
+import { measuredFacts } from "../../src/runs/measured";
 import { element } from "../element";
 import { factRows } from "./factList";
-
-const ROWS: readonly (readonly [metric: string, label: string, format: (value: number) => string])[] = [
-  ["loss", "Training loss", lossText],
-  ["eval_loss", "Evaluation loss", lossText],
-  ["learning_rate", "Learning rate", (value) => value.toExponential(2)],
-  ["grad_norm", "Gradient norm", (value) => value.toFixed(3)],
-  ["tokens_per_second", "Tokens a second", (value) => Math.round(value).toLocaleString("en")],
-  ["tokens", "Tokens trained on", (value) => value.toLocaleString("en")],
-  ["memory_bytes", "Memory", memoryText],
-  ["cpu_percent", "Processor", (value) => `${Math.round(value)} %`],
-  ["gpu_percent", "GPU", (value) => `${Math.round(value)} %`],
-];
 
 /** A screen reader that is told more often than this has no time for anything else. */
 const SPOKEN_EVERY_MS = 10_000;
@@ -33,12 +22,7 @@ export class Latest {
   }
 
   show(run: RunSummary): void {
-    const rows = ROWS.flatMap(([metric, label, format]) => {
-      const value = run.metrics[metric];
-      if (value === undefined) return [];
-      const text = value === null ? "not a number" : format(value);
-      return [[label, text] as const];
-    });
+    const rows = measuredFacts(run.metrics);
     this.body.replaceChildren(...factRows(rows));
     this.root.hidden = rows.length === 0;
     this.speak(run);
