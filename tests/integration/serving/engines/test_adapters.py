@@ -15,14 +15,8 @@ from tests.integration.serving.engines.asking import LONG, Answer, answer, first
 from tests.integration.serving.engines.conftest import ADAPTED, Forms, Kind
 from tests.property.strategies import examples
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.parametrize("forms", ADAPTED, indirect=True, scope="session")]
 PROMPT = tuple(range(1000, 1100))
-
-
-@pytest.fixture(scope="session", params=ADAPTED)
-def forms(request: pytest.FixtureRequest, tiny_forms: dict[Kind, Forms]) -> Forms:
-    """The random weights as each engine that takes adapters loads them."""
-    return tiny_forms[request.param]
 
 
 def told(engine: Engine, *uses: AdapterUse | Path, prompt: tuple[int, ...] = PROMPT) -> Answer:
