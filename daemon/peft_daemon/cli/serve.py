@@ -113,21 +113,15 @@ def _announce(record: ServeRecord, *, json: bool) -> None:
 def _stay(start: Callable[[], ServeRecord], *, json: bool) -> NoReturn:
     """Serve until the process ends or we are told to; it never survives us."""
     signal.signal(signal.SIGTERM, _interrupt)
-    told: list[int] = []
     try:
         record = start()
-        # From here on a signal is noted and not raised, so that it cannot be lost in whatever is being printed.
-        for number in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(number, lambda number, _: told.append(number))
         _announce(record, json=json)
         err.print("Press Ctrl-C to stop.", style="dim", markup=False)
-        while record.identity.alive() and not told:
+        while record.identity.alive():
             time.sleep(_INTERVAL)
-        if not told:
-            err.print("The inference process has ended.", style="dim", markup=False)
+        err.print("The inference process has ended.", style="dim", markup=False)
     except KeyboardInterrupt:
-        pass  # while it was started
-    endpoint.stop()
+        endpoint.stop()
     finish(OK)
 
 
