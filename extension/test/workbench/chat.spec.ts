@@ -68,7 +68,10 @@ test("a model is loaded, asked about a selection, compared, kept over a reload, 
   const input = chat.getByRole("textbox", { name: "Prompt", exact: true });
   await input.fill("Tell me a very long story.");
   await input.press("Enter");
-  await expect(chat.locator(".answer-text").last()).not.toBeEmpty({ timeout: ANSWER_MS });
+  await expect(chat.locator(".prompt p").last()).toHaveText("Tell me a very long story.");
+  const story = chat.locator(".exchange").last().locator(".answer-text");
+  await expect(story.first()).not.toBeEmpty({ timeout: ANSWER_MS });
+  await expect(story.last()).not.toBeEmpty({ timeout: ANSWER_MS });
   process.kill((await server()).pid, "SIGKILL");
   await expect(chat.locator(".remark").last()).toHaveText(/ended in the middle of the answer\. Ask again/);
   await expect(chat.locator(".state")).toHaveText("Ready", { timeout: ANSWER_MS });
