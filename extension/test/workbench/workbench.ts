@@ -54,9 +54,11 @@ export class Workbench {
     await this.waitUntilShown();
   }
 
-  /** Reloads the window, which ends the extension host and starts a new one. */
+  /** Has the editor reload its window, which saves what it knows, ends the extension host and starts a new one. */
   async reload(): Promise<void> {
-    await this.page.reload();
+    const loaded = this.page.waitForEvent("load");
+    await this.runCommand("Developer: Reload Window");
+    await loaded;
     await this.waitUntilShown();
   }
 
