@@ -77,6 +77,11 @@ test("the model server is refused a taken port, started, told to other programs,
   fs.writeFileSync(path.join(project, "coder.gguf"), bytes);
   fs.writeFileSync(path.join(project, "count.txt"), "");
 
+  // What another file's tests have started is told to leave.
+  const servers = () => editor.processes().filter(({ args }) => args.includes("peft_engine.inference"));
+  for (const { pid } of servers()) process.kill(pid, "SIGTERM");
+  await until("the end of earlier model servers", 60_000, () => servers().length === 0 || undefined);
+
   const blocker = net.createServer().listen(0, "127.0.0.1");
   await until("the blocker", 10_000, () => blocker.listening || undefined);
   const { port } = blocker.address() as AddressInfo;
