@@ -51,7 +51,9 @@ test("a model is loaded, asked about a selection, compared, kept over a reload, 
   await illustrate(page, "chat-panel");
 
   await chat.locator(".answer-foot").first().getByRole("button", { name: "Insert at Cursor" }).click();
-  await expect.poll(async () => (await workbench.visibleText()).join("\n")).not.toContain("# The support desk in small");
+  await expect
+    .poll(async () => (await workbench.visibleText()).join("\n"))
+    .not.toContain("# The support desk in small");
   await page.keyboard.press("Control+KeyZ");
   await workbench.save();
 
