@@ -1,11 +1,13 @@
 """What every engine's sequences have in common: an answer, and what its prompt had."""
 
+from abc import ABC, abstractmethod
+
 from peft_engine.inference.answer import Answer
 from peft_engine.inference.contract import Delta, FinishReason
 from peft_engine.inference.sampler import Logits
 
 
-class EngineSequence:
+class EngineSequence(ABC):
     """One answer in the making. An engine's own adds where its K/V are. Contract: `OpenSequence`."""
 
     def __init__(self, answer: Answer, *, prompt_tokens: int, cached_tokens: int) -> None:
@@ -50,6 +52,6 @@ class EngineSequence:
             self.closed = True
             self._free()
 
+    @abstractmethod
     def _free(self) -> None:
         """Free what the engine gave it."""
-        raise NotImplementedError
