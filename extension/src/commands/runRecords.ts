@@ -50,7 +50,8 @@ export async function exportRun(server: Server, store: RunStore, given: unknown)
   const target = await vscode.window.showSaveDialog({
     title: `Export ${run.id}`,
     defaultUri: vscode.Uri.joinPath(folder, `${run.id}.tar.gz`),
-    filters: { Experiments: ["tar.gz", "zip"] },
+    // The editor looks at what follows the last dot only, and would write .tar.gz a second time.
+    filters: { Experiments: ["gz", "zip"] },
   });
   if (!target) return;
   const manifest = await server.request("peft/run/export", { run_id: run.id, path: target.fsPath, checkpoints });
