@@ -1,7 +1,16 @@
-"""What comes of a config that is translated from or to another tool's language."""
+"""A config that is translated from or to another tool's language, and what comes of it."""
+
+from typing import Literal
 
 from peft_schemas.base import Word
 from peft_schemas.findings import FileFinding
+
+
+class ImportParams(Word):
+    """Translate another tool's config. Nothing is written; the text goes to the editor."""
+
+    tool: Literal["axolotl", "llamafactory", "torchtune", "oumi", "trl"]
+    path: str
 
 
 class TranslationReport(Word):

@@ -8,8 +8,10 @@ from peft_daemon.lsp.errors import INTERNAL_ERROR, INVALID_PARAMS, REQUEST_CANCE
 from peft_daemon.rpc import bind, notify
 from peft_daemon.server import create_server
 from peft_daemon.workbench import WorkbenchServer
+from peft_schemas.base import Empty
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import NOTIFICATIONS, REQUESTS, Empty, RunIdParams, RunListResult, RunResult
+from peft_schemas.protocol import NOTIFICATIONS, REQUESTS
+from peft_schemas.runs import RunIdParams, RunListResult, RunResult
 from tests.lsp.client import Client
 from tests.lsp.inprocess import Wire
 

@@ -9,8 +9,8 @@ import typer
 from peft_daemon.cli.conversation import Asked, Conversation, ask, compare
 from peft_daemon.cli.output import USAGE, finish, print_json
 from peft_daemon.serving.client import list_chat_models
+from peft_schemas.chat import ChatMessage, ChatModel
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import ChatMessage, ChatModel
 
 
 def command(

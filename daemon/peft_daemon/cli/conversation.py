@@ -14,8 +14,8 @@ from rich.text import Text
 from peft_daemon.cli.output import err, out, show_error
 from peft_daemon.serving.client import Answered, Delta, stream_chat
 from peft_schemas.base import Word
+from peft_schemas.chat import ChatMessage
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import ChatMessage
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.resume import ResumeChanged
 from peft_engine.rundir import EventTail, RunDirectory, find_run
 from peft_schemas.events import RESTING_STATES, RecoveryAction, RecoveryEvent
-from peft_schemas.protocol import RunResumeResult, RunSummary
+from peft_schemas.runs import RunResumeResult, RunSummary
 
 _INTERVAL = 0.2
 """Seconds between two looks at the run."""

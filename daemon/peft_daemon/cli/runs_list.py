@@ -9,8 +9,8 @@ from peft_daemon.cli.output import err, out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, number, size, state_of, steps_of
 from peft_daemon.runs.store import find_runs, list_artifacts, read_series
 from peft_daemon.runs.store.query import parse_condition
-from peft_schemas.protocol import RunPage
 from peft_schemas.records import ArtifactList, RunQuery, Series, SeriesParams, SeriesResult
+from peft_schemas.runs import RunPage
 
 
 def list_command(

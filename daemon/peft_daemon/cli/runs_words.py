@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from peft_schemas.protocol import RunSummary
+from peft_schemas.runs import RunSummary
 
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
 RunId = Annotated[str, typer.Argument(help="The run's id, as `peftw runs list` shows it.", metavar="ID")]

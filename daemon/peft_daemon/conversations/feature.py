@@ -7,6 +7,8 @@ from peft_daemon.conversations.export import as_json, as_markdown
 from peft_daemon.conversations.prompts import example_prompts
 from peft_daemon.rpc import bind
 from peft_daemon.workbench import WorkbenchServer
+from peft_schemas.base import Empty
+from peft_schemas.chat import PromptsParams, PromptsResult
 from peft_schemas.conversations import (
     Conversation,
     ConversationExportParams,
@@ -18,7 +20,6 @@ from peft_schemas.conversations import (
     ConversationSummary,
     ConversationText,
 )
-from peft_schemas.protocol import Empty, PromptsParams, PromptsResult
 
 
 def register(server: WorkbenchServer) -> None:

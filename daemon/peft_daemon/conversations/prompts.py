@@ -6,8 +6,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from peft_engine.profiles import load_profile
 from peft_engine.rundir import find_run
+from peft_schemas.chat import PromptsResult
 from peft_schemas.config import ProfileName
-from peft_schemas.protocol import PromptsResult
 
 _BASE: ProfileName = "chatbot"
 """What a base is tried with, and the adapter of a run that named no profile: these prompts ask for nothing special."""

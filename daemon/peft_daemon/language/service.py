@@ -22,8 +22,8 @@ from peft_engine.config.foreign.translate import import_config
 from peft_engine.config.read import read_source
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.findings import FileFinding
-from peft_schemas.interchange import TranslationReport
-from peft_schemas.protocol import ConfigParams, FindingParams, ImportParams, PageResult
+from peft_schemas.interchange import ImportParams, TranslationReport
+from peft_schemas.pages import ConfigParams, FindingParams, PageResult
 
 
 def register(server: WorkbenchServer) -> None:

@@ -18,6 +18,7 @@ from peft_engine.library.bounds import library_bounds
 from peft_engine.library.definitions import definition_files
 from peft_engine.library.scan import scan_in_thread
 from peft_engine.library.workspaces import announce
+from peft_schemas.base import Empty
 from peft_schemas.conversion import (
     ConversionOffers,
     ConversionProgress,
@@ -27,7 +28,6 @@ from peft_schemas.conversion import (
 )
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelAddParams, ModelEntry, ModelIdParams, ModelList, ModelQuery
-from peft_schemas.protocol import Empty
 
 _log = logging.getLogger(__name__)
 

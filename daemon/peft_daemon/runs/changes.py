@@ -11,7 +11,7 @@ from peft_engine.home import models_dir
 from peft_engine.packages import versions
 from peft_engine.rundir import RunDirectory
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import ChangedInput
+from peft_schemas.runs import ChangedInput
 
 
 def changed_inputs(run: RunDirectory, python: str) -> list[ChangedInput]:

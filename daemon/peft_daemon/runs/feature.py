@@ -15,11 +15,11 @@ from peft_daemon.runs.watch import RunWatch
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.hardware import detect
 from peft_engine.rundir import RunDirectory, find_run
+from peft_schemas.base import Empty
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import AnyEvent
 from peft_schemas.hardware import HardwareReport
-from peft_schemas.protocol import (
-    Empty,
+from peft_schemas.runs import (
     RunCancelParams,
     RunEventsParams,
     RunIdParams,

@@ -6,8 +6,8 @@ from pydantic import BaseModel
 
 from peft_engine.rundir import RunDirectory
 from peft_schemas.events import AnomalyEvent, AnyEvent, MetricEvent, RecoveryEvent, RunState, StateFile
-from peft_schemas.protocol import RunSummary
 from peft_schemas.records import RunNotes
+from peft_schemas.runs import RunSummary
 
 _EXPECTING: frozenset[RunState] = frozenset({"running", "stopping", "paused"})
 """States in which the remaining time says something."""

@@ -5,7 +5,7 @@ from peft_daemon.runs.judge import settle
 from peft_engine.notes import read_notes
 from peft_engine.rundir import EventTail, RunDirectory
 from peft_schemas.events import AnyEvent, StateFile
-from peft_schemas.protocol import RunSummary
+from peft_schemas.runs import RunSummary
 
 
 class RunFollower:

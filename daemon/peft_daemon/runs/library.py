@@ -17,8 +17,8 @@ from peft_engine.notes import read_notes, write_notes
 from peft_engine.rundir import find_run
 from peft_engine.settings import read_settings
 from peft_engine.versions import list_versions
+from peft_schemas.base import Empty
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import Empty, RunIdParams, RunPage, RunResult
 from peft_schemas.records import (
     ArtifactList,
     BundleManifest,
@@ -35,6 +35,7 @@ from peft_schemas.records import (
     VersionList,
     VersionsParams,
 )
+from peft_schemas.runs import RunIdParams, RunPage, RunResult
 
 _DISK_INTERVAL = 60.0
 """Seconds between two looks at the free space."""

@@ -17,7 +17,7 @@ from peft_engine.rundir.moves import illegal
 from peft_engine.rundir.presence import is_present
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import LEGAL_MOVES, RESTING_STATES, ControlFile, StateEvent, StateFile
-from peft_schemas.protocol import ChangedInput
+from peft_schemas.runs import ChangedInput
 
 _DEPARTURE_SECONDS = 30.0
 """In which a worker that has had its last word must have let go of the run. It takes milliseconds."""

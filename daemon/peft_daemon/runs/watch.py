@@ -19,7 +19,7 @@ from peft_engine.rundir import RunDirectory, find_run
 from peft_engine.rundir.events import events_after
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import RESTING_STATES, AnyEvent
-from peft_schemas.protocol import RunSummary
+from peft_schemas.runs import RunSummary
 
 _INTERVAL = 0.25
 """Seconds between two looks at the runs that are at work: at each, two small reads."""

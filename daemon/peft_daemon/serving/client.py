@@ -15,7 +15,7 @@ from peft_daemon.serving.launch import ensure_running
 from peft_daemon.serving.refusal import interrupted, refused
 from peft_engine.catalog import list_servable
 from peft_engine.serve_record import ServeRecord
-from peft_schemas.protocol import ChatMessage, ChatModel, ChatTool, ToolCall
+from peft_schemas.chat import ChatMessage, ChatModel, ChatTool, ToolCall
 
 _TIMEOUT = httpx.Timeout(60, connect=5, read=None)
 """Seconds. Reading may wait as long as the queue is: the process sends signs of life, and its death ends the stream."""

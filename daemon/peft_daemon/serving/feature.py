@@ -10,15 +10,10 @@ from peft_daemon.serving.client import Answered, Delta, list_chat_models, stream
 from peft_daemon.serving.launch import ensure_running, runs_elsewhere
 from peft_daemon.serving.watch import ServeWatch
 from peft_daemon.workbench import WorkbenchServer
+from peft_schemas.base import Empty
+from peft_schemas.chat import ChatDeltaParams, ChatModelsResult, ChatParams, ChatResult
 from peft_schemas.conversations import AnswerMeasures
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import (
-    ChatDeltaParams,
-    ChatModelsResult,
-    ChatParams,
-    ChatResult,
-    Empty,
-)
 from peft_schemas.serving import ServeEndpoint, ServeModelParams, ServePinParams, ServeStartParams, ServeStatus
 
 

@@ -6,7 +6,8 @@ import os
 from peft_daemon.rpc import bind
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.home import logs_dir
-from peft_schemas.protocol import Empty, PageResult
+from peft_schemas.base import Empty
+from peft_schemas.pages import PageResult
 
 _SHOWN = 256 * 1024
 """Bytes from the end. What was before them is in the file."""

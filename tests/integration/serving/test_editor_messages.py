@@ -9,7 +9,7 @@ import pytest
 
 from peft_daemon.serving import endpoint
 from peft_engine.serve_record import ServeRecord
-from peft_schemas.protocol import ChatModelsResult, ChatResult
+from peft_schemas.chat import ChatModelsResult, ChatResult
 from tests.integration.serving.editor import Editor
 from tests.integration.serving.homes import BASE, complete_run
 

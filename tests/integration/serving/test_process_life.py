@@ -22,8 +22,8 @@ from peft_daemon.serving.launch import ensure_running
 from peft_engine.process import ProcessIdentity
 from peft_engine.serve_lock import serve_owner
 from peft_engine.serve_record import ServeRecord, read_serve_record
+from peft_schemas.chat import ChatMessage
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import ChatMessage
 from tests.integration.serving.homes import BASE
 
 Starter = Callable[[], ServeRecord]

@@ -23,8 +23,8 @@ from peft_schemas.events import (
     ResumedEvent,
     StateEvent,
 )
-from peft_schemas.protocol import RunSummary
 from peft_schemas.records import RunNotes
+from peft_schemas.runs import RunSummary
 
 MakeRun = Callable[..., RunDirectory]
 Sleeper = subprocess.Popen[bytes]

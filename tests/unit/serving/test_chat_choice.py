@@ -3,8 +3,8 @@
 import pytest
 
 from peft_daemon.cli.chat import choose
+from peft_schemas.chat import ChatModel
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.protocol import ChatModel
 
 
 def model(model_id: str, run_id: str | None = None) -> ChatModel:

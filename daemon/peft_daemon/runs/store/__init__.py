@@ -17,8 +17,8 @@ from peft_engine.files import folder_bytes, stamp
 from peft_engine.migrations import transaction
 from peft_engine.rundir import find_run
 from peft_schemas.events import EVENT, AnyEvent
-from peft_schemas.protocol import RunPage, RunSummary
 from peft_schemas.records import Artifact, RunQuery, Series, SeriesParams
+from peft_schemas.runs import RunPage, RunSummary
 
 _FOREVER = 2**62
 """A step that no run reaches."""
