@@ -5,8 +5,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +13,7 @@ import pytest
 from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import find_run
 from tests.e2e.conftest import Peftw
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.model, pytest.mark.usefixtures("model_home")]
 
@@ -22,13 +21,6 @@ pytestmark = [pytest.mark.model, pytest.mark.usefixtures("model_home")]
 def longer(config: Path, steps: int = 500) -> None:
     text = config.read_text().replace("max_steps: 2", f"max_steps: {steps}")
     config.write_text(text + "checkpoint: {every_steps: 2}\n")
-
-
-def wait_for(ready: Callable[[], bool], seconds: float = 240) -> None:
-    deadline = time.monotonic() + seconds
-    while not ready():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.1)
 
 
 def show(peftw: Peftw, run_id: str) -> dict[str, Any]:
@@ -56,7 +48,7 @@ def test_a_detached_run_outlives_its_launcher_and_stops_when_asked(peftw: Peftw,
     launched = json.loads(peftw("run", config, "--detach").stdout)
     run = find_run(launched["run_id"])
     assert launched["directory"] == str(run.path)
-    wait_for(lambda: show(peftw, run.id)["step"] >= 1)
+    wait_until(lambda: show(peftw, run.id)["step"] >= 1)
     second = peftw("run", config)
     assert second.returncode == 1
     assert "run-active" in second.stderr
@@ -66,17 +58,17 @@ def test_a_detached_run_outlives_its_launcher_and_stops_when_asked(peftw: Peftw,
     stopped = json.loads(peftw("runs", "stop", run.id, "--json").stdout)
     assert stopped["state"] == "stopped"
     assert (run.path / stopped["checkpoint"] / "manifest.json").exists()
-    wait_for(lambda: not worker.alive())
+    wait_until(lambda: not worker.alive())
 
 
 def test_a_killed_worker_is_reported_within_seconds_with_its_checkpoint(peftw: Peftw, config: Path) -> None:
     longer(config)
     run = find_run(json.loads(peftw("run", config, "--detach").stdout)["run_id"])
-    wait_for(lambda: show(peftw, run.id)["checkpoint"] is not None)
+    wait_until(lambda: show(peftw, run.id)["checkpoint"] is not None)
     worker = run.worker()
     assert worker is not None
     worker.signal(signal.SIGKILL)
-    wait_for(lambda: not worker.alive())
+    wait_until(lambda: not worker.alive())
     shown = show(peftw, run.id)
     assert (shown["state"], shown["error"]["code"]) == ("failed", "worker-killed")
     final = json.loads(run.events.read_text().splitlines()[-1])
@@ -88,7 +80,7 @@ def test_ctrl_c_leaves_nothing_running(config: Path, home: Path) -> None:
     longer(config)
     peftw = Path(sys.executable).with_name("peftw")
     process = subprocess.Popen([peftw, "run", config], start_new_session=True, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: (home / "runs/desk-1/events.jsonl").exists() and "metric" in _events(home))
+    wait_until(lambda: (home / "runs/desk-1/events.jsonl").exists() and "metric" in _events(home))
     os.killpg(process.pid, signal.SIGINT)
     said = process.communicate(timeout=240)[1]
     assert process.returncode == 130
@@ -96,7 +88,7 @@ def test_ctrl_c_leaves_nothing_running(config: Path, home: Path) -> None:
     run = find_run("desk-1")
     worker: ProcessIdentity | None = run.worker()
     assert worker is not None
-    wait_for(lambda: not worker.alive())
+    wait_until(lambda: not worker.alive())
     assert run.read_state().state == "stopped"
 
 

@@ -3,7 +3,6 @@
 import json
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import pytest
 
 from tests.lsp.client import Client
+from tests.waiting import wait_until
 
 GOOD = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: a.jsonl\n"
 TRAINING = "training:\n  batch_size: 4\n  max_steps: 30\n"
@@ -95,8 +95,7 @@ def test_A14_the_editor_asks_again_when_the_data_was_counted(fresh: Client, conf
     hint_labels(fresh, uri)
     fresh.asked("workspace/inlayHint/refresh")
     # The model and the machine are looked at too, and each is told when it is known.
-    while "3 steps" not in hint_labels(fresh, uri):
-        time.sleep(0.05)
+    wait_until(lambda: "3 steps" in hint_labels(fresh, uri))
     assert "3 steps" in lens_titles(fresh, uri)[1]
 
 

@@ -2,13 +2,13 @@
 
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 
 import pytest
 
 from tests.lsp.client import TIMEOUT, Client
 from tests.property.strategies import VALID
+from tests.waiting import wait_until
 
 COUNTING = """
 import sys
@@ -22,6 +22,7 @@ def counted(send):
     return made
 server.create_server = counted
 from peft_daemon.cli.lsp import main
+from tests.waiting import wait_until
 sys.exit(main(["--log-level", "info"]))
 """
 """A server that says which files it has opened."""
@@ -50,10 +51,7 @@ def test_U5_the_handshake_is_answered_before_the_language_is_loaded(_home) -> No
 
 def test_U7_the_first_completion_reads_no_file(counting: Client) -> None:
     counting.initialize()
-    deadline = time.monotonic() + TIMEOUT
-    while not ("has been read" in counting.log and "everything is loaded" in counting.log):
-        assert time.monotonic() < deadline, counting.log
-        time.sleep(0.05)
+    wait_until(lambda: "has been read" in counting.log and "everything is loaded" in counting.log, lambda: counting.log)
     uri = counting.open("untitled:warm.peft.yaml", VALID)
     counting.published(uri)
     before = counting.request("peft/test/opened")["result"]

@@ -4,7 +4,6 @@ import asyncio
 import json
 import os
 import socket
-import time
 from typing import Any
 
 import psutil
@@ -12,6 +11,7 @@ import pytest
 
 from tests.integration.attacks.conftest import Victim
 from tests.integration.serving.homes import BASE
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
 CHAT: dict[str, Any] = {"model": BASE, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 1}
@@ -194,10 +194,8 @@ async def _flood(victim: Victim) -> list[str]:
 
 
 def _until_idle(victim: Victim) -> None:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
+    def idle() -> bool:
         now = victim.http.get("/health").json()
-        if now["active"] == 0 and now["waiting"] == 0:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the process still computes for clients that have gone")
+        return now["active"] == 0 and now["waiting"] == 0
+
+    wait_until(idle, lambda: "the process still computes for clients that have gone")

@@ -1,8 +1,7 @@
 """Laying out runs and waiting for what becomes of them."""
 
 import signal
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,9 +12,7 @@ from peft_engine.rundir import EventTail, RunDirectory, create_run_directory
 from peft_engine.rundir.lay_out import lay_out
 from peft_schemas.config import RunConfig
 from peft_schemas.events import LAST_WORDS, LEGAL_MOVES, RESTING_STATES, AnyEvent, RunState, StateFile
-
-PATIENCE = 120
-"""Seconds to wait for processes of our own; a loaded machine was ten times slower than an idle one."""
+from tests.waiting import wait_until
 
 
 def launch(nurse: Path, *, name: str = "demo", **schedule: object) -> RunDirectory:
@@ -34,16 +31,6 @@ def launch(nurse: Path, *, name: str = "demo", **schedule: object) -> RunDirecto
     enqueue(run, lay_out(run, config, run.source))
     start_worker(run, nurse)
     return run
-
-
-def wait_until(
-    condition: Callable[[], object], what: Callable[[], object] = lambda: "not within the time given"
-) -> None:
-    """Wait for something to be true."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert time.monotonic() < deadline, what()
-        time.sleep(0.01)
 
 
 def wait_for(run: RunDirectory, *states: RunState) -> StateFile:

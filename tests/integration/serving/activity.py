@@ -1,11 +1,11 @@
 """What the served process is doing, as its health says."""
 
-import time
 from typing import Any
 
 import httpx
 
 from peft_engine.serve_record import ServeRecord
+from tests.waiting import wait_until
 
 
 def health(record: ServeRecord) -> dict[str, Any]:
@@ -18,10 +18,9 @@ def health(record: ServeRecord) -> dict[str, Any]:
 
 def until_idle(record: ServeRecord) -> None:
     """Wait until nothing is computed for anybody."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
+
+    def idle() -> bool:
         now = health(record)
-        if not now["active"] and not now["waiting"]:
-            return
-        time.sleep(0.05)
-    raise AssertionError("the process still computes for a client that has gone")
+        return not now["active"] and not now["waiting"]
+
+    wait_until(idle, lambda: "the process still computes for a client that has gone")

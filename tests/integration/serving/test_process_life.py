@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -25,19 +24,13 @@ from peft_engine.serve_record import ServeRecord, read_serve_record
 from peft_schemas.chat import ChatMessage
 from peft_schemas.errors import WorkbenchError
 from tests.integration.serving.homes import BASE
+from tests.waiting import wait_until
 
 Starter = Callable[[], ServeRecord]
 ENDLESS = [ChatMessage(role="user", content="What is the capital of France?")]
 """The base's most likely answer goes round in circles."""
 
 HELLO = [ChatMessage(role="user", content="Hello!")]
-
-
-def wait_for(condition: Callable[[], bool], *, seconds: float = 60) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 async def say_hello() -> str:
@@ -91,7 +84,7 @@ def test_a_second_process_leaves_at_once(own_process: Starter, home: Path) -> No
 async def test_after_kill_9_the_next_request_starts_it_again(own_process: Starter) -> None:
     before = own_process()
     os.kill(before.pid, signal.SIGKILL)
-    wait_for(lambda: not before.identity.alive())
+    wait_until(lambda: not before.identity.alive())
 
     assert endpoint.status().state == "stopped"
     assert await say_hello()
@@ -122,7 +115,7 @@ async def test_closing_a_stream_stops_its_computation(own_process: Starter) -> N
         now = endpoint.ask(record)
         return now is not None and not any(model.active for model in now.models)
 
-    wait_for(idle)
+    wait_until(idle)
 
 
 @pytest.mark.model
@@ -144,7 +137,7 @@ def test_a_signal_makes_it_leave_and_clear_up(own_process: Starter, home: Path, 
     record = own_process()
     os.kill(record.pid, number)
 
-    wait_for(lambda: not record.identity.alive())
+    wait_until(lambda: not record.identity.alive())
     assert not (home / "serve.json").exists()
     assert serve_owner() is None
 
@@ -154,7 +147,7 @@ def test_shutdown_makes_it_leave(own_process: Starter) -> None:
     answer = httpx.post(f"{record.root}/shutdown", headers=endpoint.authorization(record), timeout=30)
 
     assert answer.status_code == 202
-    wait_for(lambda: not record.identity.alive())
+    wait_until(lambda: not record.identity.alive())
     assert endpoint.find() is None
 
 
@@ -169,7 +162,7 @@ async def test_told_to_stop_it_ends_an_answer_with_a_sentence(own_process: Start
 
 def test_it_leaves_when_idle_and_health_does_not_count(own_process: Starter) -> None:
     record = ensure_running(idle_minutes=0.02)
-    wait_for(lambda: endpoint.ask(record) is None and not record.identity.alive())
+    wait_until(lambda: endpoint.ask(record) is None and not record.identity.alive())
 
     assert endpoint.find() is None
 
@@ -180,7 +173,7 @@ def test_it_ends_with_the_process_it_was_started_for(own_process: Starter) -> No
     parent.kill()
     parent.wait()
 
-    wait_for(lambda: not record.identity.alive())
+    wait_until(lambda: not record.identity.alive())
 
 
 def test_a_taken_port_is_one_sentence(own_process: Starter, home: Path) -> None:
@@ -238,4 +231,4 @@ class TestForeground:
         serving.kill()
         serving.wait(60)
 
-        wait_for(lambda: not record.identity.alive())
+        wait_until(lambda: not record.identity.alive())

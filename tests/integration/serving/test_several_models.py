@@ -8,8 +8,7 @@ import signal
 import subprocess
 import sys
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from configparser import ConfigParser
 from pathlib import Path
 
@@ -25,6 +24,7 @@ from peft_engine.serve_record import ServeRecord
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.serving import ServeStatus
 from tests.integration.serving.editor import Editor
+from tests.waiting import wait_until
 
 pytestmark = pytest.mark.model
 
@@ -69,13 +69,6 @@ def status() -> ServeStatus:
     now = endpoint.ask(record)
     assert now is not None
     return now
-
-
-def until(condition: Callable[[], bool], *, seconds: float = 120) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
-        time.sleep(0.05)
 
 
 def test_i12_a_third_base_over_the_budget_unloads_the_one_unused_for_longest(models: Path, home: Path) -> None:
@@ -125,7 +118,7 @@ def test_i13_twenty_switches_under_load_leave_no_gap(models: Path) -> None:
         chosen = ("two", "one")[number % 2]
         assert asyncio.run(control.switch(chosen)).model == chosen
         before = len(answered)
-        until(lambda: len(answered) > before or bool(faults))  # noqa: B023  (called at once)
+        wait_until(lambda: len(answered) > before or bool(faults))  # noqa: B023  (called at once)
     over.set()
     for asker in askers:
         asker.join()
@@ -148,7 +141,7 @@ def test_i19_of_three_configured_models_a_broken_one_does_not_stop_the_rest(mode
     (models / "two.gguf").write_bytes(b"GGUF" + b"\xff" * 64)
     settings(home, load=["one", "two", "three"])
     ensure_running()
-    until(lambda: len(status().models) == 3 and not any(model.state == "loading" for model in status().models))
+    wait_until(lambda: len(status().models) == 3 and not any(model.state == "loading" for model in status().models))
 
     now = status()
     states = {model.base: model.state for model in now.models}
@@ -162,9 +155,9 @@ def test_i19_of_three_configured_models_a_broken_one_does_not_stop_the_rest(mode
 def test_pinned_models_of_the_settings_are_loaded_and_stay(models: Path, home: Path) -> None:
     settings(home, pin=["one"], unload_minutes=0.001)
     record = ensure_running()
-    until(lambda: any(model.pinned and model.state == "ready" for model in status().models))
+    wait_until(lambda: any(model.pinned and model.state == "ready" for model in status().models))
     say(record, "two")
-    until(lambda: status().loaded == ["one"])
+    wait_until(lambda: status().loaded == ["one"])
 
 
 def test_what_killed_the_process_at_its_start_is_not_loaded_by_the_next_one(models: Path, home: Path) -> None:
@@ -172,7 +165,7 @@ def test_what_killed_the_process_at_its_start_is_not_loaded_by_the_next_one(mode
     (home / "serve-deaths").mkdir()
     (home / "serve-deaths" / "loading.json").write_text('["one"]')
     ensure_running()
-    until(lambda: "two" in status().loaded)
+    wait_until(lambda: "two" in status().loaded)
 
     assert failed() == {"one": "The inference process died while it loaded one."}
     assert asyncio.run(control.load("one")).state == "running"
@@ -197,7 +190,7 @@ def test_what_kills_the_process_while_it_computes_is_tried_once_more_and_then_on
         )
         next(iter(answering))
         os.kill(record.pid, signal.SIGSEGV)
-        until(lambda: not record.identity.alive())  # noqa: B023  (called at once)
+        wait_until(lambda: not record.identity.alive())  # noqa: B023  (called at once)
         assert json.loads((home / "serve-deaths" / "computing.json").read_text()) == ["one"]
 
     record = ensure_running()
@@ -218,7 +211,7 @@ def test_i17_an_unused_model_is_unloaded(models: Path, home: Path) -> None:
     settings(home, unload_minutes=0.01)
     record = ensure_running()
     say(record, "one")
-    until(lambda: status().loaded == [])
+    wait_until(lambda: status().loaded == [])
 
 
 IDLE_SECONDS = 60 if os.environ.get("PEFTW_FUZZ") else 4
@@ -257,7 +250,7 @@ def test_a_crash_in_native_code_takes_the_process_alone_and_the_next_request_sta
     record = ensure_running()
     say(record, "one")
     os.kill(record.pid, signal.SIGSEGV)
-    until(lambda: not record.identity.alive())
+    wait_until(lambda: not record.identity.alive())
 
     assert status_without_process() == "stopped"
     after = ensure_running()
@@ -293,7 +286,7 @@ def test_hanging_up_on_a_load_gives_it_up(models: Path) -> None:
             timeout=httpx.Timeout(60, read=0.01),
         )
 
-    until(lambda: not any(model.state == "loading" for model in status().models))
+    wait_until(lambda: not any(model.state == "loading" for model in status().models))
     assert say(record, "one") == "one"
 
 
@@ -387,7 +380,7 @@ class TestCommands:
         assert command[1:4] == ["-P", "-m", "peft_engine.inference"]
 
         process = subprocess.Popen(command, stderr=subprocess.DEVNULL, start_new_session=True)
-        until(lambda: endpoint.find() is not None)
+        wait_until(lambda: endpoint.find() is not None)
         assert endpoint.stop()
         assert process.wait(60) == 0
 

@@ -1,7 +1,6 @@
 """Workers that are killed at random moments: forked from a process that has loaded the training libraries once."""
 
 import multiprocessing
-import os
 import random
 import shutil
 import signal
@@ -19,7 +18,9 @@ from peft_engine.rundir import RunDirectory, directory
 from peft_engine.rundir.checkpoints import verify_checkpoint
 from peft_engine.training.worker import work
 from peft_schemas.events import RESTING_STATES
-from tests.integration.training.workshop import PATIENCE, events
+from tests.integration.nursery import apart
+from tests.integration.training.workshop import events
+from tests.waiting import PATIENCE
 
 PRELOADED = [
     "peft_engine.training.backends.transformers_backend",
@@ -38,18 +39,9 @@ def fork_server() -> ForkServerContext:
     return context
 
 
-def _apart(body: Callable[[], int], home: str, log: Path) -> None:
-    os.setsid()
-    os.environ["PEFTW_HOME"] = home
-    with log.open("ab") as output:
-        os.dup2(output.fileno(), 1)
-        os.dup2(output.fileno(), 2)
-    os._exit(body())
-
-
 def train(path: str, home: str) -> None:
     """Be a run's worker."""
-    _apart(lambda: work(Path(path)), home, Path(path) / "worker.log")
+    apart(lambda: work(Path(path)), home, Path(path) / "worker.log")
 
 
 def train_under_a_jumping_clock(path: str, home: str) -> None:
@@ -71,7 +63,7 @@ def bring_back(path: str, home: str) -> None:
         resume(RunDirectory(Path(path)), python=NOBODY, accept_changes=True)
         return 0
 
-    _apart(body, home, Path(path) / "worker.log")
+    apart(body, home, Path(path) / "worker.log")
 
 
 @dataclass

@@ -8,8 +8,8 @@ from typing import Any
 import psutil
 
 from peft_schemas import PROTOCOL_VERSION, __version__
-from tests.integration.training.workshop import wait_until
 from tests.lsp.client import Client
+from tests.waiting import wait_until
 
 
 class MortalEditor:

@@ -23,7 +23,8 @@ from peft_engine.files import sha256
 from peft_engine.rundir import RunDirectory
 from tests.integration.training import contract_runs
 from tests.integration.training.interruption import series, weights
-from tests.integration.training.workshop import PATIENCE, losses, of
+from tests.integration.training.workshop import losses, of
+from tests.waiting import PATIENCE
 
 # Each backend's runs are one process, which a test waits for.
 pytestmark = pytest.mark.timeout(6 * PATIENCE)

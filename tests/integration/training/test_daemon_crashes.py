@@ -19,11 +19,12 @@ from peft_daemon.runs.judge import settle
 from peft_engine.home import queue_dir, slots_dir
 from peft_engine.rundir import RunDirectory, find_run
 from peft_schemas.events import RESTING_STATES
-from tests.integration.training.crashes import newest_announced
+from tests.integration.nursery import nursery
+from tests.integration.training.crashes import PRELOADED, newest_announced
 from tests.integration.training.interruption import weights
 from tests.integration.training.mortal_editor import MortalEditor
-from tests.integration.training.nursery import nursery
-from tests.integration.training.workshop import Workshop, events, wait_until
+from tests.integration.training.workshop import Workshop, events
+from tests.waiting import wait_until
 
 TRIALS = int(os.environ.get("PEFTW_CRASH", "0"))
 pytestmark = pytest.mark.timeout(0 if TRIALS else 900)
@@ -58,7 +59,7 @@ def config(workshop: Workshop) -> Path:
 
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    with nursery(tmp_path_factory.mktemp("nursery")) as python:
+    with nursery(tmp_path_factory.mktemp("nursery"), "tests.integration.training.crashes:train", PRELOADED) as python:
         yield python
 
 

@@ -15,7 +15,8 @@ from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.moves import move
 from peft_schemas.events import ControlFile
 from tests.integration.training.interruption import interrupted, series, weights
-from tests.integration.training.workshop import PATIENCE, Workshop, finished, of, start, wait_until
+from tests.integration.training.workshop import Workshop, finished, of, start
+from tests.waiting import PATIENCE, wait_until
 
 TOLERANCE = 1e-5
 """Of losses and weights: the sums are taken in another order."""
@@ -105,7 +106,7 @@ def test_F7_weights_that_are_spread_over_two_processes_learn_the_same(workshop: 
 def test_F15_the_death_of_one_process_ends_all_and_the_run_says_which(workshop: Workshop) -> None:
     run = two(workshop, training={"max_steps": 5000})
     worker = start(run)
-    wait_until(lambda: of(run, "metric"), worker)
+    wait_until(lambda: of(run, "metric"), process=worker)
     (other,) = children_of(worker)
     other.kill()
     assert worker.wait(PATIENCE) == 1
@@ -119,7 +120,7 @@ def test_F12_no_process_outlives_a_worker_that_is_killed_nor_one_that_is_stopped
     for ending in ("kill", "stop"):
         run = two(workshop, training={"max_steps": 5000})
         worker = start(run)
-        wait_until(lambda run=run: of(run, "metric"), worker)  # type: ignore[misc]
+        wait_until(lambda run=run: of(run, "metric"), process=worker)  # type: ignore[misc]
         others = children_of(worker)
         assert len(others) == 1
         if ending == "kill":

@@ -20,7 +20,8 @@ from peft_engine.training import artifact
 from peft_engine.training.reporter import Reporter
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import ControlFile
-from tests.integration.training.workshop import events, finished, of, start, wait_until
+from tests.integration.training.workshop import events, finished, of, start
+from tests.waiting import wait_until
 
 LONG = {"max_steps": 100_000, "num_epochs": 1.0}
 
@@ -61,7 +62,7 @@ def test_a_stop_before_the_first_step_leaves_nothing(workshop):
 def test_sigterm_is_a_stop(workshop):
     run = workshop.make(training=LONG, checkpoint={"every_steps": 100_000})
     worker = start(run)
-    wait_until(lambda: of(run, "metric"), worker)
+    wait_until(lambda: of(run, "metric"), process=worker)
     worker.send_signal(signal.SIGTERM)
     assert worker.wait(120) == 0
     end = events(run)[-1]
@@ -72,7 +73,7 @@ def test_sigterm_is_a_stop(workshop):
 def test_a_killed_worker_leaves_whole_events_and_a_good_checkpoint(workshop):
     run = workshop.make(training=LONG, checkpoint={"every_steps": 2, "keep": 2})
     worker = start(run)
-    wait_until(lambda: len(of(run, "checkpoint")) >= 3, worker)
+    wait_until(lambda: len(of(run, "checkpoint")) >= 3, process=worker)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait(60)
     seqs = [event.seq for event in events(run)]
@@ -134,7 +135,7 @@ def test_a_disk_that_is_really_full_is_told(workshop, home):
     try:
         run = workshop.make(training=LONG, checkpoint={"every_steps": 50, "keep": 2})
         worker = start(run)
-        wait_until(lambda: of(run, "checkpoint"), worker)
+        wait_until(lambda: of(run, "checkpoint"), process=worker)
         with (home / "runs/ballast").open("wb", buffering=0) as ballast, pytest.raises(OSError, match="No space"):
             while True:
                 ballast.write(bytes(4096))

@@ -10,7 +10,8 @@ import psutil
 from peft_daemon.runs import commands
 from peft_daemon.runs.processes import MARK, processes_of
 from peft_engine.rundir import RunDirectory
-from tests.integration.training.workshop import Workshop, events, losses, of, start, wait_until
+from tests.integration.training.workshop import Workshop, events, losses, of, start
+from tests.waiting import wait_until
 
 ON_A_CLOCK = """
 import os, sys
@@ -60,11 +61,11 @@ def test_F23_a_run_whose_window_closes_leaves_its_device_and_all_memory_and_goes
     )
     process = subprocess.Popen([sys.executable, "-c", ON_A_CLOCK, str(run.path), str(clock)], start_new_session=True)
     try:
-        wait_until(lambda: len(of(run, "metric")) > 3, process)
+        wait_until(lambda: len(of(run, "metric")) > 3, process=process)
         clock.write_text("2026-11-21 06:00")
-        wait_until(lambda: "2026-11-21 22:00" in (run.read_state().detail or ""), process)
+        wait_until(lambda: "2026-11-21 22:00" in (run.read_state().detail or ""), process=process)
         assert (run.read_state().state, run.read_state().pid) == ("queued", process.pid)
-        wait_until(lambda: run.read_state().attempt == 2, process)
+        wait_until(lambda: run.read_state().attempt == 2, process=process)
         maps = Path(f"/proc/{process.pid}/maps")
         if maps.exists():
             assert "libtorch" not in maps.read_text(), "what waits holds nothing of what trains"
@@ -82,7 +83,7 @@ def test_F23_a_run_whose_window_closes_leaves_its_device_and_all_memory_and_goes
 def test_F12_force_ends_every_process_of_a_run_and_frees_its_device(workshop: Workshop, home: Path) -> None:
     run = workshop.make(training={"max_steps": 100_000}, checkpoint={"every_steps": 100_000})
     worker = start(run, **{MARK: str(run.path)})
-    wait_until(lambda: of(run, "metric"), worker)
+    wait_until(lambda: of(run, "metric"), process=worker)
     # One that leads a session of its own, as those of some launchers do, and whose parent is gone.
     orphan = "import os, time; os.setsid(); print(os.getpid(), flush=True); time.sleep(600)"
     parent = f"import subprocess, sys; p = subprocess.Popen([sys.executable, '-c', {orphan!r}]); sys.exit()"

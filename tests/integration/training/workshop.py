@@ -4,8 +4,6 @@ import json
 import os
 import subprocess
 import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,9 +13,6 @@ from peft_engine.rundir.lay_out import lay_out
 from peft_engine.training.worker import work
 from peft_schemas.config import RunConfig
 from peft_schemas.events import FINAL_STATES, AnyEvent
-
-PATIENCE = 300
-"""Seconds to wait for a process of our own; a loaded machine was ten times slower than an idle one."""
 
 
 @dataclass
@@ -91,12 +86,3 @@ def start(run: RunDirectory, **env: str) -> "subprocess.Popen[bytes]":
         return subprocess.Popen(
             command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True, env={**os.environ, **env}
         )
-
-
-def wait_until(condition: Callable[[], object], process: "subprocess.Popen[bytes] | None" = None) -> None:
-    """Wait for something to be true, while the process that shall make it so lives."""
-    deadline = time.monotonic() + PATIENCE
-    while not condition():
-        assert process is None or process.poll() is None, "the worker ended early"
-        assert time.monotonic() < deadline, "not within the time given"
-        time.sleep(0.05)

@@ -1,14 +1,11 @@
-"""Brings up workers that do all that a worker does but train: `python -m tests.integration.queue.nursery FIFO`.
+"""Workers that do all that a worker does but train: `learn` makes steps without work, heard like any others.
 
-It reads from the FIFO the state folder and the run directory of each worker to bring up, and forks, so that a worker
-costs milliseconds. What each does in the place of training is `learn`: steps without work, heard like any others. The
-clock and the sensors are files in the state folder.
+The clock and the sensors are files in the state folder.
 """
 
 import fcntl
 import json
 import os
-import sys
 import time
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +17,7 @@ from peft_engine.training import waiting, worker
 from peft_engine.training.control import Control, Interrupted
 from peft_engine.training.endings import REQUEUED
 from peft_engine.training.journal import Journal
+from tests.integration.nursery import apart
 
 STEP_SECONDS = 0.01
 LOOK_SECONDS = 0.02
@@ -67,35 +65,15 @@ def _sensors() -> Readings:
     return Readings(on_battery, temperature)
 
 
-def _bring_up(folder: str, path: str) -> None:
-    if os.fork():
-        os.wait()
-        return
-    if os.fork():
-        os._exit(0)
-    os.setsid()
-    os.environ["PEFTW_HOME"] = folder
-    log = os.open(Path(path) / "worker.log", os.O_CREAT | os.O_WRONLY | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    code = REQUEUED
-    try:
-        while code == REQUEUED:
-            code = worker.work(Path(path), clock=_clock, sensors=_sensors)
-    finally:
-        sys.stderr.flush()
-        os._exit(code)
-
-
-def main(fifo: str) -> None:
-    """Serve until the file is removed."""
+def idle(path: str, home: str) -> None:
+    """Be a run's worker."""
     worker._train = learn  # type: ignore[assignment]
     waiting._LOOK = waiting._CLOSING_LOOK = LOOK_SECONDS
-    while Path(fifo).exists():
-        with Path(fifo).open() as requests:
-            for line in requests:
-                _bring_up(*line.split())
 
+    def body() -> int:
+        code = REQUEUED
+        while code == REQUEUED:
+            code = worker.work(Path(path), clock=_clock, sensors=_sensors)
+        return code
 
-if __name__ == "__main__":
-    main(sys.argv[1])
+    apart(body, home, Path(path) / "worker.log")
