@@ -2,7 +2,7 @@
 import * as vscode from "vscode";
 
 import { isActive } from "../protocol/words";
-import { MARK_SOURCE } from "./anomalyMarks";
+import { MARK_SOURCE, markText } from "./anomalyMarks";
 import type { RunStore } from "./runStore";
 
 export function offerAnomalyActions(store: RunStore): vscode.Disposable {
@@ -24,7 +24,7 @@ function actionsFor(
     .filter((run) => isActive(run) && run.config_path === document.uri.fsPath)
     .flatMap((run) =>
       (run.anomalies ?? []).flatMap((anomaly) => {
-        const mark = marks.find(({ code, message }) => code === anomaly.kind && message.includes(`${run.id},`));
+        const mark = marks.find(({ message }) => message === markText(run, anomaly));
         if (!mark) return [];
         return anomaly.actions.map(({ action, title }) => {
           const made = new vscode.CodeAction(`${title} (run ${run.id})`, vscode.CodeActionKind.QuickFix);

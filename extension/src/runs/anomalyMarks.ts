@@ -45,11 +45,15 @@ async function diagnosticsOf(uri: vscode.Uri, runs: readonly RunSummary[]): Prom
 }
 
 function diagnosticOf(run: RunSummary, anomaly: Anomaly, range: vscode.Range): vscode.Diagnostic {
-  const text = `Run ${run.id}, step ${anomaly.step}: ${anomaly.cause} Seen: ${evidenceText(anomaly.evidence)}.`;
-  const diagnostic = new vscode.Diagnostic(range, text, vscode.DiagnosticSeverity.Warning);
+  const diagnostic = new vscode.Diagnostic(range, markText(run, anomaly), vscode.DiagnosticSeverity.Warning);
   diagnostic.source = MARK_SOURCE;
   diagnostic.code = anomaly.kind;
   return diagnostic;
+}
+
+/** Names the run and the step, so that it is of one anomaly only. */
+export function markText(run: RunSummary, anomaly: Anomaly): string {
+  return `Run ${run.id}, step ${anomaly.step}: ${anomaly.cause} Seen: ${evidenceText(anomaly.evidence)}.`;
 }
 
 async function outline(uri: vscode.Uri): Promise<vscode.DocumentSymbol[]> {
