@@ -23,6 +23,19 @@ test("the vsix holds what it needs and nothing else", () => {
   );
 });
 
+test("the notice names every package whose code is in the vsix", () => {
+  const files = unzipSync(fs.readFileSync(VSIX));
+  const text = (name: string) => Buffer.from(files[`extension/${name}`] ?? []).toString("utf8");
+  const shipped = [...text("dist/THIRD_PARTY_NOTICES.txt").matchAll(/^(\S+) \d\S* \(.+\)$/gm)].map((match) => match[1]);
+  const named = new Set(
+    text("NOTICE")
+      .toLowerCase()
+      .split(/[\s,]+/),
+  );
+  expect(shipped.length).toBeGreaterThan(10);
+  expect(shipped.filter((name) => !named.has(name ?? ""))).toEqual([]);
+});
+
 test("the vsix names no place of the machine that packed it", () => {
   for (const [name, bytes] of Object.entries(unzipSync(fs.readFileSync(VSIX)))) {
     expect(Buffer.from(bytes).includes(process.cwd()), name).toBe(false);
