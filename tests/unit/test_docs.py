@@ -41,20 +41,33 @@ def test_each_link_between_pages_leads_somewhere(page: Path) -> None:
         assert not anchor or anchor in anchors(file), target
 
 
-def commands() -> list[Any]:
-    lines = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
-    return [line.removeprefix("$ ") for line in lines if line.startswith("$ peftw")]
+def commands() -> list[str]:
+    """Return what stands behind a prompt, and what is named in a sentence: `peftw runs pause|resume ID`."""
+    shown = [line for page in PAGES for block in blocks(page, "console") for line in block.splitlines()]
+    behind = [line.removeprefix("$ ") for line in shown if line.startswith("$ peftw")]
+    # The changelog may name what there is no more.
+    pages = [page.read_text(encoding="utf-8") for page in PAGES if page.name != "CHANGELOG.md"]
+    named = [" ".join(name.split()) for page in pages for name in re.findall(r"(?<!`)`(peftw [^`]+)`(?!`)", page)]
+    return sorted({*behind, *(re.sub(r"[\[\]\\']", "", name) for name in named)})
 
 
 @pytest.mark.parametrize("line", commands())
 def test_each_command_that_is_shown_is_one(line: str) -> None:
     command: Any = get_command(app)
     words = shlex.split(line, comments=True)[1:]
-    while words and words[0] in getattr(command, "commands", {}):
-        command = command.commands[words.pop(0)]
-    assert getattr(command, "invoke_without_command", True)
+    while words and words[0].partition("|")[0] in getattr(command, "commands", {}):
+        names = words.pop(0).split("|")
+        assert set(names) <= command.commands.keys()
+        command = command.commands[names[0]]
+    assert getattr(command, "invoke_without_command", True) or words in ([], ["--help"])
     known = {option for param in command.params for option in param.opts}
-    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known
+    assert {word.partition("=")[0] for word in words if word.startswith("-")} <= known | {"--help", "--debug"}
+
+
+def test_each_how_to_is_found_from_the_list() -> None:
+    folder = ROOT / "docs/how-to"
+    listed = set(re.findall(r"\]\(([\w-]+\.md)", (folder / "README.md").read_text(encoding="utf-8")))
+    assert {page.name for page in folder.glob("*.md")} - {"README.md"} <= listed
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
