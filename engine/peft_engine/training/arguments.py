@@ -10,7 +10,8 @@ from peft_engine.training.precision import ComputeType
 from peft_schemas.config import Optimizer, RunConfig
 
 _OPTIMIZERS: dict[Optimizer, str] = {
-    "adamw": "adamw_torch",
+    # One pass over the weights, without the temporaries of the plain loop, each as large as a weight.
+    "adamw": "adamw_torch_fused",
     "adamw_8bit": "adamw_bnb_8bit",
     "paged_adamw_8bit": "paged_adamw_8bit",
     "adafactor": "adafactor",

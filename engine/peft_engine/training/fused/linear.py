@@ -10,6 +10,7 @@ DoRA (Liu et al., 2024, equation 5, with the norm held constant as in its sectio
 a number a row of the weight.
 """
 
+from copy import copy
 from typing import Any
 
 import torch
@@ -36,8 +37,12 @@ class FrozenWeight:
             return weight.detach().to(dtype)  # type: ignore[no-any-return]  # a layer is not typed
         from bitsandbytes.functional import dequantize_4bit
 
+        if state.dtype != dtype:
+            # Unpacked to float32 and then rounded it would be the same, for three times the work.
+            state = copy(state)
+            state.dtype = dtype
         unpacked: Tensor = dequantize_4bit(weight.data, state)
-        return unpacked.to(dtype)
+        return unpacked
 
 
 def row_norms(weight: Tensor, squares: Tensor, a: Tensor, b: Tensor, scale: float) -> Tensor:

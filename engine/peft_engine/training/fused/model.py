@@ -14,6 +14,7 @@ from peft_engine.training.allocation import leave_mapped_file
 from peft_engine.training.fused.adapter import FusedAdapter, can_fuse
 from peft_engine.training.fused.attention import SEGMENTED, attend_within
 from peft_engine.training.fused.autocast import product_type
+from peft_engine.training.fused.dense import FusedLinear
 from peft_engine.training.fused.loss import fuse_loss
 from peft_engine.training.fused.norm import RmsNorm
 
@@ -48,6 +49,10 @@ def fuse(model: Any, compute: torch.dtype) -> None:
             module.forward = MethodType(_norm, module)
         elif type(module) in _ATTENTIONS and module.config._attn_implementation == SEGMENTED:
             module.forward = MethodType(_attention, module)
+        if type(module) in (*_ATTENTIONS, *_GATED):
+            for layer in module.children():
+                if type(layer) is torch.nn.Linear and layer.weight.requires_grad:
+                    layer.forward = FusedLinear(layer)
     for module in modules:
         if type(module) in _GATED and module.config.hidden_act == "silu" and _is_fused(module.down_proj):
             module.forward = MethodType(_gated, module)
@@ -57,7 +62,7 @@ def fuse(model: Any, compute: torch.dtype) -> None:
 
 
 def _is_fused(module: Any) -> bool:
-    return isinstance(module.forward, FusedAdapter)
+    return isinstance(module.forward, FusedAdapter | FusedLinear)
 
 
 def _norm(self: Any, hidden_states: Tensor) -> Tensor:
