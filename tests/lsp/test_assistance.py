@@ -185,7 +185,7 @@ def test_a_dry_run_says_what_would_be_run_or_why_not(able: Client, config: Path)
     assert [finding["code"] for finding in refused["findings"] if finding["severity"] == "error"] == ["PW108"]
     config.write_text(GOOD.replace("org/m", "HuggingFaceTB/SmolLM2-135M-Instruct"))
     plan = able.request("peft/config/plan", {"uri": config.as_uri()})["result"]["text"]
-    assert "1 examples an epoch are trained on" in plan
+    assert "1 example to train on in an epoch" in plan
 
 
 def test_B24_an_import_is_shown_and_not_written(able: Client, tmp_path: Path) -> None:

@@ -93,7 +93,8 @@ def _show_plan(planned: RunPlan, *, json: bool) -> None:
     if json:
         print_json(planned)
     else:
-        out.print(Markdown(plan_page(planned)))
+        # Without wrapping, Markdown is cut off at the width of the terminal.
+        out.print(Markdown(plan_page(planned)), soft_wrap=False)
 
 
 class _JsonWatch:

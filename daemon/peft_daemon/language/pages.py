@@ -25,9 +25,9 @@ def plan_page(plan: RunPlan) -> str:
     """Return what a dry run found as Markdown."""
     base = f"from {plan.base_path}" if plan.base_path is not None else "would be fetched from the hub first"
     lines = [f"**{plan.name}** can be run. Nothing was started.", "", f"- Base: {plan.base}, {base}."]
-    lines += [f"- Data: {data.path}: {data.examples:,} examples of the format {data.format}." for data in plan.datasets]
+    lines += [f"- Data: {data.path}: {_examples(data.examples)} of the format {data.format}." for data in plan.datasets]
     lines.append(
-        f"- {plan.training_examples:,} examples an epoch are trained on, {plan.held_out_examples:,} measured on."
+        f"- {_examples(plan.training_examples)} to train on in an epoch, {plan.held_out_examples:,} to measure on."
     )
     return "\n".join([*lines, "", estimate_page(plan.figures)])
 
@@ -35,6 +35,10 @@ def plan_page(plan: RunPlan) -> str:
 def effective_page(subject: Subject) -> str:
     """Return every value that a run would use as YAML, in the order of the language, so that two can be compared."""
     return to_yaml(_section(subject, language(), ""))
+
+
+def _examples(count: int) -> str:
+    return f"{count:,} example{'s' if count != 1 else ''}"
 
 
 def _section(subject: Subject, section: Section, path: str) -> dict[str, Any]:

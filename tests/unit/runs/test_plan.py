@@ -43,8 +43,19 @@ def test_a_dry_run_leaves_nothing(config: Path, home: Path, capsys: pytest.Captu
     run.command(config, dry_run=True)
     printed = " ".join(capsys.readouterr().out.split())
     assert "demo can be run. Nothing was started." in printed
-    assert "16 examples an epoch are trained on, 2 measured on." in printed
+    assert "16 examples to train on in an epoch, 2 to measure on." in printed
     assert (everything_in(config.parent), everything_in(home)) == before
+
+
+def test_a_dry_run_prints_a_path_that_is_longer_than_a_line_whole(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = config.parent / "/".join(["a-folder-with-a-name-of-more-than-forty-characters"] * 3)
+    folder.mkdir(parents=True)
+    (folder / "a.jsonl").write_text((config.parent / "a.jsonl").read_text())
+    config.write_text(CONFIG.replace("a.jsonl", str(folder / "a.jsonl")))
+    run.command(config, dry_run=True)
+    assert str(folder / "a.jsonl") in "".join(capsys.readouterr().out.split())
 
 
 def test_a_dry_run_prints_its_plan_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
