@@ -81,11 +81,6 @@ def resolve(data: Mapping[str, Any], *, source: Path) -> ResolvedConfig:
     return ResolvedConfig(config, explained)
 
 
-def explain_one(data: Mapping[str, Any], path: str, default: Any, *, source: Path) -> ExplainedValue:
-    """Return the effective value at a dotted path of a document that need not be valid, as while it is typed."""
-    return _explain(path, default, layers_of(data, source, preset=_preset(data, source)), effective=False)
-
-
 def run_name(source: Path) -> str:
     """Return a valid run name made from a file's name: `Release notes.peft.yaml` gives `Release-notes`."""
     stem = re.sub(r"(\.peft)?\.ya?ml$", "", source.name, flags=re.IGNORECASE)
@@ -177,20 +172,17 @@ def _preset(data: Mapping[str, Any], source: Path) -> Mapping[str, Any] | None:
     return None if path is None else load_preset(path).values
 
 
-def _explain(path: str, value: Any, layers: list[Layer], *, effective: bool = True) -> ExplainedValue:
-    """Return where the value at a path comes from.
+def _explain(path: str, value: Any, layers: list[Layer]) -> ExplainedValue:
+    """Return an effective value with where it comes from.
 
     Args:
         path: The dotted path.
-        value: The effective value, or with `effective=False` the default, which a layer may replace.
+        value: The effective value.
         layers: What fills the config, the strongest first.
-        effective: Whether `value` is the outcome already.
     """
     for layer in layers:
-        found = layer.get(path)
-        if found is not ABSENT:
-            shown = value if effective else found
-            return ExplainedValue(path=path, value=shown, origin=layer.origin, reason=layer.reason)
+        if layer.get(path) is not ABSENT:
+            return ExplainedValue(path=path, value=value, origin=layer.origin, reason=layer.reason)
     return ExplainedValue(path=path, value=value, origin="default", reason="The default of the config language.")
 
 

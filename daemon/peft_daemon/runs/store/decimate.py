@@ -13,9 +13,6 @@ from typing import NamedTuple
 POINTS_OF_A_BUCKET = 5
 """The most that a bucket comes to."""
 
-FEWEST = 2 * POINTS_OF_A_BUCKET
-"""The smallest number of points that can be asked for."""
-
 
 class Point(NamedTuple):
     """One measurement; a value that is missing is a NaN."""
@@ -81,7 +78,7 @@ def decimate(steps: Sequence[int], values: Sequence[float], points: int) -> list
     Args:
         steps: Rising.
         values: As many; NaN where one is missing.
-        points: At least `FEWEST`.
+        points: At least those of two buckets.
     """
     if len(steps) <= points:
         return [Point(step, value) for step, value in zip(steps, values, strict=True)]
