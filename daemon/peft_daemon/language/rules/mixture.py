@@ -37,7 +37,8 @@ def less_than_a_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
     if found is None or batch is None or not records or records >= batch:
         return
     accumulation, size = found
-    message = f"One step takes {batch} examples, and there are {records} to train on."
+    are = "is" if records == 1 else "are"
+    message = f"One step takes {batch} examples, and there {are} {records} to train on."
     least = batch // accumulation.value
     fixes = subject.set(accumulation.path, max(1, records // least)) if records >= least else []
     causes = (accumulation, size) if accumulation.value > 1 else (size, accumulation)
