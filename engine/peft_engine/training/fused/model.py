@@ -51,7 +51,7 @@ def fuse(model: Any, compute: torch.dtype) -> None:
             module.forward = MethodType(_attention, module)
         if type(module) in (*_ATTENTIONS, *_GATED):
             for layer in module.children():
-                if type(layer) is torch.nn.Linear and layer.weight.requires_grad:
+                if _learns(layer):
                     layer.forward = FusedLinear(layer)
     for module in modules:
         if type(module) in _GATED and module.config.hidden_act == "silu" and _is_fused(module.down_proj):
@@ -59,6 +59,10 @@ def fuse(model: Any, compute: torch.dtype) -> None:
     fuse_loss(model)
     if rounded:
         leave_mapped_file(model)
+
+
+def _learns(module: Any) -> bool:
+    return type(module) is torch.nn.Linear and module.weight.requires_grad
 
 
 def _is_fused(module: Any) -> bool:
