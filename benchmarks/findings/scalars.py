@@ -5,7 +5,9 @@ import re
 
 from benchmarks.findings.faults import Planted, planter
 from benchmarks.findings.schematic import wrong_value
-from benchmarks.findings.sheet import CannotPlantError
+from benchmarks.findings.sheet import CannotPlantError, Sheet
+from benchmarks.findings.surgery import Splice
+from benchmarks.findings.syntactic import plain_spot
 
 
 @planter("number-that-others-take-for-text")
@@ -36,3 +38,18 @@ def text_as_other(text: str, dice: random.Random) -> Planted:
     if re.search(rf"[\"']{value}[\"']", planted.text):
         raise CannotPlantError("in quotes it is a text everywhere")
     return planted
+
+
+@planter("text-not-as-it-looks")
+def lookalike(text: str, dice: random.Random) -> Planted:
+    """A text in typographic quotes, or with a character in it that has no width."""
+    _, spot = plain_spot(text, dice, ("base", "revision"))
+    value = text[spot.start : spot.end]
+    if re.search(r"!\S*\s+$", text[: spot.start]):
+        raise CannotPlantError("a tag says that the text is meant as it stands")
+    written = dice.choice(
+        [f"\u201c{value}\u201d", f"{value}\u200b", f"\u2018{value}\u2019", f"{value[:1]}\u2060{value[1:]}"]
+    )
+    line, column = Sheet(text).position(spot.start)
+    place = frozenset({(line, column, line, column + len(written.encode("utf-16-le")) // 2)})
+    return Planted(Splice(spot.start, spot.end, written).on(text), frozenset({"PW204"}), place, has_fix=True)

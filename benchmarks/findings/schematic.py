@@ -123,6 +123,24 @@ def stray(text: str, dice: random.Random) -> Planted:
     return Planted(text, frozenset({"PW101", "PW110"}), frozenset(places), True, (as_path(path),))
 
 
+@planter("section-within-a-section")
+def nested_section(text: str, dice: random.Random) -> Planted:
+    """A section of the top level, with its lines, below another one."""
+    sheet = Sheet(text)
+    section, lines = dice.choice(
+        [("checkpoint", ["every_steps: 5", "keep: 2"]), ("watch", ["recovery: auto"]), ("export", ["merge: false"]),
+         ("schedule", ["priority: 2", "ac_power: true"])]
+    )  # fmt: skip
+    holders = [(p, s) for p, s in sheet.walk() if s.kind == "block" and s.children and not s.is_list and len(p) == 1]
+    if not holders or sheet.find((section,)) is not None or sheet.root.kind != "block":
+        raise CannotPlantError("no section in block style, or it stands already")
+    holder, spot = dice.choice(holders)
+    broken = insert(text, spot, "\n  ".join([f"{section}:", *lines]), dice)
+    own = Sheet(broken).at((*holder, section)).key
+    places = {Sheet(broken).span(*own)} if own else set()
+    return Planted(broken, frozenset({"PW101"}), frozenset(places), True, ((*holder, section), (section,)))
+
+
 @planter("key-that-nobody-has")
 def unknown(text: str, dice: random.Random) -> Planted:
     """A key that means nothing anywhere."""

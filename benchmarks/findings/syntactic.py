@@ -110,6 +110,44 @@ def tab(text: str, dice: random.Random) -> Planted:
     return said(broken, "PW003", [(start, start + 1)], fix=width == 2, also="PW001 PW002")
 
 
+@planter("odd-space")
+def odd_space(text: str, dice: random.Random) -> Planted:
+    """A typesetter's space where YAML counts its own: in the indentation, or behind a key's colon."""
+    start = dice.choice(block_lines(text))
+    odd = dice.choice("\u00a0\u2003\u3000")
+    width = len(text[start:]) - len(text[start:].lstrip(" "))
+    colon = re.compile(r"[\w-]+:(?= +\S)").match(text, start + width)
+    if colon is not None and (not width or dice.random() < 0.5):
+        at, length = colon.end(), 1
+    elif width:
+        length = dice.randint(1, width)
+        at = start + dice.randint(0, width - length)
+    else:
+        raise CannotPlantError("no space on this line")
+    sheet = Sheet(text)
+    place = frozenset({sheet.span(at, at + length)})
+    broken = Splice(at, at + length, odd * length).on(text)
+    # Brackets over several lines are looked for in the text as it stands, in which the line means something else.
+    return Planted(broken, frozenset({"PW011"}), place, has_fix=True, consequences=frozenset({"PW001"}))
+
+
+@planter("pair-without-a-space")
+def loose_pair(text: str, dice: random.Random) -> Planted:
+    """A key and a value with a colon between them and no space, or with another sign."""
+    start = dice.choice(block_lines(text))
+    pair = re.compile(r" *(([a-z_]+): +([A-Za-z0-9./-]+)) *(?: #.*)?(?:\r\n|\n|\r|$)").match(text, start)
+    if pair is None:
+        raise CannotPlantError("no plain value")
+    sign = dice.choice([":", "=", " = ", "\uff1a"])
+    broken = Splice(pair.start(1), pair.end(1), f"{pair[2]}{sign}{pair[3]}").on(text)
+    end = pair.start(1) + len(f"{pair[2]}{sign}{pair[3]}")
+    sheet = Sheet(text)
+    line, column = sheet.position(pair.start(1))
+    place = frozenset({(line, column, line, column + end - pair.start(1))})
+    # Alone in its section the line is that section's value; behind another it may continue the one above.
+    return Planted(broken, frozenset({"PW002", "PW107"}), place, has_fix=True)
+
+
 @planter("conflict")
 def conflict(text: str, dice: random.Random) -> Planted:
     """The markers that a merge leaves behind."""

@@ -15,6 +15,7 @@ MAX_DEPTH = 64
 MAX_EXPANDED = 100_000
 """Nodes that a document may have once every alias is followed, against documents made to explode."""
 
+_VERBATIM = "!<tag:yaml.org,2002:"
 _TOO_DEEP = f"This is nested more than {MAX_DEPTH} levels deep, so it is not read."
 _TOO_LARGE = f"The aliases here stand for more than {MAX_EXPANDED:,} values, so the file is not read."
 
@@ -181,6 +182,8 @@ class Builder:
 
     def _tag(self, syntax: SyntaxNode) -> str:
         tag = self._text(syntax)
+        if tag.startswith(_VERBATIM):  # the same tag, written in full
+            tag = f"!!{tag.removeprefix(_VERBATIM).removesuffix('>')}"
         if tag not in CORE_TAGS:
             start, end = self.offset(syntax.start_byte), self.offset(syntax.end_byte)
             self.problems.append(Problem("tag", f"The tag `{tag}` has no meaning in a config.", start, end))

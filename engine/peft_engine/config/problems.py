@@ -12,6 +12,7 @@ ProblemKind = Literal[
     "tag",
     "merge",
     "control",
+    "space",
     "documents",
     "limit",
 ]

@@ -6,6 +6,7 @@ is replaced by as many characters.
 """
 
 import re
+import unicodedata
 from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
@@ -24,6 +25,13 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ufffd]+")
 _MAX_CONTROLS = 20
 """Places with control characters that are named; a file with more is no text at all."""
 
+_ODD_SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
+_ODD_SPACE = re.compile(f"[{_ODD_SPACES}]+")
+_BEFORE_VALUE = re.compile(
+    rf"(?<![^\r\n])[ {_ODD_SPACES}]*(?:-[ {_ODD_SPACES}]+)*(?:[\"']?[\w.-]+[\"']?[ {_ODD_SPACES}]*:[ {_ODD_SPACES}]*)?"
+)
+"""The part of a line in which blanks are YAML's own: the indentation, a dash, a key and its colon."""
+
 # A line may end in a return alone, which `^` and `$` do not know: they are written as "no other character beside".
 _TAB_INDENT = re.compile(r"(?<![^\r\n])[ ]*\t[ \t]*(?=[^\s#])")
 _CONFLICT_START = re.compile(r"(?<![^\r\n])<{7}(?: [^\r\n]*)?(?![^\r\n])")
@@ -40,7 +48,7 @@ class Masked:
 
 
 def mask_unreadable(source: SourceText) -> Masked:
-    """Mask what would mislead a parser even where the YAML around it is valid: control characters, merge conflicts."""
+    """Mask what misleads a parser even where the YAML around it is valid: control characters, odd spaces, conflicts."""
     problems = []
     text = source.text
     for match in islice(_CONTROL.finditer(text), _MAX_CONTROLS):
@@ -50,6 +58,9 @@ def mask_unreadable(source: SourceText) -> Masked:
             message = "The bytes here are not UTF-8 text."
         problems.append(Problem("control", message, *match.span()))
     text = _CONTROL.sub(lambda match: "_" * len(match.group()), text)
+    if not text.isascii() and _ODD_SPACE.search(text):
+        text, spaces = _mask_odd_spaces(text)
+        problems.extend(spaces)
     if _CONFLICT_START.search(text):
         text, conflicts = _mask_conflicts(text)
         problems.extend(conflicts)
@@ -88,6 +99,18 @@ def recover(source: SourceText, text: str, is_sound: Callable[[str], bool]) -> M
             break
         text = masked
     return Masked(text, tuple(problems))
+
+
+def _mask_odd_spaces(text: str) -> tuple[str, list[Problem]]:
+    """Read the spaces of typesetters, which come along when a config is copied from a page, as the plain ones meant."""
+    problems = []
+    for line in _BEFORE_VALUE.finditer(text):
+        for odd in _ODD_SPACE.finditer(text, line.start(), line.end()):
+            named = unicodedata.name(odd.group()[0]).lower()
+            message = f"Here stands the character “{named}”; YAML counts only plain spaces."
+            problems.append(Problem("space", message, *odd.span()))
+    masked = _BEFORE_VALUE.sub(lambda line: _ODD_SPACE.sub(lambda odd: " " * len(odd.group()), line.group()), text)
+    return masked, problems[:_MAX_CONTROLS]
 
 
 def _mask_conflicts(text: str) -> tuple[str, list[Problem]]:

@@ -9,6 +9,9 @@ _CANNOT_START = "found character that cannot start any token"
 _NO_COLON = "could not find expected ':'"
 _VALUES_NOT_ALLOWED = "mapping values are not allowed in this context"
 _MISPLACED = ("did not find expected key", "did not find expected '-' indicator")
+_PAIR = re.compile(r":(?:\s|$)")
+_LOOSE_DASH = re.compile(r"\s*(?:-(?=\w)|--+ *|[\u2010-\u2015\u2022*+]+ *)[\w-]+:(?:\s|$)")
+"""A list's entry whose dash has no space behind it, or is none."""
 
 
 @dataclass(frozen=True)
@@ -101,13 +104,34 @@ class _Reading:
             message = "A value with a colon in it must stand in quotes."
             return self._on_line(message, self.at, self.at + 1)
         start = _line_start(self.text, self.at) + len(before) - len(before.lstrip())
+        if (above := self._loose_line(start)) is not None:
+            return above
         message = "This line is indented further than the line above allows."
         return self._on_line(message, start, self.at, with_siblings=True)
+
+    def _loose_line(self, start: int) -> Fault | None:
+        """Return the fault of the line above, where YAML took that for a text and it stands in the place of a key."""
+        lines = self.text[: _line_start(self.text, start)].splitlines(keepends=True)
+        indent, offset = start - _line_start(self.text, start), _line_start(self.text, start)
+        for line in reversed(lines):
+            offset -= len(line)
+            written = line.split(" #")[0].rstrip()
+            if not written.lstrip() or written.lstrip().startswith("#"):
+                continue
+            depth = len(written) - len(written.lstrip())
+            alike = depth == indent and not _PAIR.search(written)
+            if alike or (depth < indent and _LOOSE_DASH.match(written)):
+                message = f"A colon and a value are missing after `{_short(written.lstrip())}`."
+                return self._on_line(message, offset + depth, offset + len(written), kind="incomplete")
+            return None
+        return None
 
     def _misplaced(self, problem: str) -> Fault:
         start = _line_start(self.text, self.at)
         if self.text[start : self.at].strip():
             return self._on_line("This does not belong behind the value.", self.at, self._word_end(self.at))
+        if (above := self._loose_line(self.at)) is not None:
+            return above
         message = "This line is not indented like the lines that it belongs to."
         if "'-'" in problem:
             message = "This line stands between list entries; entries start with `- `, and their keys are indented."

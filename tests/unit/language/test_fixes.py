@@ -141,7 +141,7 @@ TABLE = [
     ),
     ("no version", BASE.removeprefix("version: 1\n"), BASE),
     ("no version below a comment", "# c\n" + BASE.removeprefix("version: 1\n"), "# c\n" + BASE),
-    ("a later version", BASE.replace("1", "9", 1), BASE),
+    ("an earlier version", BASE.replace("1", "0", 1), BASE),
     (
         "no base",
         BASE.replace("base: org/m", "dtype: auto"),
@@ -158,7 +158,130 @@ TABLE = [
         f"{BASE}method: {{type: qlora}}\n",
         BASE.replace("base: org/m", "base: org/m\n  quantization: nf4") + "method: {type: qlora}\n",
     ),
+    (
+        "a section within a section",
+        f"{BASE}training:\n  seed: 1\n  method: # how\n    type: lora # plain\n    # rank\n    r: 8\n  packing: true\n",
+        f"{BASE}training:\n  seed: 1\n  packing: true\nmethod: # how\n  type: lora # plain\n  # rank\n  r: 8\n",
+    ),
+    (
+        "a section at the end of a section",
+        f"{BASE}training:\n  seed: 1\n  method:\n    type: lora\n    r: 8\n",
+        f"{BASE}training:\n  seed: 1\nmethod:\n  type: lora\n  r: 8\n",
+    ),
+    (
+        "a list within a section",
+        "version: 1\nmodel:\n  base: org/m\n  datasets:\n    - path: a.jsonl\n      weight: 2\n    - path: b.jsonl\n",
+        "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: a.jsonl\n    weight: 2\n  - path: b.jsonl\n",
+    ),
+    (
+        "one dataset without a dash",
+        "version: 1\nmodel: {base: m}\ndatasets:\n  path: org/d # mine\n\n  # twice\n  weight: 2\n",
+        "version: 1\nmodel: {base: m}\ndatasets:\n  - path: org/d # mine\n\n    # twice\n    weight: 2\n",
+    ),
+    (
+        "dashes before a section's keys",
+        f"{BASE}training:\n  - seed: 1 # c\n  - packing: true\n",
+        f"{BASE}training:\n    seed: 1 # c\n    packing: true\n",
+    ),
+    (
+        "a foreign key with another value",
+        f"{BASE}load_in_4bit: true\n",
+        BASE.replace("org/m\n", "org/m\n  quantization: nf4\n"),
+    ),
+    (
+        "a foreign key in its section with another value",
+        f"{BASE}training:\n  bf16: true # fast\n",
+        f"{BASE}training:\n  precision: bfloat16 # fast\n",
+    ),
+    (
+        "an inverted foreign key",
+        f"{BASE}training:\n  train_on_inputs: false\n",
+        f"{BASE}training:\n  completion_only_loss: true\n",
+    ),
+    (
+        "a word for two keys, with the value of one",
+        f"{BASE}training:\n  warmup: 0.1\n",
+        f"{BASE}training:\n  warmup_ratio: 0.1\n",
+    ),
+    (
+        "another word for the key that a section must have",
+        BASE.replace("base:", "name:"),
+        BASE,
+    ),
+    ("the beginning of a name", f"{BASE}eval: {{split: 0.1}}\n", f"{BASE}evaluation: {{split: 0.1}}\n"),
+    (
+        "a choice without effect",
+        f"{BASE}schedule:\n  priority: 1\n  at_close: stop\n",
+        f"{BASE}schedule:\n  priority: 1\n",
+    ),
+    (
+        "no space behind a colon",
+        f"{BASE}training:\n  packing: true\n  seed:1\n",
+        f"{BASE}training:\n  packing: true\n  seed: 1\n",
+    ),
+    ("no colon", f"{BASE.replace('datasets:', 'datasets')}name: x\n", f"{BASE}name: x\n"),
+    ("no space behind a dash", BASE.replace("- path", "-path"), BASE),
+    ("no-break spaces", BASE.replace("  base", "\u00a0\u00a0base"), BASE),
+    ("a text in typographic quotes", BASE.replace("org/m", "“org/m”"), BASE),
 ]
+
+
+VALUES = [
+    ("compute.device", "gpu", "cuda"),
+    ("model.quantization", "4", "nf4"),
+    ("model.quantization", "8bit", "int8"),
+    ("model.dtype", "fp16", "float16"),
+    ("model.dtype", "“bfloat16”", "bfloat16"),
+    ("method.type", "Full-Finetune", "full"),
+    ("training.max_length", "4k", "4096"),
+    ("training.max_length", "2048 tokens", "2048"),
+    ("training.max_length", "\uff14\uff10\uff19\uff16", "4096"),
+    ("training.max_steps", "2k", "2000"),
+    ("training.max_steps", "1.5K", "1500"),
+    ("training.learning_rate", "2.0e\u22124", "2.0e-4"),
+    ("training.learning_rate", "“2e-4”", "2.0e-4"),
+    ("training.packing", "true,", "true"),
+    ("training.packing", "ture", "true"),
+    ("training.packing", "disabled", "false"),
+    ("training.seed", "1# mine", "1  # mine"),
+    ("training.seed", "1 // mine", "1  # mine"),
+    ("schedule.window", "22:00 – 6:00", '"22:00-06:00"'),
+    ("schedule.window", "10pm-6:30am", '"22:00-06:30"'),
+    ("schedule.window", "9 to 17", '"09:00-17:00"'),
+    ("schedule.not_before", "2199-12-24", '"2199-12-24T00:00"'),
+    ("schedule.not_before", "24.12.2199 22:15", '"2199-12-24T22:15"'),
+]
+
+
+@pytest.mark.parametrize(("path", "bad", "good"), VALUES, ids=[f"{path}-{bad}" for path, bad, _ in VALUES])
+def test_A13_a_value_is_mended_to_what_was_most_likely_meant(path: str, bad: str, good: str) -> None:
+    section, _, key = path.partition(".")
+    start = BASE if section == "model" else f"{BASE}{section}:\n"
+    before, after = (
+        start.replace("org/m\n", f"org/m\n  {key}: {value}\n") if section == "model" else f"{start}  {key}: {value}\n"
+        for value in (bad, good)
+    )
+    (finding,) = check_text(before)
+    assert apply(before, finding.fixes[0]) == after
+
+
+NO_MEANING = [
+    ("model.quantization", "gptq"),
+    ("compute.device", "xpu"),
+    ("training.optimizer", "lion"),
+    ("schedule.window", "22:00-22:00:99x"),
+    ("schedule.window", "25pm-6am"),
+    ("schedule.not_before", "2199-02-30"),
+    ("schedule.not_before", "2199-12-24T22:00Z"),
+]
+
+
+@pytest.mark.parametrize(("path", "bad"), NO_MEANING, ids=[f"{path}-{bad}" for path, bad in NO_MEANING])
+def test_a_value_that_means_nothing_here_is_not_taken_for_its_neighbour(path: str, bad: str) -> None:
+    section, _, key = path.partition(".")
+    text = f"{BASE}{section}:\n  {key}: {bad}\n"
+    text = text if section != "model" else BASE.replace("org/m\n", f"org/m\n  {key}: {bad}\n")
+    assert [fix.title for finding in check_text(text) for fix in finding.fixes if "default" not in fix.title] == []
 
 
 @pytest.mark.parametrize(("before", "after"), [row[1:] for row in TABLE], ids=[row[0] for row in TABLE])

@@ -11,6 +11,7 @@ from peft_daemon.language.rules.registry import FAMILIES, rules
 from peft_daemon.language.world.gather import gather
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
+from tests.property.faults import apply
 
 MODEL = "model:\n  base: org/m\n"
 DATA = "datasets:\n  - path: org/d\n"
@@ -39,6 +40,21 @@ TABLE = [
     ("PW008", "NUL", f"{BASE}name: a«\x00»b\n"),
     ("PW008", "not UTF-8", f"{BASE}name: a«\ufffd»b\n"),
     ("PW009", "second document", f"{BASE}«---»\nname: x\n"),
+    ("PW002", "no space behind a colon", f"{BASE}training:\n  seed: 1\n  «packing:true»\n"),
+    ("PW002", "no space behind the first colon", f"{BASE}training:\n  «packing:true» # why\n  seed: 1\n"),
+    ("PW002", "an equals sign", f"{BASE}training:\n  «seed = 1»\n  packing: true\n"),
+    ("PW002", "a comment of another language", f"{BASE}«// why»\nname: x\n"),
+    (
+        "PW002",
+        "no space behind a dash",
+        f"version: 1\n{MODEL}datasets:\n  «-path: org/d»\n    weight: 2\n",
+    ),
+    ("PW011", "indented with no-break spaces", f"{BASE}training:\n«\u00a0\u00a0»seed: 1\n  packing: true\n"),
+    ("PW011", "ideographic space", f"{BASE}training:\n «\u3000»seed: 1\n"),
+    ("PW011", "no-break space behind a colon", f"{BASE}training:\n  seed:«\u00a0»1\n"),
+    ("PW011", "no-break space before a colon", f"{BASE}training:\n  seed«\u00a0»: 1\n"),
+    ("PW011", "no-break space behind a dash", f"version: 1\n{MODEL}datasets:\n  -«\u00a0»path: org/d\n"),
+    ("PW011", "line of a no-break space", f"{BASE}«\u00a0»\nname: x\n"),
     # schema: keys
     ("PW101", "typo", f"{BASE}training:\n  «learning_rat»: 1.0e-4\n"),
     ("PW101", "typo behind emoji", f"{BASE}method: {{type: lora, # 😀\n  «rnak»: 8}}\n"),
@@ -57,6 +73,8 @@ TABLE = [
     ("PW102", "quoted number", f"{BASE}method:\n  r: «'8'»\n"),
     ("PW102", "YAML 1.1 boolean", f"{BASE}training:\n  packing: «yes»\n"),
     ("PW102", "fraction for a whole number", f"{BASE}method:\n  r: «1.5»\n"),
+    ("PW101", "no width", f"{BASE}training:\n  «se\u200bed»: 1\n"),
+    ("PW101", "of another tool, without an equivalent", f"{BASE}«output_dir»: out\n"),
     ("PW102", "mapping for a number", f"{BASE}method:\n  r: «{{a: 1}}»\n"),
     ("PW102", "number for a text", f"{BASE}name: «12»\n"),
     ("PW102", "number in a list of texts", f"{BASE}method:\n  target_modules: [q, «1»]\n"),
@@ -70,12 +88,20 @@ TABLE = [
     ("PW107", "list is a text", f"version: 1\n{MODEL}datasets: «org/d»\n"),
     ("PW107", "entry is a text", f"version: 1\n{MODEL}datasets:\n  - «org/d»\n"),
     ("PW108", "later version", f"version: «2»\n{MODEL}{DATA}"),
+    ("PW107", "missing space in a section of one key", f"{BASE}training:\n  «seed:1»\n"),
+    ("PW107", "another dash", f"version: 1\n{MODEL}datasets:\n  «– path: org/d»\n"),
+    ("PW108", "older version", f"version: «0»\n{MODEL}{DATA}"),
+    ("PW108", "version between", f"version: «1.5»\n{MODEL}{DATA}"),
+    ("PW108", "word for a version", f"version: «latest»\n{MODEL}{DATA}"),
+    ("PW108", "version in flow style", "{version: «9», model: {base: org/m}, datasets: [{path: org/d}]}\n"),
     ("PW108", "quoted version", f"version: «'1'»\n{MODEL}{DATA}"),
     ("PW109", "name with a blank", f"{BASE}name: «my run»\n"),
     ("PW109", "window of one time", f"{BASE}schedule:\n  window: «12:30:45»\n"),
     ("PW111", "no value", f"{BASE}method:\n  «r»:\n"),
     ("PW111", "null", f"{BASE}method:\n  r: «null»\n"),
     ("PW111", "empty section", f"{BASE}«training»:\n"),
+    ("PW102", "list for the name of a preset", f"{BASE}preset: «[]»\n"),
+    ("PW102", "mapping for the name of a profile", f"{BASE}profile: «{{a: 1}}»\n"),
     ("PW112", "empty text", f'version: 1\nmodel:\n  base: «""»\n{DATA}'),
     ("PW112", "empty list", f"version: 1\n{MODEL}datasets: «[]»\n"),
     # support
@@ -217,3 +243,26 @@ def test_what_a_config_names_is_looked_up_beside_it(tmp_path: Path) -> None:
     assert context.files["./data"].state == "folder"
     assert context.data_files == ("empty.csv", "full.jsonl")
     assert gather(document, None).files == {}
+
+
+def test_B26_a_later_version_is_said_to_be_later_and_is_not_made_ours() -> None:
+    (finding,) = check_text(f"version: 2\n{MODEL}{DATA}")
+    assert "later" in finding.message
+    assert "update PEFT Workbench" in finding.message
+    assert finding.fixes == []
+
+
+@pytest.mark.parametrize("version", ["0", "-1", "1.0", "'1'", "v1", "true"])
+def test_B26_what_is_no_version_or_an_earlier_one_is_mended_to_the_first(version: str) -> None:
+    (finding,) = check_text(f"version: {version}\n{MODEL}{DATA}")
+    (fix,) = finding.fixes
+    assert finding.code == "PW108"
+    assert check_text(apply(f"version: {version}\n{MODEL}{DATA}", fix)) == []
+
+
+@pytest.mark.parametrize("odd", ["\u00a0", "\u3000", "\u2009"])
+def test_odd_spaces_in_comments_and_quotes_are_nobody_s_business(odd: str) -> None:
+    text = (
+        f"version: 1 # a{odd}b:{odd}c\n#{odd}{odd}seed:{odd}1\n{MODEL}datasets:\n  - path: 'da{odd}ta.jsonl' #{odd}x\n"
+    )
+    assert check_text(text) == []

@@ -18,13 +18,16 @@ from peft_daemon.language.rules.moves import (
 from peft_daemon.language.rules.places import dotted, key_place, section_name
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
-from peft_daemon.language.rules.values import nearest, shorten, written
-from peft_engine.config.foreign import foreign_names
-from peft_engine.config.nodes import Mapping, target
+from peft_daemon.language.rules.values import fits, nearest, shorten, written
+from peft_daemon.language.rules.wordings import unusual_character
+from peft_engine.config.document import Path
+from peft_engine.config.foreign import foreign_names, without_equivalent
+from peft_engine.config.nodes import Mapping, Scalar, target
 from peft_engine.config.schema import Key, key_at, walk
 from peft_schemas.findings import Finding, Fix, Position, Range, Related
 
 _FAMILY = "schema"
+_LIKE_ENOUGH_ELSEWHERE = 0.8
 _MOST_EXPLAINED = 50
 """Unknown keys for which near names are sought: a file with more is no config, and seeking takes time."""
 
@@ -68,7 +71,10 @@ def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
             continue
         tools = " and ".join(foreign.tools[:2])
         message = f"`{stray.entry.name}` is the name in {tools}; here it is `{key.name}` in {place_name(foreign.path)}."
-        fixes = [] if _stands_again(subject, stray) else _relocations(subject, stray, foreign.path, key)
+        fixes = []
+        if not _stands_again(subject, stray):
+            likely = _likely(subject, [(foreign.path, key)])
+            fixes = _relocations(subject, stray, foreign.path, key) if likely else _deletion(subject, stray)
         range_, related = key_place(subject.document, stray.entry, stray.via)
         yield this.at(message, range_, fixes=fixes, related=related)
 
@@ -110,7 +116,9 @@ def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """
     if not subject.document.is_sound or not subject.binding.absent:
         return
-    meant = {path for stray in subject.binding.stray[:_MOST_EXPLAINED] for path in meant_paths(stray)}
+    strays = subject.binding.stray[:_MOST_EXPLAINED]
+    meant: set[Path] = {path for stray in strays for path in meant_paths(stray)}
+    meant |= {(*stray.path[:-1], near) for stray in strays if (near := _nearest_key(subject, stray)) is not None}
     for absent in subject.binding.absent:
         if absent.path in meant:
             continue
@@ -122,11 +130,17 @@ def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
 def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]:
     name = stray.entry.name
     start = _not_a_key(stray)
-    near = nearest(name, list(stray.section.keys))
+    near = _nearest_key(subject, stray)
+    if near is not None and any(absent.path == (*stray.path[:-1], near) for absent in subject.binding.absent):
+        fix = rename(subject.document, stray, stray.section.keys[near])
+        return f"{start}; did you mean `{near}`?", [] if fix is None else [fix]
     in_full = key_at(tuple(name.split("."))) if "." in name else None
     found = homes(name) if in_full is None else [(name, in_full)]
+    if not found and near is None and (known := without_equivalent(name)) is not None:
+        reason = known.because[0].lower() + known.because[1:]
+        return f"`{name}` is a key of {known.tool} and has no equivalent here: {reason}", _deletion(subject, stray)
     if not found and near is None:
-        elsewhere = nearest(name, [key.name for _, key in walk()])
+        elsewhere = nearest(name, [key.name for _, key in walk()], likeness=_LIKE_ENOUGH_ELSEWHERE)
         found = homes(elsewhere) if elsewhere is not None else []
     if near is not None and not found:
         key = stray.section.keys[near]
@@ -142,6 +156,22 @@ def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]
         fixes = [fix for path, key in _likely(subject, found) for fix in _relocations(subject, stray, path, key)]
         return f"{start}; {belongs}.", [*fixes, *_deletion(subject, stray)]
     return f"{start}.", _deletion(subject, stray)
+
+
+def _nearest_key(subject: Subject, stray: StrayKey) -> str | None:
+    """Return the key of its section that a stray one most likely means: one that is spelt alike and takes its value.
+
+    Where none is spelt alike, a text is most likely meant for the one key that the section must have and lacks.
+    """
+    name, keys = stray.entry.name, stray.section.keys
+    near = nearest(name, list(keys))
+    if near is None and isinstance(stray.entry.value, Scalar):
+        lacking = [absent.key for absent in subject.binding.absent if absent.path[:-1] == stray.path[:-1]]
+        return lacking[0].name if len(lacking) == 1 and fits(lacking[0], stray.entry.value) else None
+    if near is None or fits(keys[near], stray.entry.value):
+        return near
+    begun = [other for other in keys if other.startswith(name) and fits(keys[other], stray.entry.value)]
+    return begun[0] if len(begun) == 1 else near
 
 
 def _likely(subject: Subject, found: list[tuple[str, Key]]) -> list[tuple[str, Key]]:
@@ -165,7 +195,9 @@ def _stands_again(subject: Subject, stray: StrayKey) -> bool:
 
 
 def _not_a_key(stray: StrayKey) -> str:
-    return f"`{shorten(stray.entry.name)}` is not a key of {section_name(stray.path[:-1]).lower()}"
+    name = stray.entry.name
+    unusual = "" if name.isascii() else f", with {unusual_character(name)} in it,"
+    return f"`{shorten(name)}`{unusual} is not a key of {section_name(stray.path[:-1]).lower()}"
 
 
 def _relocations(subject: Subject, stray: StrayKey, path: str, key: Key) -> list[Fix]:

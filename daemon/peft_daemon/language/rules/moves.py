@@ -14,10 +14,10 @@ from peft_daemon.language.rules.edits import (
     replace_span,
     value_text,
 )
-from peft_daemon.language.rules.values import fits, nearest, shorten
+from peft_daemon.language.rules.values import fits, nearest, shorten, written
 from peft_engine.config.document import Document, Path
-from peft_engine.config.foreign import foreign_names
-from peft_engine.config.nodes import Mapping, Sequence, effective_entries, target
+from peft_engine.config.foreign import foreign_names, foreign_value
+from peft_engine.config.nodes import Mapping, Scalar, Sequence, effective_entries, target
 from peft_engine.config.schema import Key, Section, language, walk
 from peft_schemas.findings import Fix, TextEdit
 
@@ -32,6 +32,9 @@ def meant_paths(stray: StrayKey) -> Iterator[Path]:
     foreign = foreign_names().get(stray.entry.name)
     if foreign is not None:
         yield (foreign.path.split(".")[0].removesuffix("[]"),)
+        yield tuple(foreign.path.replace("[]", "").split("."))
+    elif stray.entry.name in language().keys:
+        yield (stray.entry.name,)
     near = (
         foreign.path.rpartition(".")[2] if foreign is not None else nearest(stray.entry.name, list(stray.section.keys))
     )
@@ -57,11 +60,15 @@ def same_section(stray: StrayKey, path: str) -> bool:
 
 def rename(document: Document, stray: StrayKey, key: Key) -> Fix | None:
     """Return the fix that gives a stray key another name of its own section, None when that would be wrong too."""
-    if stray.via is not None or has_key(stray.mapping, key.name) or not fits(key, stray.entry.value):
+    text = _meant_value(document, stray, key)
+    if text is None or stray.via is not None or has_key(stray.mapping, key.name):
         return None
-    node = stray.entry.key
-    edit = TextEdit(range=document.range(node), newText=key.name)
-    return Fix(title=f"Rename to `{key.name}`", edits=[edit])
+    node, value = stray.entry.key, stray.entry.value
+    edits = [TextEdit(range=document.range(node), newText=key.name)]
+    if text == value_text(document, stray.entry):
+        return Fix(title=f"Rename to `{key.name}`", edits=edits)
+    edits.append(TextEdit(range=document.range(value), newText=text))
+    return Fix(title=f"Write `{key.name}: {text}`", edits=edits)
 
 
 def move(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None:
@@ -73,12 +80,15 @@ def move(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None
         path: The dotted path of the key's right place.
         key: What stands there; its name may differ from the stray one's.
     """
-    entry = stray.entry
-    movable = stray.via is None and is_one_line(document, entry) and fits(key, entry.value)
-    if not movable or contains_anchor(document, entry.start, entry.end) or not document.is_sound:
+    entry, value = stray.entry, _meant_value(document, stray, key)
+    if value is None or stray.via is not None or not document.is_sound:
         return None
+    if contains_anchor(document, entry.start, entry.end):
+        return None
+    if not is_one_line(document, entry):
+        return _move_lines(document, stray, path, key)
     deletion = _deletion(document, stray)
-    text = f"{key.name}: {value_text(document, entry)}"
+    text = f"{key.name}: {value}"
     insertion = None if deletion is None else _insertion(document, path, key, text, stray)
     if deletion is None or insertion is None:
         return None
@@ -86,8 +96,39 @@ def move(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None
     if len(comments) > 1:  # they are about the section, which goes with its only key
         return None
     edits = _commented(document, insertion, comments[0]) if comments else [insertion]
-    title = f"Move to {place_name(path).replace('`', '')} as `{key.name}`"
-    return Fix(title=title, edits=_joined(document, deletion, edits))
+    return Fix(title=_title(path, key), edits=_joined(document, deletion, edits))
+
+
+def _move_lines(document: Document, stray: StrayKey, path: str, key: Key) -> Fix | None:
+    """Return the fix that moves a section with its lines and their comments to the top level."""
+    root, entry, source = target(document.root), stray.entry, document.source
+    if "." in path or not isinstance(root, Mapping) or root.flow or stray.mapping.flow or has_key(root, key.name):
+        return None
+    deletion = _deletion(document, stray)
+    first, last = source.line_of(entry.start), source.line_of(entry.end)
+    column = entry.start - source.line_start(first)
+    lines = [source.line(line) for line in range(first, last + 1)]
+    # A line that stands further left, as a comment may, or the dash of a list's entry cannot be moved along.
+    if deletion is None or any(line[:column].strip() for line in lines):
+        return None
+    own = f"{key.name}{lines[0][column + len(source.text[entry.key.start : entry.key.end]) :]}"
+    insertion = insert_root_key(document, "\n".join([own, *(line[column:] for line in lines[1:])]))
+    return None if insertion is None else Fix(title=_title(path, key), edits=_joined(document, deletion, [insertion]))
+
+
+def _title(path: str, key: Key) -> str:
+    return f"Move to {place_name(path).replace('`', '')} as `{key.name}`"
+
+
+def _meant_value(document: Document, stray: StrayKey, key: Key) -> str | None:
+    """Return what is to stand behind a key that a stray one was meant for, None when the key would not take it."""
+    name, value = stray.entry.name, stray.entry.value
+    foreign = foreign_names().get(name)
+    if foreign is not None and isinstance(value, Scalar) and foreign.path.rpartition(".")[2] == key.name:
+        ours = foreign_value(name, value.value)
+        if ours is not None:
+            return written(ours)
+    return value_text(document, stray.entry) if fits(key, value) else None
 
 
 def removal(document: Document, stray: StrayKey) -> Iterator[Fix]:

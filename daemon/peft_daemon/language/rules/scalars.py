@@ -4,6 +4,7 @@ A config often comes from such a tool, goes to one, or is written by someone who
 YAML 1.2; where both readings agree, nothing is said.
 """
 
+import re
 from collections.abc import Iterator
 
 from peft_daemon.language.binding import BoundKey
@@ -11,12 +12,16 @@ from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import faults, shorten, written
+from peft_daemon.language.rules.wordings import unusual_character
 from peft_engine.config.nodes import Alias, Node, Scalar, Sequence, target
 from peft_engine.config.yaml11 import Special, yaml11_value
 from peft_schemas.findings import Finding
 
 _FAMILY = "scalars"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
+_DECEIVING = re.compile("^[\u2018\u201c\u201e\u00ab]|[\u2019\u201d\u201c\u00bb]$|[\u00a0\u200b\u2060\ufeff]")
+"""Quotes around a text, and blanks that cannot be seen or told from a space. Emoji need joiners, which are left out."""
+
 _READERS = "PyYAML, which Axolotl and TRL read configs with,"
 
 
@@ -84,6 +89,28 @@ def text_read_as_something_else(subject: Subject, this: Rule) -> Iterator[Findin
             yield _of(subject, this, bound, node, message, f'"{value.raw}"')
 
 
+@rule(
+    "PW204",
+    "warning",
+    _FAMILY,
+    "A text holds characters that only look like quotes, or that nobody sees.",
+    why="Typographic quotes are letters to YAML, and so is a space of no width: the model or file of that name does "
+    "not exist, and the name on the screen looks right.",
+    advice="Write plain quotes or none, and delete what cannot be seen. In plain quotes the text is taken as it is.",
+    example=_BASE.replace("gpt2", "\u201cgpt2\u201d"),
+    source="YAML 1.2, section 7.3",
+    judges="part",
+)
+def text_not_as_it_looks(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find plain texts within typographic quotes, and with zero-width or no-break spaces in them."""
+    for bound, node, value in _plain_scalars(subject):
+        if value.raw.isascii() or not isinstance(value.value, str) or not _DECEIVING.search(value.raw):
+            continue
+        better = _DECEIVING.sub("", value.raw.replace("\u00a0", " ")).strip()
+        message = f"{unusual_character(value.raw, _DECEIVING)} is a part of this text, which YAML takes as it stands."
+        yield _of(subject, this, bound, node, message[0].upper() + message[1:], written(better) if better else "''")
+
+
 def _plain_scalars(subject: Subject) -> Iterator[tuple[BoundKey, Node, Scalar]]:
     """Yield the values that are written without quotes and that their key takes; the others have findings already."""
     for bound in subject.binding.values():
@@ -94,7 +121,7 @@ def _plain_scalars(subject: Subject) -> Iterator[tuple[BoundKey, Node, Scalar]]:
             scalar = target(item)
             if not isinstance(scalar, Scalar) or scalar.style != "plain" or scalar.tag is not None:
                 continue
-            if _may_differ(scalar) and not faults(bound.key, node):
+            if (_may_differ(scalar) or not scalar.raw.isascii()) and not faults(bound.key, node):
                 yield bound, item, scalar
 
 

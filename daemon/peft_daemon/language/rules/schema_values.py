@@ -1,31 +1,34 @@
-"""Family `schema`, part 2: values that their key does not take, and sections of the wrong shape."""
+"""Family `schema`, part 2: values that their key does not take."""
 
+import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from peft_daemon.language.binding import BoundKey, Misshapen
-from peft_daemon.language.rules.edits import contains_anchor, delete_entry, replace_span
-from peft_daemon.language.rules.places import dotted, key_place, section_name, value_place
-from peft_daemon.language.rules.registry import Rule, replace, rule
+from peft_daemon.language.binding import BoundKey
+from peft_daemon.language.rules.edits import delete_entry, replace_span
+from peft_daemon.language.rules.places import dotted, key_place, value_place
+from peft_daemon.language.rules.registry import Rule, rule
+from peft_daemon.language.rules.shapes import holder_of, is_nothing
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import (
     Fault,
     FaultKind,
     describe,
     expectation,
-    fits,
     is_share_of_warmup,
     judge_plain,
     repair,
     shorten,
     written,
 )
+from peft_daemon.language.rules.wordings import moment_of, window_of
 from peft_engine.bounds import bounds
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import clean_name
+from peft_engine.config.scalars import plain_value
 from peft_engine.config.schema import Key
 from peft_engine.config.yaml11 import yaml11_value
 from peft_schemas.config import RunConfig
@@ -33,6 +36,11 @@ from peft_schemas.findings import Finding, Fix
 
 _FAMILY = "schema"
 _VERSION = ("version",)
+_WINDOW = ("schedule", "window")
+
+_STUCK_COMMENT = re.compile(r"([^\s#/]+)\s*(?:#|//)\s*(.+)")
+_FORMS = {"not_before": moment_of, "window": window_of}
+"""How texts of a certain form are read from what people write; the others are names."""
 
 DEFAULTS_OF_THE_METHOD = ("training.learning_rate", "method.alpha")
 """Keys whose default is computed: to write the language's own in their place could contradict the method."""
@@ -106,8 +114,9 @@ def bad_choice(subject: Subject, this: Rule) -> Iterator[Finding]:
     "error",
     _FAMILY,
     "The version of the config language is not one that this program reads.",
-    why="A later version may give the same keys another meaning.",
-    advice="Write `version: 1`. A file of a later version needs a later PEFT Workbench.",
+    why="A later version may give the same keys another meaning, so nothing of the file is taken for granted.",
+    advice="Version 1 is the first, and the only one so far. A file of a later version needs a later PEFT Workbench; "
+    "when there is one, older files will be brought up to it by a fix and never in silence.",
     example=_BASE.replace("version: 1", "version: 2"),
     judges="part",
 )
@@ -115,9 +124,21 @@ def wrong_version(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find configs of another version."""
     for kind in ("type", "choice"):
         for bound, fault in _faults(subject, kind):
-            if bound.path == _VERSION:
+            if bound.path != _VERSION:
+                continue
+            value, ours = target(fault.node), bound.key.choices[0]
+            number = value.value if isinstance(value, Scalar) else None
+            later = isinstance(number, int | float) and not isinstance(number, bool) and number >= int(ours) + 1
+            if later:
+                message = (
+                    f"Version {describe(fault.node).removeprefix('the number ')} of the config language is later "
+                    f"than {ours}, the one that this program reads; update PEFT Workbench."
+                )
+            else:
                 message = f"The version is {expectation(bound.key)}, not {describe(fault.node)}."
-                yield _of_value(subject, this, bound, fault, message)
+            finding = _of_value(subject, this, bound, fault, message)
+            # What a later version means cannot be known, so that to call it ours would be a guess.
+            yield finding.model_copy(update={"fixes": []}) if later else finding
 
 
 @rule(
@@ -141,7 +162,7 @@ def bad_form(subject: Subject, this: Rule) -> Iterator[Finding]:
             else f"`{bound.key.name}` may have letters, digits, dots, dashes and underscores, 64 at most."
         )
         value = target(fault.node)
-        cleaned = clean_name(str(value.value)) if isinstance(value, Scalar) else ""
+        cleaned = _FORMS.get(bound.key.name, clean_name)(str(value.value)) if isinstance(value, Scalar) else ""
         better = written(cleaned) if judge_plain(bound.key, cleaned) is None else None
         yield _of_value(subject, this, bound, fault, message, better)
 
@@ -163,8 +184,8 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
         message = f"`{bound.key.name}` has no value; it takes {expectation(bound.key)}."
         yield _of_value(subject, this, bound, fault, message, at_key=True)
     for misshapen in subject.binding.misshapen:
-        holder = _holder(subject, misshapen)
-        if holder is None or holder.key.is_list or not _is_nothing(misshapen.node) or subject.is_unread(holder):
+        holder = holder_of(subject, misshapen)
+        if holder is None or holder.key.is_list or not is_nothing(misshapen.node) or subject.is_unread(holder):
             continue
         section = holder.key.section
         keys = ", ".join(f"`{name}`" for name in list(section.keys if section is not None else ())[:3])
@@ -192,38 +213,6 @@ def empty_value(subject: Subject, this: Rule) -> Iterator[Finding]:
         if bound.key.is_list and isinstance(value, Sequence) and len(value.items) < bound.key.min_length:
             range_, related = value_place(subject.document, bound.entry.value, bound.via)
             yield this.at(f"`{bound.key.name}` needs at least one entry.", range_, related=related)
-
-
-@rule(
-    "PW107",
-    "error",
-    _FAMILY,
-    "A section is not a mapping of keys, or a list is not a list.",
-    why="Keys can be found only in a mapping, and entries only in a list.",
-    advice="Write the section's keys below it, indented; begin each entry of a list with `- `.",
-    example="version: 1\nmodel: gpt2\ndatasets:\n  - path: org/data\n",
-)
-def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find single values and lists where keys belong, and the other way round."""
-    document = subject.document
-    for misshapen in subject.binding.misshapen:
-        node, wanted = misshapen.node, misshapen.wanted
-        if wanted is None:
-            start = node.start
-            end = min(node.end, document.source.line_end(document.source.line_of(start)))
-            message = f"A config is a mapping of keys such as `version` and `model`, not {describe(node)}."
-            yield this.at(message, document.source.range(start, end))
-            continue
-        is_entry, holder = isinstance(misshapen.path[-1], int), _holder(subject, misshapen)
-        unread = not document.is_sound if holder is None else subject.is_unread(holder)
-        if _is_nothing(node) and (unread or not wanted.is_list):
-            continue
-        wants = "a list of entries that begin with `- `" if wanted.is_list and not is_entry else "keys below it"
-        message = f"{section_name(misshapen.path)} takes {wants}, not {describe(node)}."
-        range_, related = value_place(document, node, misshapen.via)
-        if holder is not None and range_.start == range_.end:
-            range_, related = key_place(document, holder.entry, holder.via)
-        yield this.at(message, range_, related=related, fixes=_reshaped(subject, misshapen, wanted))
 
 
 @rule(
@@ -300,15 +289,54 @@ def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str |
         ):
             title, better = "Put it in quotes", written(node.raw)
         else:
+            if _is_idle(subject, bound):
+                return _without(subject, bound, f"Delete `{bound.key.name}`, to get the default")
             found = repair(bound.key, node.value, bounds().limits.get(dotted(bound.path)))
             if found is not None and found.is_default and dotted(bound.path) in DEFAULTS_OF_THE_METHOD:
                 title = f"Delete `{bound.key.name}`, whose default follows from the method"
                 return _without(subject, bound, title)
+            if found is not None and found.is_default and _leaves_idle(subject, bound):
+                return []
             title, better = (found.title, found.text) if found is not None else ("", None)
+    if (loose := _with_comment(bound.key, node)) is not None:
+        title, better = f"Write `{shorten(loose)}`", loose
     if better is None:
         return []
     space = " " if node.style == "empty" else ""
     return [Fix(title=title, edits=[replace_span(subject.document, node.start, node.end, space + better)])]
+
+
+def _with_comment(key: Key, node: Scalar) -> str | None:
+    """Return a value with its comment where a blank before the `#` is missing, or the comment begins with `//`."""
+    found = _STUCK_COMMENT.fullmatch(node.raw) if node.style == "plain" else None
+    value = None if found is None else plain_value(found[1])
+    if found is None or judge_plain(key, value) is not None:
+        return None
+    return f"{found[1]}  # {found[2]}"
+
+
+def _is_idle(subject: Subject, bound: BoundKey) -> bool:
+    """Tell whether any value of a key would be without effect, beside the other keys of its section."""
+    path = dotted(bound.path)
+    section = subject.values.get(path.partition(".")[0]) if isinstance(subject.values, dict) else None
+    if not isinstance(section, dict):
+        return False
+    match path:
+        case "schedule.at_close":
+            return section.get("window") is None
+        case "training.num_epochs":
+            return section.get("max_steps") is not None
+        case "evaluation.every_steps" | "evaluation.batch_size":
+            return not section.get("split") and not section.get("datasets")
+        case "model.double_quantization":
+            return section.get("quantization") not in ("nf4", "fp4")
+        case _:
+            return path.startswith("method.") and path != "method.type" and section.get("type") == "full"
+
+
+def _leaves_idle(subject: Subject, bound: BoundKey) -> bool:
+    """Tell whether a key's default would leave another key without effect: what happens when no window closes."""
+    return bound.path == _WINDOW and subject.binding.at(("schedule", "at_close")) is not None
 
 
 def _old_reading(node: Node) -> str:
@@ -320,16 +348,6 @@ def _old_reading(node: Node) -> str:
     if not isinstance(old, bool | int | float):
         return ""
     return f", which means `{written(old)}` in YAML 1.1 only"
-
-
-def _is_nothing(node: Node) -> bool:
-    value = target(node)
-    return isinstance(value, Scalar) and (value.value is None or value.style == "empty")
-
-
-def _holder(subject: Subject, misshapen: Misshapen) -> BoundKey | None:
-    """Return the key whose own value is misshapen; None for the root and for entries of a list."""
-    return subject.binding.at(misshapen.path)
 
 
 def _items(bound: BoundKey) -> bool:
@@ -348,25 +366,3 @@ def _without(subject: Subject, bound: BoundKey, title: str) -> list[Fix]:
         return _without(subject, holder, title)
     edit = delete_entry(subject.document, mapping, bound.entry, even_last=len(bound.path) == 1)
     return [] if edit is None else [Fix(title=title, edits=[edit])]
-
-
-def _reshaped(subject: Subject, misshapen: Misshapen, wanted: Key) -> list[Fix]:
-    """Return the fix that puts a single value under the section's first key: `model: x` means `model: {base: x}`."""
-    document, node = subject.document, misshapen.node
-    if misshapen.via is not None or wanted.section is None or contains_anchor(document, node.start, node.end):
-        return []
-    text = document.source.text[node.start : node.end]
-    is_entry = isinstance(misshapen.path[-1], int)
-    needs_list = wanted.is_list and not is_entry
-    if isinstance(node, Mapping) and node.flow and needs_list and "\n" not in text:
-        inside = Sequence(node.start, node.end, (node,), flow=True)
-        fixed = f"[{text}]" if fits(wanted, inside) else None
-        return [replace("Make it a list", document.range(node), fixed)] if fixed is not None else []
-    first = next(iter(wanted.section.keys.values()))
-    alone = all(not key.required or key is first for key in wanted.section.keys.values())
-    if not isinstance(node, Scalar) or node.tag or "\n" in text or not alone or not fits(first, node):
-        return []
-    value = text if node.style in ("single", "double") else written(node.value)
-    fixed = f"{{{first.name}: {value}}}"
-    title = f"Write it as `{first.name}`"
-    return [replace(title, document.range(node), f"[{fixed}]" if needs_list else fixed)]

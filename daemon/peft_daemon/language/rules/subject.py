@@ -214,7 +214,7 @@ class Subject:
         preset = self.binding.at(("preset",))
         if preset is None or parts == ("preset",):
             return False
-        return plain(preset.entry.value) not in self.context.presets
+        return self._named("preset") not in self.context.presets
 
     @cached_property
     def asked(self) -> dict[str, Setting | None]:
@@ -235,7 +235,7 @@ class Subject:
     @cached_property
     def layers(self) -> list[Layer]:
         """What fills the config, the strongest first. The first holds only what the others depend on."""
-        written_here: dict[str, Any] = {name: self._plain_root(name) for name in ("template", "profile", "preset")}
+        written_here: dict[str, Any] = {name: self._named(name) for name in ("template", "profile", "preset")}
         for path in DECISIVE:
             section, name = path.split(".")
             bound = self.binding.at((section, name))
@@ -243,9 +243,11 @@ class Subject:
                 written_here.setdefault(section, {})[name] = plain(bound.entry.value)
         return layers_of(written_here, None, preset=self.context.presets.get(written_here["preset"]))
 
-    def _plain_root(self, name: str) -> Any:
-        bound = self.binding.at((name,))
-        return None if bound is None else plain(bound.entry.value)
+    def _named(self, key: str) -> str | None:
+        """Return the name that stands under a top-level key, None when no text does."""
+        bound = self.binding.at((key,))
+        value = None if bound is None else plain(bound.entry.value)
+        return value if isinstance(value, str) else None
 
 
 @cache

@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator
 
+from peft_daemon.language.rules.loose import mend
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.secrets import masked
 from peft_daemon.language.rules.subject import Subject
+from peft_daemon.language.rules.values import shorten
 from peft_engine.config.document import Document, parse
 from peft_engine.config.problems import ProblemKind
 from peft_engine.config.text import SourceText
@@ -46,7 +48,15 @@ def invalid_yaml(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def no_colon(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find lines that are neither `key: value` nor a list entry, as while a key is typed."""
-    return _named(subject, this, "incomplete")
+    source = subject.document.source
+    for finding in _named(subject, this, "incomplete"):
+        start, end = source.offset(finding.range.start), source.offset(finding.range.end)
+        meant = mend(source.text[start:end])
+        if meant is None:
+            yield finding
+        else:
+            fix = replace(f"Write `{shorten(meant.text)}`", finding.range, meant.text)
+            yield this.at(meant.message, finding.range, fixes=[fix])
 
 
 @rule(
@@ -165,6 +175,25 @@ def several_documents(subject: Subject, this: Rule) -> Iterator[Finding]:
 def beyond_limits(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find files that are not read at all."""
     return _named(subject, this, "limit")
+
+
+@rule(
+    "PW011",
+    "error",
+    _FAMILY,
+    "A space is not one that YAML counts.",
+    why="A no-break space looks like a space and is a letter to YAML: the key begins with it, or stands a level higher "
+    "than it seems to. Such characters come along when a config is copied from a web page or a chat.",
+    advice="Replace it by a plain space, as the fix does.",
+    example="version: 1\nmodel:\n\u00a0\u00a0base: gpt2\ndatasets:\n  - path: org/data\n",
+    source="YAML 1.2, section 5.5",
+)
+def odd_space(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find no-break and other typesetters' spaces in an indentation, and around a key's colon."""
+    for finding in _named(subject, this, "space"):
+        length = finding.range.end.character - finding.range.start.character
+        fixes = [replace("Write plain spaces", finding.range, " " * length)]
+        yield finding.model_copy(update={"fixes": fixes})
 
 
 def _without_tabs(document: Document) -> list[Fix]:

@@ -10,16 +10,22 @@ from functools import lru_cache
 from typing import Any, Literal
 
 from peft_daemon.language.rules.secrets import masked
+from peft_daemon.language.rules.wordings import number_of, plainly, truth_of
 from peft_engine.bounds import Limit
+from peft_engine.config.foreign import foreign_words
 from peft_engine.config.nodes import Mapping, Node, Scalar, Sequence, effective_entries, target
 from peft_engine.config.scalars import plain_value
 from peft_engine.config.schema import Key, Section, number_text
 
 FaultKind = Literal["nothing", "type", "choice", "range", "pattern", "empty"]
 
-_TRUE, _FALSE = {"true", "yes", "on", "y", "1"}, {"false", "no", "off", "n", "0"}
 _SAFE_PLAIN = re.compile(r"[A-Za-z0-9_./~-][A-Za-z0-9_./+~ @-]*")
-_THOUSANDS = re.compile(r"[-+]?[1-9]\d{0,2}(?:,\d{3})+(?:\.\d*)?")
+_POWER_OF_TWO = 1024
+"""What `k` means where lengths are usually powers of two."""
+
+_SHORTEST = 3
+"""Letters that a name's beginning must have to mean the name."""
+
 _NAMES = {
     "text": "text",
     "integer": "a whole number",
@@ -137,7 +143,7 @@ def repair(key: Key, value: Any, limit: Limit | None = None) -> Repair | None:
     if converted is not None and judge_plain(key, converted) is None:
         text = written(converted)
         return Repair(f"Write `{text}`", text)
-    if isinstance(value, str) and key.choices and (choice := nearest(value, [str(c) for c in key.choices])):
+    if choice := _meant_choice(key, value):
         return Repair(f"Change to `{choice}`", choice)
     number = converted if converted is not None else value
     if isinstance(number, int | float) and not isinstance(number, bool) and not math.isnan(number):
@@ -155,17 +161,27 @@ def repair(key: Key, value: Any, limit: Limit | None = None) -> Repair | None:
     return None
 
 
-def nearest(name: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that a misspelt name most likely means, None when none is near."""
+def nearest(name: str, candidates: Iterable[str], *, likeness: float = 0.65) -> str | None:
+    """Return the candidate that a misspelt or shortened name most likely means, None when none is near.
+
+    Args:
+        name: What is written.
+        candidates: What it may mean.
+        likeness: How near it must be, from 0 to 1; the more candidates there are, the nearer.
+    """
     # Several rules ask about the same key, and again at each keystroke elsewhere.
-    return _nearest(name, tuple(candidates))
+    return _nearest(name, tuple(candidates), likeness)
 
 
 @lru_cache(maxsize=256)
-def _nearest(name: str, candidates: tuple[str, ...]) -> str | None:
+def _nearest(name: str, candidates: tuple[str, ...], likeness: float) -> str | None:
     folded = {_fold(candidate): candidate for candidate in candidates}
-    match = difflib.get_close_matches(_fold(name), list(folded), n=1, cutoff=0.65)
-    return folded[match[0]] if match else None
+    short = _fold(name)
+    match = difflib.get_close_matches(short, list(folded), n=1, cutoff=likeness)
+    if match:
+        return folded[match[0]]
+    begun = [candidate for candidate in folded if candidate.startswith(short)] if len(short) >= _SHORTEST else []
+    return folded[begun[0]] if len(begun) == 1 else None
 
 
 def written(value: Any) -> str:
@@ -214,6 +230,17 @@ def _fits_section(section: Section, node: Node) -> bool:
     return all(key.name in names for key in section.keys.values() if key.required)
 
 
+def _meant_choice(key: Key, value: Any) -> str | None:
+    """Return the choice that a value means, in another tool's words or misspelt."""
+    if not key.choices or value is None:
+        return None
+    word = plainly(str(value))
+    words = foreign_words().get(key.name, {})
+    if word.lower() in words:
+        return words[word.lower()]
+    return nearest(word, [str(choice) for choice in key.choices]) if isinstance(value, str) else None
+
+
 def _has_type(key: Key, value: Any) -> bool:
     return any(
         (kind == "text" and isinstance(value, str))
@@ -228,27 +255,19 @@ def _converted(key: Key, value: Any) -> Any:
     """Return a value as the type that its key takes, None when that is not plain."""
     if value is None:
         return None
-    text = str(value).strip()
+    text = str(value)
     if "boolean" in key.types and not isinstance(value, float):
-        word = text.lower()
-        return True if word in _TRUE else False if word in _FALSE else None
+        truth = truth_of(text)
+        meant = nearest(text, ("true", "false")) if truth is None and isinstance(value, str) else None
+        return truth if meant is None else meant == "true"
     if isinstance(value, bool):
         return None
     if "integer" in key.types or "number" in key.types:
-        number = _number_of(text, whole="number" not in key.types) if isinstance(value, str) else value
-        return _as_type(key, number) if isinstance(number, int | float) and not isinstance(number, bool) else None
+        thousand = _POWER_OF_TWO if key.name == "max_length" else 1000
+        whole = "number" not in key.types
+        number = number_of(text, whole=whole, thousand=thousand) if isinstance(value, str) else value
+        return None if number is None else _as_type(key, number)
     return None
-
-
-def _number_of(text: str, *, whole: bool) -> Any:
-    """Read a number as people write it: `1_000`, `10,000`, `10%`; where it need not be whole, `0,05` as well."""
-    text = re.sub(r"(?<=\d)_(?=\d)", "", text)
-    if _THOUSANDS.fullmatch(text):
-        text = text.replace(",", "")
-    elif not whole:
-        text = re.sub(r"(?<=\d),(?=\d)", ".", text)
-    share = plain_value(text[:-1]) if text.endswith("%") and not whole else None
-    return share / 100 if isinstance(share, int | float) else plain_value(text)
 
 
 def _as_type(key: Key, number: float) -> float:
@@ -257,4 +276,4 @@ def _as_type(key: Key, number: float) -> float:
 
 
 def _fold(name: str) -> str:
-    return re.sub(r"[-_ .]", "", name).lower()
+    return re.sub(r"[-_ .]", "", plainly(name)).lower()

@@ -44,6 +44,19 @@ class Absent(Word):
     """Of single keys, the value that a run here has anyway."""
 
 
+class Training(Word):
+    """What tells a tool's config of a training run from its configs of other things."""
+
+    command: str
+    """What the tool trains with."""
+
+    keys: list[str]
+    """Top-level keys of which a config of a run has one."""
+
+    others: dict[str, list[str]]
+    """Other configs, each with top-level keys of which it has one; the first that fits counts."""
+
+
 class Table(Word):
     """All that is known about one tool's config."""
 
@@ -56,6 +69,7 @@ class Table(Word):
     converts_text: bool
     """Whether the tool makes a number of a text such as `1e-4` where it needs one."""
 
+    training: Training
     includes: list[str] = []
     """Further tables whose keys the tool knows as well."""
 

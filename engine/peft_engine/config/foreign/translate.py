@@ -96,11 +96,26 @@ def _refusals(document: Document, table: Table) -> list[Finding]:
     if not isinstance(root, MappingNode) or not root.entries:
         message = f"A config of {table.title} is a mapping of keys to values, and this is none."
         return [Finding(code=TEXT_FAULT, severity="error", message=message, range=first_line)]
+    names = [entry.name for entry in root.entries]
+    other = _other_kind(names, table)
+    if other is not None:
+        what, mark = other
+        message = f"This is {what} and no run: only what `{table.training.command}` reads can be imported."
+        place = document.range(root.entries[names.index(mark)].key)
+        return [Finding(code=TEXT_FAULT, severity="error", message=message, range=place)]
     known = {path.partition(".")[0].partition("[")[0] for path in table.known_paths()}
-    if not any(entry.name in known for entry in root.entries):
+    if known.isdisjoint(names):
         message = f"{table.title} knows none of these keys, so this is no config of it."
         return [Finding(code=TEXT_FAULT, severity="error", message=message, range=document.range(root.entries[0].key))]
     return []
+
+
+def _other_kind(names: list[str], table: Table) -> tuple[str, str] | None:
+    """Return which other config of a tool one with these keys is, and the key that tells; None for one of a run."""
+    if not set(table.training.keys).isdisjoint(names):
+        return None
+    marks = ((what, key) for what, keys in table.training.others.items() for key in keys if key in names)
+    return next(marks, None)
 
 
 def _report_readings(draft: Draft) -> None:

@@ -34,6 +34,12 @@ CASES = [
     Case("PW203", "a version", f"{BASE}name: 1.2.3\n"),
     Case("PW203", "a word", f"{BASE}name: yesterday\n"),
     Case("PW203", "in quotes", f"{BASE}name: 'on'\n"),
+    Case("PW204", "typographic quotes", f"{BASE}name: x\n".replace("org/m", "«“org/m”»")),
+    Case("PW204", "no width", f"{BASE}name: x\n".replace("org/m", "«org/\u200bm»")),
+    Case("PW204", "no-break space at the end", BASE.replace("org/m", "«org/m\u00a0»")),
+    Case("PW204", "in plain quotes, which say that it is meant", BASE.replace("org/m", "'“org/m”'")),
+    Case("PW204", "letters of another script", BASE.replace("org/m", "./models/übung-模型")),
+    Case("PW204", "an emoji of several characters", BASE.replace("org/m", "./models/👩\u200d🔬")),
     Case("PW203", "null, which is one to both", f"{BASE}name: null\n"),
 ]
 
