@@ -114,7 +114,7 @@ def test_A15_a_partial_config_is_accepted_if_it_is_complete_and_else_each_missin
 
 @examples(60)
 @given(configs())
-def test_valid_configs_have_no_fault_of_the_language_and_read_back_as_written(config: dict) -> None:
+def test_A2_valid_configs_have_no_fault_of_the_language_and_read_back_as_written(config: dict) -> None:
     text = to_yaml(config)
     assert of_the_language(check_text(text)) == []
     assert parse(SourceText(text)).to_plain() == config
@@ -172,7 +172,7 @@ def _fixes_repair(text: str) -> None:
             assert kinds(after)[kind] < kinds(before)[kind], fix.title
 
 
-def test_bounds_are_judged_exactly_at_their_edge() -> None:
+def test_A4_bounds_are_judged_exactly_at_their_edge() -> None:
     base = "version: 1\nmodel:\n  base: m\ndatasets:\n  - path: org/d\n"
     checked = 0
     for path, key in walk():
@@ -194,7 +194,7 @@ def test_bounds_are_judged_exactly_at_their_edge() -> None:
     assert checked > 20
 
 
-def test_limits_are_refused_politely_and_in_bounded_time() -> None:
+def test_A3_limits_are_refused_politely_and_in_bounded_time() -> None:
     started = time.process_time()
     for text in (
         "- " * 20_000,
@@ -216,7 +216,7 @@ def test_limits_are_refused_politely_and_in_bounded_time() -> None:
     assert time.process_time() - started < 30
 
 
-def test_a_billion_laughs_are_declined() -> None:
+def test_A3_a_billion_laughs_are_declined() -> None:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9)}]" for i in range(1, 12)]
     assert [finding.code for finding in check_text("\n".join(lines))] == ["PW010"]

@@ -19,7 +19,7 @@ URI = "file:///x.peft.yaml"
 
 @examples(150)
 @given(texts())
-def test_every_offset_has_one_position_and_back(text: str) -> None:
+def test_A3_every_offset_has_one_position_and_back(text: str) -> None:
     source = SourceText(text)
     positions = [source.position(offset) for offset in range(len(source) + 1)]
     for before, after in pairwise(positions):
@@ -58,7 +58,7 @@ def test_A3_edits_one_by_one_give_the_same_document_as_the_final_text(data: st.D
 @given(
     st.text(alphabet=string.ascii_letters + string.digits + " \t'\"\\:#-\né😀", max_size=30), st.sampled_from("'\"|>")
 )
-def test_quoted_and_block_texts_mean_what_libyaml_reads(text: str, style: str) -> None:
+def test_A2_quoted_and_block_texts_mean_what_libyaml_reads(text: str, style: str) -> None:
     written = yaml.dump({"k": text}, default_style=style, allow_unicode=True, width=20)
     assert yaml.safe_load(written) == {"k": text}
     assert parse(SourceText(written)).to_plain() == {"k": text}
@@ -66,7 +66,7 @@ def test_quoted_and_block_texts_mean_what_libyaml_reads(text: str, style: str) -
 
 @examples(300)
 @given(st.from_regex(r"[-+.0-9eEx_a-fo~]{1,8}", fullmatch=True))
-def test_plain_numbers_are_those_of_the_core_schema(text: str) -> None:
+def test_A2_plain_numbers_are_those_of_the_core_schema(text: str) -> None:
     value = plain_value(text)
     if isinstance(value, float):
         assert float(text) == value

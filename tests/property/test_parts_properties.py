@@ -57,7 +57,7 @@ def test_A3_a_document_does_not_depend_on_the_version_before_it(text: str, data:
     assert repr(later.to_plain()) == repr(fresh.to_plain()) == repr(plain(fresh.root))
 
 
-def test_an_edit_of_a_long_file_reads_one_part_again() -> None:
+def test_A10_an_edit_of_a_long_file_reads_one_part_again() -> None:
     before = parse(SourceText(LONG))
     after = parse(SourceText(LONG.replace("data/17.jsonl", "data/x.jsonl")), before)
     known = {id(placed.part) for placed in before.parts}
@@ -65,7 +65,7 @@ def test_an_edit_of_a_long_file_reads_one_part_again() -> None:
     assert sum(id(placed.part) not in known for placed in after.parts) == 1
 
 
-def test_a_half_typed_key_leaves_the_parts_around_it_as_they_were() -> None:
+def test_A10_a_half_typed_key_leaves_the_parts_around_it_as_they_were() -> None:
     before = parse(SourceText(LONG + "training:\n  seed: 1\n"))
     for typed in ("training:\n  seed: 1\n  lear\n", "training:\n  seed: 1\ntrai\n"):
         after = parse(SourceText(LONG + typed), before)

@@ -43,10 +43,10 @@ def test_A13_the_fixes_of_a_planted_fault_remove_it_and_touch_nothing_else(kind:
     assert not verdict.changes_value, fault.text
 
 
-def test_there_is_a_kind_of_fault_that_can_be_planted_for_every_rule() -> None:
+def test_A3_there_is_a_kind_of_fault_that_can_be_planted_for_every_rule() -> None:
     planted = {code for kind in KINDS for seed in range(2) for code in plant(kind, seed)[0].codes}
     assert {rule.code for rule in rules()} - planted - HARD_TO_STATE - CANNOT_HAPPEN == set()
 
 
-def test_the_corpus_can_be_read_by_the_reader_that_states_the_places() -> None:
+def test_A3_the_corpus_can_be_read_by_the_reader_that_states_the_places() -> None:
     assert len(good_texts()) >= 60

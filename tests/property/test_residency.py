@@ -195,7 +195,7 @@ class Memory(RuleBasedStateMachine):
             assert staying <= BUDGET or pinned
 
 
-def test_i12_memory_stays_within_the_budget_and_what_is_in_use_stays_in_memory(
+def test_I12_memory_stays_within_the_budget_and_what_is_in_use_stays_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Memory, "folder", tmp_path, raising=False)

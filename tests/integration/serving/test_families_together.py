@@ -15,7 +15,7 @@ pytestmark = pytest.mark.model
 WINDOW = 16
 
 
-def test_i12_a_llama_and_a_mistral_with_its_window_answer_alternately(home: Path, short_base: Path) -> None:
+def test_I12_a_llama_and_a_mistral_with_its_window_answer_alternately(home: Path, short_base: Path) -> None:
     from tests.integration.models.small import write_small_model
 
     folder = home / "models"

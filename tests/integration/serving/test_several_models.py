@@ -71,7 +71,7 @@ def status() -> ServeStatus:
     return now
 
 
-def test_i12_a_third_base_over_the_budget_unloads_the_one_unused_for_longest(models: Path, home: Path) -> None:
+def test_I12_a_third_base_over_the_budget_unloads_the_one_unused_for_longest(models: Path, home: Path) -> None:
     record = ensure_running()
     for model in ("one", "two", "one"):
         assert say(record, model) == model
@@ -96,7 +96,7 @@ def test_a_base_over_the_budget_is_refused_with_the_numbers(models: Path, home: 
     assert endpoint.find() == record
 
 
-def test_i13_twenty_switches_under_load_leave_no_gap(models: Path) -> None:
+def test_I13_twenty_switches_under_load_leave_no_gap(models: Path) -> None:
     record = ensure_running()
     asyncio.run(control.switch("one"))
     answered: list[str] = []
@@ -136,7 +136,7 @@ def test_j8_a_bad_id_leaves_the_default_model_as_it_was(models: Path) -> None:
     assert status().model == "two"
 
 
-def test_i19_of_three_configured_models_a_broken_one_does_not_stop_the_rest(models: Path, home: Path) -> None:
+def test_I19_of_three_configured_models_a_broken_one_does_not_stop_the_rest(models: Path, home: Path) -> None:
     (models / "two.gguf").unlink()
     (models / "two.gguf").write_bytes(b"GGUF" + b"\xff" * 64)
     settings(home, load=["one", "two", "three"])
@@ -207,7 +207,7 @@ def test_what_kills_the_process_while_it_computes_is_tried_once_more_and_then_on
     assert say(record, "one") == "one"
 
 
-def test_i17_an_unused_model_is_unloaded(models: Path, home: Path) -> None:
+def test_I17_an_unused_model_is_unloaded(models: Path, home: Path) -> None:
     settings(home, unload_minutes=0.01)
     record = ensure_running()
     say(record, "one")
@@ -219,7 +219,7 @@ IDLE_SHARE = 0.03
 """Of one processor. Both processes together took 0.014 of it in a minute."""
 
 
-async def test_i17_an_idle_daemon_and_an_idle_inference_process_hardly_compute(models: Path) -> None:
+async def test_I17_an_idle_daemon_and_an_idle_inference_process_hardly_compute(models: Path) -> None:
     editor = Editor()
     await editor.start()
     await editor.ask("peft/serve/load", {"model": "one"})

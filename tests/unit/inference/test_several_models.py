@@ -209,7 +209,7 @@ class Clock:
         return self.now
 
 
-async def test_i17_a_base_that_is_not_used_for_long_is_unloaded_unless_it_is_pinned(tmp_path: Path) -> None:
+async def test_I17_a_base_that_is_not_used_for_long_is_unloaded_unless_it_is_pinned(tmp_path: Path) -> None:
     clock = Clock()
     house = House(tmp_path, idle_seconds=600, clock=clock)
     house.scheduler.pin("pinned", pinned=True)
