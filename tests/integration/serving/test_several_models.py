@@ -127,7 +127,7 @@ def test_I13_twenty_switches_under_load_leave_no_gap(models: Path) -> None:
     assert set(answered) == {"one", "two"}
 
 
-def test_j8_a_bad_id_leaves_the_default_model_as_it_was(models: Path) -> None:
+def test_J8_a_bad_id_leaves_the_default_model_as_it_was(models: Path) -> None:
     asyncio.run(control.switch("two"))
     with pytest.raises(WorkbenchError) as error:
         asyncio.run(control.switch("no/such"))
