@@ -5,6 +5,7 @@ from typing import Literal
 
 ProblemKind = Literal[
     "syntax",
+    "indent",
     "incomplete",
     "tab",
     "conflict",

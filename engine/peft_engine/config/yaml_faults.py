@@ -107,7 +107,7 @@ class _Reading:
         if (above := self._loose_line(start)) is not None:
             return above
         message = "This line is indented further than the line above allows."
-        return self._on_line(message, start, self.at, with_siblings=True)
+        return self._on_line(message, start, self.at, kind="indent", with_siblings=True)
 
     def _loose_line(self, start: int) -> Fault | None:
         """Return the fault of the line above, where YAML took that for a text and it stands in the place of a key."""
@@ -135,7 +135,7 @@ class _Reading:
         message = "This line is not indented like the lines that it belongs to."
         if "'-'" in problem:
             message = "This line stands between list entries; entries start with `- `, and their keys are indented."
-        return self._on_line(message, self.at, self._word_end(self.at), with_siblings=True)
+        return self._on_line(message, self.at, self._word_end(self.at), kind="indent", with_siblings=True)
 
     def _bad_start(self) -> Fault:
         character = self.text[self.at : self.at + 1]

@@ -223,6 +223,31 @@ TABLE = [
     ("no space behind a dash", BASE.replace("- path", "-path"), BASE),
     ("no-break spaces", BASE.replace("  base", "\u00a0\u00a0base"), BASE),
     ("a text in typographic quotes", BASE.replace("org/m", "“org/m”"), BASE),
+    (
+        "a line indented too far",
+        f"{BASE}training:\n  seed: 1\n     packing: true # why\n  batch_size: 2\n",
+        f"{BASE}training:\n  seed: 1\n  packing: true # why\n  batch_size: 2\n",
+    ),
+    (
+        "a line not indented enough",
+        f"{BASE}training:\n  seed: 1\n packing: true\n",
+        f"{BASE}training:\n  seed: 1\n  packing: true\n",
+    ),
+    (
+        "a section with its lines beside the last column",
+        f"{BASE} training:\n   seed: 1\n   # why\n   packing: true\n",
+        f"{BASE}training:\n  seed: 1\n  # why\n  packing: true\n",
+    ),
+    (
+        "the second key of a list's entry",
+        f"{BASE}   weight: 2\n",
+        f"{BASE}    weight: 2\n",
+    ),
+    (
+        "a list's entry under its key's value",
+        f"{BASE}    weight: 2\n      format: auto\n",
+        f"{BASE}    weight: 2\n    format: auto\n",
+    ),
 ]
 
 

@@ -103,6 +103,8 @@ def text_read_as_something_else(subject: Subject, this: Rule) -> Iterator[Findin
 )
 def text_not_as_it_looks(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find plain texts within typographic quotes, and with zero-width or no-break spaces in them."""
+    if subject.document.source.text.isascii():
+        return
     for bound, node, value in _plain_scalars(subject):
         if value.raw.isascii() or not isinstance(value.value, str) or not _DECEIVING.search(value.raw):
             continue

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from peft_daemon.language.rules.indents import realign
 from peft_daemon.language.rules.loose import mend
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.secrets import masked
@@ -14,6 +15,8 @@ from peft_schemas.findings import Finding, Fix, TextEdit
 
 _FAMILY = "syntax"
 _TAB_WIDTH = 2
+_MOST_REALIGNED = 2
+"""Lines in one text for which the right indentation is sought: each try reads a part of the text again."""
 
 
 def _named(subject: Subject, this: Rule, kind: ProblemKind) -> Iterator[Finding]:
@@ -34,7 +37,10 @@ def _named(subject: Subject, this: Rule, kind: ProblemKind) -> Iterator[Finding]
 )
 def invalid_yaml(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find faults of the YAML itself."""
-    return _named(subject, this, "syntax")
+    yield from _named(subject, this, "syntax")
+    for index, finding in enumerate(_named(subject, this, "indent")):
+        fix = realign(subject.document, finding.range.start.line) if index < _MOST_REALIGNED else None
+        yield finding if fix is None else finding.model_copy(update={"fixes": [fix]})
 
 
 @rule(
