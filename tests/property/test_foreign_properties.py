@@ -39,8 +39,8 @@ WORDS: list[Any] = [
 ]  # fmt: skip
 BASES: dict[Tool, list[str]] = {
     "axolotl": ["base_model"],
-    "llamafactory": ["model_name_or_path"],
-    "torchtune": ["checkpointer.checkpoint_dir"],
+    "llamafactory": ["model_name_or_path", "do_train"],
+    "torchtune": ["checkpointer.checkpoint_dir", "epochs"],
     "oumi": ["model.model_name"],
     "trl": ["model_name_or_path"],
 }
