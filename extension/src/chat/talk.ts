@@ -196,7 +196,7 @@ export class Talk {
 }
 
 /** What the model is sent of an exchange: the text that the prompt is about, and the prompt. */
-export function promptText({ prompt, context }: Pick<ShownExchange, "prompt" | "context">): string {
+function promptText({ prompt, context }: Pick<ShownExchange, "prompt" | "context">): string {
   return context === null ? prompt : `${context}\n\n${prompt}`;
 }
 

@@ -33,7 +33,7 @@ export interface InstallProgress {
 }
 
 /** Reads which wheel and constraints the extension carries. */
-export async function readPayload(folder: string): Promise<Payload> {
+async function readPayload(folder: string): Promise<Payload> {
   const wheel = (await readdir(folder).catch(() => [])).find((name) => name.endsWith(".whl"));
   if (!wheel) {
     throw new Problem(
