@@ -13,10 +13,12 @@ from peft_daemon.language.check import check_text
 from peft_schemas.errors import ErrorCode
 
 ROOT = Path(__file__).parents[2]
+FOLDERS = (".github", "benchmarks", "docs", "examples", "tests")
 PAGES = [
     *ROOT.glob("*.md"),
-    *(page for page in (ROOT / "docs").rglob("*.md") if page.parent.name != "findings"),
+    *(page for name in FOLDERS for page in (ROOT / name).rglob("*.md") if page.parent.name != "findings"),
     ROOT / "extension/README.md",
+    ROOT / "extension/test/workbench/README.md",
 ]
 SHOWN = re.compile(r"^ *```(\w+)\n(.*?)^ *```", re.MULTILINE | re.DOTALL)
 
