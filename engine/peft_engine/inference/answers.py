@@ -119,6 +119,10 @@ class Answers:
         delta = sequence.take()
         if delta.text or delta.logprobs:
             job.tell(Piece(delta))
+        if sequence.failure is not None:
+            self._close(job)
+            self._fail(job, sequence.failure.report())
+            return
         if sequence.finish_reason is None:
             return
         finished = Finished(

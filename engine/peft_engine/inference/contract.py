@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
+from peft_schemas.errors import WorkbenchError
+
 FinishReason = Literal["stop", "length"]
 Capability = Literal["chat", "tools", "infill", "embeddings"]
 """What a base can do beside completing text: hold a conversation (it has a chat template), be told of tools by that
@@ -182,6 +184,10 @@ class OpenSequence(Protocol):
     def finish_reason(self) -> FinishReason | None:
         """Why the answer ended, None while it goes on."""
 
+    @property
+    def failure(self) -> WorkbenchError | None:
+        """Why this answer alone cannot go on, such as an adapter under which the model computes no numbers."""
+
     def take(self) -> Delta:
         """Return what became certain since the last call."""
 
@@ -227,7 +233,7 @@ class Engine(Protocol):
         """
 
     def step(self) -> None:
-        """Advance open sequences, each by a block of its prompt or by one token.
+        """Advance open sequences: answers by one token each, and one of the prompts by a block.
 
         Those under the same adapters advance together. Those under others may have to wait for their turn, which comes
         after some steps; a step is short, so that a cancel is soon noticed.

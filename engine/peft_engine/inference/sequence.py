@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from peft_engine.inference.answer import Answer
 from peft_engine.inference.contract import Delta, FinishReason
 from peft_engine.inference.sampler import Logits
+from peft_schemas.errors import WorkbenchError
 
 
 class EngineSequence(ABC):
@@ -21,6 +22,8 @@ class EngineSequence(ABC):
         self.prompt_tokens = prompt_tokens
         self.cached_tokens = cached_tokens
         self.closed = False
+        self.failure: WorkbenchError | None = None
+        """Why it alone cannot go on."""
         self._answer = answer
 
     @property
@@ -34,13 +37,21 @@ class EngineSequence(ABC):
         return self._answer.finish_reason
 
     @property
+    @abstractmethod
+    def prompt_left(self) -> int:
+        """Tokens of the prompt that are still to be computed."""
+
+    @property
     def active(self) -> bool:
         """Whether it goes on."""
-        return not self.closed and self.finish_reason is None
+        return not self.closed and self.finish_reason is None and self.failure is None
 
     def accept(self, logits: Logits) -> None:
-        """Choose the token that follows all that was computed."""
-        self._answer.accept(logits)
+        """Choose the token that follows all that was computed. Where none can be, the others go on without it."""
+        try:
+            self._answer.accept(logits)
+        except WorkbenchError as error:
+            self.failure = error
 
     def take(self) -> Delta:
         """Return what became certain since the last call."""

@@ -56,6 +56,7 @@ class EchoSequence:
     cached_tokens: int = 2
     completion_tokens: int = 0
     finish_reason: FinishReason | None = None
+    failure: WorkbenchError | None = None
     closed: bool = False
 
     def take(self) -> Delta:
@@ -108,6 +109,9 @@ class EchoEngine:
         for sequence in self.open_sequences:
             if sequence.text == "fault":
                 raise OSError("a step failed")
+            if sequence.text == "fail alone":
+                sequence.failure = WorkbenchError("model-unreadable", "No numbers.", "Get the file again.")
+                continue
             sequence.completion_tokens += 1
             if sequence.completion_tokens == sequence.limit:
                 sequence.finish_reason = "length"

@@ -109,6 +109,18 @@ async def test_a_refused_request_disturbs_nobody(house: House) -> None:
     assert len(house.engines) == 1
 
 
+async def test_an_answer_that_cannot_go_on_fails_alone(house: House) -> None:
+    house.slots = 2
+    fine, failing = house.submit("fine"), house.submit("fail alone")
+
+    failed = (await all_of(failing))[-1]
+    assert isinstance(failed, Failed)
+    assert failed.error.code == "model-unreadable"
+    assert isinstance((await all_of(fine))[-1], Finished)
+    assert isinstance((await all_of(house.submit("after")))[-1], Finished)
+    assert len(house.engines) == 1
+
+
 @pytest.mark.parametrize("text", ["fault", "fault in open"])
 async def test_after_a_fault_the_next_job_gets_a_new_engine(house: House, text: str) -> None:
     failed = (await all_of(house.submit(text)))[-1]

@@ -31,7 +31,7 @@ def test_a_turn_lasts_for_several_quick_steps_and_for_one_slow_one() -> None:
             clock.now += step
         return found
 
-    assert served(0.02, 9) == [0, 0, 0, 1, 1, 1, 0, 0, 0]
+    assert served(0.04, 9) == [0, 0, 0, 1, 1, 1, 0, 0, 0]
     assert served(0.2, 4) == [1, 0, 1, 0]
 
 
@@ -40,7 +40,7 @@ def test_a_newcomer_comes_behind_those_who_wait() -> None:
     turns = Turns(clock)
 
     def serve(*waiting: int) -> int:
-        clock.now += 0.06
+        clock.now += 0.12
         return KEYS.index(turns.next([KEYS[number] for number in waiting]))
 
     assert [serve(0, 1, 2) for _ in range(4)] == [0, 1, 2, 0]

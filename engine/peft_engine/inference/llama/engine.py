@@ -14,6 +14,7 @@ from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.turns import Turns
 from peft_engine.inference.llama.weights import Weights
 from peft_engine.inference.prompts import Prompts
+from peft_engine.inference.reading import Reading
 from peft_engine.inference.residency import OnProgress
 
 _ADAPTER_SHARE = 1.0
@@ -52,6 +53,7 @@ class LlamaEngine:
         self._embedder = Embedder(self._weights, self._adapters, length=context_length, threads=threads)
         self._together = Together(self._context, self._adapters)
         self._turns = Turns()
+        self._reading = Reading()
         self._slots = Slots(slots)
         self._prompts = Prompts(path.name, self._weights.vocabulary, context_length=context_length)
         self._open: list[LlamaSequence] = []
@@ -100,15 +102,15 @@ class LlamaEngine:
         run.
         """
         self._open = [sequence for sequence in self._open if sequence.active]
-        if not self._open:
+        reader = self._reading.next(self._open)
+        going = [sequence for sequence in self._open if sequence is reader or not sequence.prompt_left]
+        if not going:
             return
-        key = self._turns.next([sequence.key for sequence in self._open])
-        group = [sequence for sequence in self._open if sequence.key == key]
+        key = self._turns.next([sequence.key for sequence in going])
         self._context.use(key)
-        self._write([sequence for sequence in group if not sequence.reading], key)
-        for sequence in group:
-            if sequence.reading:
-                self._read(sequence)
+        self._write([sequence for sequence in going if sequence.key == key and sequence is not reader], key)
+        if reader is not None and reader.key == key:
+            self._read(reader)
 
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         """Return the embedding of each text or token list. Contract: `Engine.embed`."""
@@ -144,5 +146,6 @@ class LlamaEngine:
     def _read(self, sequence: LlamaSequence) -> None:
         """Compute a block of a prompt, and choose the first token of the answer after the last one."""
         self._context.compute_block(sequence.number, sequence.position, sequence.next_block)
+        self._reading.read()
         if sequence.computed_block():
             sequence.accept(self._context.row(-1))

@@ -47,9 +47,9 @@ class LlamaSequence(EngineSequence):
         return self._left[0]
 
     @property
-    def reading(self) -> bool:
-        """Whether some of its prompt is still to be computed."""
-        return bool(self._left)
+    def prompt_left(self) -> int:
+        """Tokens of its prompt that are still to be computed."""
+        return max(0, self.prompt_tokens - self._computed)
 
     def next_token(self) -> NextToken:
         """Return what is to be computed next of its answer.
@@ -72,7 +72,7 @@ class LlamaSequence(EngineSequence):
     def computed_token(self, logits: Logits) -> None:
         """Note that the newest token was computed, and choose the one after it."""
         self._computed += 1
-        self._answer.accept(logits)
+        self.accept(logits)
 
     def _free(self) -> None:
         """Give the slot back. Its K/V stay for a prompt that begins alike."""

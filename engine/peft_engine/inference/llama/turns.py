@@ -11,8 +11,9 @@ from itertools import count
 
 from peft_engine.inference.llama.adapters import AdapterKey
 
-_SECONDS = 0.05
-"""Of a turn. Four sets of adapters write five times a second then, which reads as if they wrote all the time."""
+_SECONDS = 0.1
+"""Of a turn, of which the change takes a twentieth. Four sets of adapters write some words each, two or three times a
+second."""
 
 
 class Turns:

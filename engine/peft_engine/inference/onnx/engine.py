@@ -10,6 +10,7 @@ from peft_engine.inference.onnx.providers import Provider
 from peft_engine.inference.onnx.sequence import OnnxSequence
 from peft_engine.inference.onnx.weights import Weights
 from peft_engine.inference.prompts import Prompts
+from peft_engine.inference.reading import Reading
 from peft_schemas.errors import WorkbenchError
 
 
@@ -40,6 +41,7 @@ class OnnxEngine:
         self._vocabulary.settle(size=described.vocabulary_size, ends=described.ends)
         self.context_length = min(context_length, described.context_length)
         self._open: list[OnnxSequence] = []
+        self._reading = Reading()
         self._prompts = Prompts(path.name, self._vocabulary, context_length=self.context_length)
 
     @property
@@ -69,7 +71,12 @@ class OnnxEngine:
     def step(self) -> None:
         """Advance each open sequence. Contract: `Engine.step`."""
         self._open = [sequence for sequence in self._open if sequence.active]
+        reader = self._reading.next(self._open)
+        if reader is not None:
+            self._reading.read()
         for sequence in self._open:
+            if sequence.prompt_left and sequence is not reader:
+                continue
             try:
                 sequence.step()
             except Exception as error:  # The runtime has no errors of its own kind.

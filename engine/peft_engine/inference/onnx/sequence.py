@@ -24,6 +24,11 @@ class OnnxSequence(EngineSequence):
         self._memory: KeyValues | None = memory
 
     @property
+    def prompt_left(self) -> int:
+        """Tokens of its prompt that are still to be computed."""
+        return 0 if self._memory is None else max(0, self.prompt_tokens - self._memory.length)
+
+    @property
     def memory_bytes(self) -> int:
         """What its K/V take."""
         return 0 if self._memory is None else self._memory.memory_bytes

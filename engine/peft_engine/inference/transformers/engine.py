@@ -11,6 +11,7 @@ from peft_engine.inference.answer import Answer
 from peft_engine.inference.contract import AdapterUse, Capability, Embedding, GenerationRequest
 from peft_engine.inference.hf_vocabulary import Vocabulary
 from peft_engine.inference.prompts import Prompts
+from peft_engine.inference.reading import Reading
 from peft_engine.inference.transformers.adapters import AdapterKey, Adapters
 from peft_engine.inference.transformers.attention import Span
 from peft_engine.inference.transformers.memory import BLOCK, KeyValues, Prefixes
@@ -46,6 +47,7 @@ class TransformersEngine:
         self._adapters = Adapters(self._weights.model)
         self._prefixes = Prefixes(room=2 * self.context_length)
         self._rows = self._weights.safe_rows(_FLOAT32_ROWS if self._weights.dtype == torch.float32 else slots)
+        self._reading = Reading()
         self._open: list[TransformersSequence] = []
         self._prompts = Prompts(path.name, self._vocabulary, context_length=self.context_length)
 
@@ -82,14 +84,15 @@ class TransformersEngine:
         """
         self._open = [sequence for sequence in self._open if not sequence.closed]
         active = [sequence for sequence in self._open if sequence.active]
-        for adapters, group in _by_adapters(active):
+        reader = self._reading.next(active)
+        going = [sequence for sequence in active if sequence is reader or not sequence.prompt_left]
+        for adapters, group in _by_adapters(going):
             self._adapters.apply(adapters)
-            writing = [sequence for sequence in group if not sequence.reading]
-            reading = [sequence for sequence in group if sequence.reading]
+            writing = [sequence for sequence in group if sequence is not reader]
             for start in range(0, len(writing), self._rows):
                 self._write(writing[start : start + self._rows])
-            for sequence in reading:
-                self._read(sequence)
+            if reader in group:
+                self._read(reader)
 
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         """Return the embedding of each text or token list. Contract: `Engine.embed`."""
@@ -128,6 +131,7 @@ class TransformersEngine:
 
     def _read(self, sequence: TransformersSequence) -> None:
         """Compute a block of a prompt, and choose the first token of the answer after the last one."""
+        self._reading.read()
         start, block = sequence.memory.length, sequence.next_tokens()
         span = Span(sequence.memory, len(block))
         logits = self._weights.logits(block, range(start, start + len(block)), [span], [len(block) - 1])

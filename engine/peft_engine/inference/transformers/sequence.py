@@ -26,9 +26,9 @@ class TransformersSequence(EngineSequence):
         self.memory = memory
 
     @property
-    def reading(self) -> bool:
-        """Whether some of its prompt is still to be computed."""
-        return self._answer.newest is None
+    def prompt_left(self) -> int:
+        """Tokens of its prompt that are still to be computed."""
+        return max(0, self.prompt_tokens - self.memory.length)
 
     def next_tokens(self) -> tuple[int, ...]:
         """Return what is to be computed next: a block of the prompt, or the newest token of the answer."""
