@@ -5,7 +5,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 
 help: ## Show these commands
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 24
 
 setup: ## Make .venv with .venv/bin/peftw
 	@PYTHON=$(PYTHON) tools/setup.sh
