@@ -83,6 +83,24 @@ def test_A7_what_the_model_says_is_judged_when_it_is_known_and_when_it_changes(s
     until(shared, uri, "PW702", there=False)
 
 
+def test_A7_a_preset_that_appears_clears_its_finding_and_one_that_goes_brings_it_back(
+    shared: Client, folder: Path
+) -> None:
+    preset = folder / "presets/careful.yaml"
+    uri = shared.open(folder / "p.peft.yaml", f"preset: careful\n{config()}")
+    until(shared, uri, "PW113", there=True)
+    preset.parent.mkdir()
+    preset.write_text("training:\n  batch_size: 2\n")
+    tell_of(shared, preset, CREATED)
+    until(shared, uri, "PW113", there=False)
+    preset.write_text("training:\n  batch_siz: 2\n")
+    tell_of(shared, preset, CHANGED)
+    until(shared, uri, "PW114", there=True)
+    preset.unlink()
+    tell_of(shared, preset, DELETED)
+    until(shared, uri, "PW113", there=True)
+
+
 def test_A15_the_editor_ends_with_the_findings_of_the_command_line(shared: Client, folder: Path) -> None:
     from peft_daemon.language.check import check_file
 

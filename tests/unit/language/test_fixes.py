@@ -56,7 +56,14 @@ TABLE = [
         "version: 1\nmodel: {base: m}\ndataset: org/d\n",
         "version: 1\nmodel: {base: m}\ndatasets:\n  - path: org/d\n",
     ),
-    ("a number below the range", f"{BASE}method: {{r: -4}}\n", f"{BASE}method: {{r: 1}}\n"),
+    ("a number below the range", f"{BASE}checkpoint: {{keep: -4}}\n", f"{BASE}checkpoint: {{keep: 1}}\n"),
+    ("a rank below the range", f"{BASE}method: {{r: -4}}\n", f"{BASE}method: {{r: 16}}\n"),
+    (
+        "a rank above the range beside its strength",
+        f"{BASE}method: {{r: 9999, alpha: 64}}\n",
+        f"{BASE}method: {{r: 32, alpha: 64}}\n",
+    ),
+    ("a strength above the range", f"{BASE}method: {{r: 8, alpha: 1.0e9}}\n", f"{BASE}method: {{r: 8}}\n"),
     ("a number above the range", f"{BASE}checkpoint:\n  keep: 5000\n", f"{BASE}checkpoint:\n  keep: 1000\n"),
     (
         "a number far above what is advised",

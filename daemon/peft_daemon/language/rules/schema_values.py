@@ -16,6 +16,7 @@ from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import (
     Fault,
     FaultKind,
+    Repair,
     describe,
     expectation,
     is_share_of_warmup,
@@ -26,6 +27,7 @@ from peft_daemon.language.rules.values import (
 )
 from peft_daemon.language.rules.wordings import moment_of, window_of
 from peft_engine.bounds import bounds
+from peft_engine.config.document import Path
 from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import clean_name
 from peft_engine.config.scalars import plain_value
@@ -36,7 +38,12 @@ from peft_schemas.findings import Finding, Fix
 
 _FAMILY = "schema"
 _VERSION = ("version",)
-_WINDOW = ("schedule", "window")
+_IDLE_WITHOUT: dict[Path, tuple[str, ...]] = {
+    ("schedule", "window"): ("at_close",),
+    ("evaluation", "split"): ("every_steps", "batch_size"),
+}
+"""Keys whose default asks for nothing, and what then has no effect."""
+
 
 _STUCK_COMMENT = re.compile(r"([^\s#/]+)\s*(?:#|//)\s*(.+)")
 _FORMS = {"not_before": moment_of, "window": window_of}
@@ -291,7 +298,12 @@ def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str |
         else:
             if _is_idle(subject, bound):
                 return _without(subject, bound, f"Delete `{bound.key.name}`, to get the default")
-            found = repair(bound.key, node.value, bounds().limits.get(dotted(bound.path)))
+            path = dotted(bound.path)
+            found = repair(bound.key, node.value, bounds().limits.get(path))
+            if fault.kind == "range" and path == "method.alpha":
+                return _without(subject, bound, "Delete `alpha`, whose default follows from the rank")
+            if fault.kind == "range" and path == "method.r":
+                found = _usual_rank(subject, bound.key)
             if found is not None and found.is_default and dotted(bound.path) in DEFAULTS_OF_THE_METHOD:
                 title = f"Delete `{bound.key.name}`, whose default follows from the method"
                 return _without(subject, bound, title)
@@ -334,9 +346,19 @@ def _is_idle(subject: Subject, bound: BoundKey) -> bool:
             return path.startswith("method.") and path != "method.type" and section.get("type") == "full"
 
 
+def _usual_rank(subject: Subject, key: Key) -> Repair:
+    """Return the rank that goes with the written strength: the bounds of ranks are far from all that anybody trains."""
+    strength = subject.binding.at(("method", "alpha"))
+    value = None if strength is None else plain(strength.entry.value)
+    half = value / 2 if isinstance(value, int | float) and not isinstance(value, bool) else key.default
+    rank = written(round(half)) if isinstance(half, int | float) and key.bounds.contain(round(half)) else "16"
+    return Repair(f"Set to {rank}, which goes with the strength", rank)
+
+
 def _leaves_idle(subject: Subject, bound: BoundKey) -> bool:
-    """Tell whether a key's default would leave another key without effect: what happens when no window closes."""
-    return bound.path == _WINDOW and subject.binding.at(("schedule", "at_close")) is not None
+    """Tell whether a key's default would leave another key of its section without effect."""
+    others = _IDLE_WITHOUT.get(bound.path, ())
+    return any(subject.binding.at((bound.path[0], name)) is not None for name in others)
 
 
 def _old_reading(node: Node) -> str:

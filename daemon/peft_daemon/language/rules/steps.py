@@ -46,11 +46,10 @@ def _count_records(subject: Subject) -> int | None:
     share = subject.setting("evaluation.split")
     if share is None or not subject.context.datasets:
         return None
-    total = 0.0
-    for entry in entries(subject, ("datasets",)):
-        fact = entry.fact(subject)
-        weight = entry.values.get("weight", 1)
-        if fact is None or fact.records is None or "split" in entry.values or not isinstance(weight, int | float):
+    total, known = 0.0, subject.context.datasets
+    for _, values, path in entries(subject, ("datasets",)):
+        fact, weight = None if path is None else known.get(path), values.get("weight", 1)
+        if fact is None or fact.records is None or "split" in values or not isinstance(weight, int | float):
             return None
         total += fact.records * weight
     return math.ceil(total * (1 - float(share.value)))

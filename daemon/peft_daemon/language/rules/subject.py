@@ -235,13 +235,18 @@ class Subject:
     @cached_property
     def layers(self) -> list[Layer]:
         """What fills the config, the strongest first. The first holds only what the others depend on."""
+        return layers_of(self.decisive, None, preset=self.context.presets.get(self.decisive["preset"]))
+
+    @cached_property
+    def decisive(self) -> dict[str, Any]:
+        """What is written of the values on which those of other sections depend."""
         written_here: dict[str, Any] = {name: self._named(name) for name in ("template", "profile", "preset")}
         for path in DECISIVE:
             section, name = path.split(".")
             bound = self.binding.at((section, name))
             if bound is not None and (bound.key.section is not None or not faults(bound.key, bound.entry.value)):
                 written_here.setdefault(section, {})[name] = plain(bound.entry.value)
-        return layers_of(written_here, None, preset=self.context.presets.get(written_here["preset"]))
+        return written_here
 
     def _named(self, key: str) -> str | None:
         """Return the name that stands under a top-level key, None when no text does."""

@@ -84,6 +84,11 @@ def test_an_item_of_a_list_brings_its_dash_where_there_is_none() -> None:
     assert completed("method:\n  target_modules: [a, |]\n", "q_proj").endswith("[a, q_proj]\n")
 
 
+def test_the_facts_of_a_key_are_plain_text() -> None:
+    details = {item["label"]: item["detail"] for item in items("training:\n  |\n")}
+    assert details["packing"] == "true or false · default false"
+
+
 def test_a_listed_value_has_a_few_words(home: Path) -> None:
     details = {item["label"]: item["detail"] for item in items("training:\n  optimizer: |\n")}
     assert details["adamw"] == "the usual choice, the default"
