@@ -47,6 +47,9 @@ class GgufData(Word):
     """The content of `gguf.yaml`."""
 
     types: dict[int, GgufType]
+    adapter_types: list[int]
+    """Those of them that adapters are computed in."""
+
     limits: GgufLimits
 
 

@@ -17,10 +17,12 @@ from peft_engine.models.gguf_data import gguf_data
 
 GGUF_MAGIC = b"GGUF"
 _VERSIONS = (2, 3)
+FLOAT32, STRING = 6, 8
+"""The format's numbers of two types."""
+
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """The format's number of each scalar type, as `struct` writes it."""
 _UINT32 = 4
-_STRING = 8
 _ARRAY = 9
 _ALIGNMENT = "general.alignment"
 _USUAL_ALIGNMENT = 32
@@ -54,6 +56,9 @@ class GgufHeader:
     values: dict[str, Any]
     tensors: tuple[GgufTensor, ...] = field(default=(), repr=False)
     """None of them unless they were asked for."""
+
+    kinds: dict[str, int] = field(default_factory=dict, repr=False)
+    """The format's number of each value's type, those of arrays among them."""
 
     @property
     def architecture(self) -> str | None:
@@ -130,27 +135,28 @@ class _Reader:
         if count > self._limits.tensors or pairs > self._limits.pairs:
             raise DamagedFile("its header is damaged: it announces more entries than any model has")
         values: dict[str, Any] = {}
-        seen: set[str] = set()
+        kinds: dict[str, int] = {}
         for _ in range(pairs):
             key = self._string(strict=True)
-            if not key or key in seen:
+            if not key or key in kinds:
                 raise DamagedFile(f"its header is damaged: the key {key[:80]!r} is empty or stands there twice")
-            seen.add(key)
-            self._pair(key, values, wanted=key in arrays)
+            kinds[key] = self._pair(key, values, wanted=key in arrays)
         described = self._tensors(count) if tensors else ()
-        return GgufHeader(values, described)
+        return GgufHeader(values, described, kinds)
 
-    def _pair(self, key: str, values: dict[str, Any], *, wanted: bool) -> None:
-        (kind,) = self._unpack("I")
+    def _pair(self, key: str, values: dict[str, Any], *, wanted: bool) -> int:
+        """Read a value, keep it where it is wanted, and return its type."""
+        kind: int = self._unpack("I")[0]
         if key == _ALIGNMENT and kind != _UINT32:
             raise DamagedFile(f"its header is damaged: {_ALIGNMENT} is no 32-bit number")
         if kind != _ARRAY:
             values[key] = self._value(kind)
         elif wanted:
-            kind, count = self._array()
-            values[key] = [self._value(kind, strict=False) for _ in range(count)]
+            item, count = self._array()
+            values[key] = [self._value(item, strict=False) for _ in range(count)]
         else:
             self._skip_array()
+        return kind
 
     def _tensors(self, count: int) -> tuple[GgufTensor, ...]:
         described = [self._tensor() for _ in range(count)]
@@ -168,7 +174,7 @@ class _Reader:
         return GgufTensor(name, shape[::-1], kind, offset)
 
     def _value(self, kind: int, *, strict: bool = True) -> Any:
-        if kind == _STRING:
+        if kind == STRING:
             return self._string(strict=strict)
         return self._unpack(self._scalar(kind))[0]
 
@@ -189,17 +195,25 @@ class _Reader:
         """Return the type and number of the values that follow."""
         kind, count = self._unpack("IQ")
         self._items_left -= count
-        if self._items_left < 0 or (kind != _STRING and kind not in _SCALARS):
+        if self._items_left < 0 or (kind != STRING and kind not in _SCALARS):
             raise DamagedFile("its header is damaged: its lists are longer than any model has, or hold lists")
         return kind, count
 
     def _skip_array(self) -> None:
         kind, count = self._array()
-        if kind != _STRING:
+        if kind != STRING:
             self._skip(count * struct.calcsize("<" + _SCALARS[kind]))
             return
+        # A vocabulary has hundreds of thousands, so only the least is done for each.
+        read, left = self._file.read, self._limits.header - self._file.tell()
         for _ in range(count):
-            self._skip(self._unpack("Q")[0])
+            size = read(8)
+            length = int.from_bytes(size, "little")
+            left -= 8 + length
+            if left < 0:
+                raise self._too_long() if length <= self.end else self._cut_off()
+            if len(size) < 8 or len(read(length)) < length:
+                raise self._cut_off()
 
     def _skip(self, count: int) -> None:
         # Reading ahead is left to the file's buffer; a jump beyond the end would go unnoticed.
@@ -218,8 +232,11 @@ class _Reader:
         if len(content) < struct.calcsize(form):
             raise self._cut_off()
         if self._file.tell() > self._limits.header:
-            raise DamagedFile("its header is damaged: it is longer than any model has")
+            raise self._too_long()
         return struct.unpack(form, content)
+
+    def _too_long(self) -> DamagedFile:
+        return DamagedFile("its header is damaged: it is longer than any model has")
 
     def _cut_off(self) -> TruncatedFile:
         return TruncatedFile(f"its header is damaged: it goes on beyond the file's {self.end} bytes")

@@ -49,6 +49,11 @@ class StoredTensor:
         """How many numbers it holds."""
         return math.prod(self.shape)
 
+    @property
+    def bytes(self) -> int:
+        """What they take; 0 where the type is not known."""
+        return self.size * (number_bytes(self.dtype) or 0)
+
 
 def read_safetensors_header(path: Path) -> list[StoredTensor]:
     """Read the descriptions of a file's tensors.

@@ -7,8 +7,10 @@ from pathlib import Path
 from peft_engine.facts import FlawKind, ModelFlaw
 from peft_engine.models.damage import DamagedFile, TruncatedFile
 from peft_engine.models.formats import detect, serving_answer
+from peft_engine.models.formats.archives import zip_names
 from peft_engine.models.formats.data import formats_data
 from peft_engine.models.formats.genai import read_genai
+from peft_engine.models.formats.npz import read_npz_header
 from peft_engine.models.formats.onnx import check_onnx
 from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.safetensors_header import StoredTensor, check_safetensors
@@ -79,6 +81,10 @@ def find_flaw(path: Path) -> Flaw | None:
                 return _flaw_of_gguf(path)
             case "safetensors" if not path.is_dir():
                 check_safetensors(path)
+            case "mlx":
+                for file in detected.files:
+                    if zip_names(file) is not None:
+                        read_npz_header(file)
             case "onnx":
                 for graph in detected.files:
                     check_onnx(graph)
@@ -91,13 +97,23 @@ def find_flaw(path: Path) -> Flaw | None:
     return None
 
 
-def _flaw_of_gguf(path: Path) -> Flaw | None:
+def gguf_parts(path: Path) -> list[Path]:
+    """Return the files of a GGUF model by the name of one of them, which need not be there.
+
+    Raises:
+        DamagedFile: The name announces more than any model has.
+    """
     split = _SPLIT.fullmatch(path.name)
-    count = int(split["count"]) if split else 1
+    if split is None:
+        return [path]
+    count = int(split["count"])
     if count > _MOST_SHARDS:
-        return _damage(path, DamagedFile(f"its name says that there are {count} parts"))
-    parts = [f"{split['stem']}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1)] if split else []
-    for part in [path.with_name(name) for name in parts] or [path]:
+        raise DamagedFile(f"its name says that there are {count} parts")
+    return [path.with_name(f"{split['stem']}-{number:05}-of-{count:05}.gguf") for number in range(1, count + 1)]
+
+
+def _flaw_of_gguf(path: Path) -> Flaw | None:
+    for part in gguf_parts(path):
         if not part.is_file():
             return _missing(part)
         try:

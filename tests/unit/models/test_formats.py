@@ -1,5 +1,6 @@
 """The content of a file says what it is; what it is called does not matter, and nothing in it is run to find out."""
 
+import os
 import pickle
 import sys
 from itertools import product
@@ -174,3 +175,14 @@ def test_safetensors_without_a_config_say_what_is_missing(tmp_path: Path) -> Non
     gguf = tmp_path / "a.gguf"
     gguf.write_bytes(CONTENTS["gguf"])
     assert serving_answer(detect(gguf)).require() == "llama.cpp"
+
+
+@pytest.mark.parametrize("kind", ["pipe", "device", "loop"])
+def test_E21_what_is_no_file_is_an_error_and_not_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "model.gguf"
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "device" else path)
+    with pytest.raises(OSError, match=r"regular|symbolic"):
+        detect(path)

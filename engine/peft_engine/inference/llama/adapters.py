@@ -11,13 +11,14 @@ from typing import Any
 from peft_engine.files import sha256
 from peft_engine.inference.contract import AdapterUse
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
+from peft_engine.inference.llama.numbers import require_numbers
 from peft_engine.inference.llama.odd_rank import write_with_odd_rank
 from peft_engine.inference.llama.weights import Weights
+from peft_engine.models.damage import DamagedFile
+from peft_engine.models.gguf_adapter import check_gguf_adapter
+from peft_engine.models.regular import stat_file
 from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
-
-_TEMPLATE = b"tokenizer.chat_template"
-_TEMPLATE_BYTES = 1 << 16
 
 AdapterKey = tuple[tuple[str, float], ...]
 """What K/V depend on beside base and tokens: the SHA-256 of each adapter in use and its scale, in the order of the
@@ -35,6 +36,8 @@ class _Loaded:
     size: int
     routine: str
     """What is equal for adapters that are computed by the same routines."""
+
+    template: str | None
 
 
 class Adapters:
@@ -84,12 +87,7 @@ class Adapters:
 
     def chat_template(self, key: AdapterKey) -> str | None:
         """Return the template that the first of the adapters with one was trained with; None if all use the base's."""
-        text = ctypes.create_string_buffer(_TEMPLATE_BYTES)
-        for content in contents(key):
-            handle = self._loaded[content].handle
-            if lib.llama_adapter_meta_val_str(handle, _TEMPLATE, text, _TEMPLATE_BYTES) > 0:
-                return text.value.decode("utf-8", errors="replace")
-        return None
+        return next((text for content in contents(key) if (text := self._loaded[content].template)), None)
 
     def routines(self, key: AdapterKey) -> frozenset[str]:
         """Return what is equal for keys whose rows are computed by the same routines."""
@@ -116,7 +114,7 @@ class Adapters:
             excess -= freed.size
 
     def _hash(self, path: Path) -> str:
-        stat = path.stat()
+        stat = stat_file(path)
         state = (stat.st_ino, stat.st_size, stat.st_mtime_ns)
         known = self._hashes.get(path)
         if known is None or known[0] != state:
@@ -125,15 +123,25 @@ class Adapters:
 
     def _load(self, content: str, path: Path) -> None:
         require_sound(path)
+        try:
+            header = check_gguf_adapter(path, self._weights.header)
+            require_numbers(path)
+        except DamagedFile as error:
+            raise _misfit(path, str(error)) from error
         forget_complaints()
         with TemporaryDirectory(prefix="peftw-adapter-") as folder:
             rewritten = Path(folder) / "adapter.gguf"
             is_rewritten = write_with_odd_rank(path, rewritten)
             handle = lib.llama_adapter_lora_init(self._weights.model, str(rewritten if is_rewritten else path).encode())
         if not handle:
-            raise WorkbenchError(
-                "model-unreadable",
-                f"The adapter {path} does not fit its base: {complaint()}.",
-                "Run its config again; if its base was replaced, choose the base it was trained on.",
-            )
-        self._loaded[content] = _Loaded(handle, path.stat().st_size, "rewritten" if is_rewritten else content)
+            raise _misfit(path, complaint())
+        routine = "rewritten" if is_rewritten else content
+        self._loaded[content] = _Loaded(handle, path.stat().st_size, routine, header.chat_template)
+
+
+def _misfit(path: Path, why: str) -> WorkbenchError:
+    return WorkbenchError(
+        "model-unreadable",
+        f"The adapter {path} does not fit its base: {why}.",
+        "Run its config again; if its base was replaced, choose the base it was trained on.",
+    )

@@ -1,11 +1,15 @@
 """A GGUF model in memory."""
 
 import ctypes
+from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 
 from peft_engine.inference.llama.native import complaint, forget_complaints, lib
 from peft_engine.inference.llama.vocabulary import Vocabulary
 from peft_engine.inference.residency import OnProgress
+from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
+from peft_engine.models.validation import gguf_parts
 from peft_schemas.errors import WorkbenchError
 
 
@@ -45,10 +49,17 @@ class Weights:
                 f"llama.cpp cannot load {path.name}: {complaint()}.",
                 "Get the file again, or choose a model of a family that llama.cpp knows.",
             )
+        self.path = path
         self.vocabulary = Vocabulary(self.model)
         self.hidden_size: int = lib.llama_model_n_embd_out(self.model)
         self.memory_bytes: int = lib.llama_model_size(self.model)
         self.kv_bytes_per_token = self._kv_bytes_per_token()
+
+    @cached_property
+    def header(self) -> GgufHeader:
+        """What the files say, with the tensors of all of them."""
+        headers = [read_gguf_header(part, tensors=True) for part in gguf_parts(self.path)]
+        return replace(headers[0], tensors=tuple(tensor for header in headers for tensor in header.tensors))
 
     def longest(self, wanted: int) -> int:
         """Return how many tokens a sequence may have: those that are wanted, if the base knows so many positions.

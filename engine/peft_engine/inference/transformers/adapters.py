@@ -1,6 +1,5 @@
 """PEFT adapters beside a loaded base, known by their content and not by their path."""
 
-import json
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,39 +9,18 @@ from typing import Any
 import torch
 from peft import LoraConfig, PeftModel, set_peft_model_state_dict
 from peft.tuners.lora import LoraLayer
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 
 from peft_engine.files import sha256
 from peft_engine.inference.contract import AdapterUse
+from peft_engine.inference.transformers.adapter_files import CONFIG, TEMPLATE, TENSORS, not_supported, read_adapter
 from peft_engine.inference.transformers.dora import settle
+from peft_engine.models.damage import DamagedFile
+from peft_engine.models.regular import stat_file
 from peft_engine.models.validation import require_sound
 from peft_schemas.errors import WorkbenchError
 
-_CONFIG, _TENSORS, _TEMPLATE = "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja"
-
 _KEEP = 8
 """Adapters in memory at once; one of a small model takes about a tenth of its base."""
-
-_READ = frozenset(
-    {"r", "lora_alpha", "target_modules", "exclude_modules", "fan_in_fan_out", "use_rslora", "modules_to_save"}
-    | {"layers_to_transform", "layers_pattern", "rank_pattern", "alpha_pattern", "use_dora", "lora_bias"}
-    | {"trainable_token_indices", "target_parameters", "ensure_weight_tying"}
-)
-"""Settings that say what the tensors mean. Nothing else of the file reaches PEFT: one names a module to import."""
-
-_PLAIN = {
-    "peft_type": ("LORA",),
-    "bias": ("none",),
-    "init_lora_weights": (True, False, "gaussian", "orthogonal", "eva"),
-    "layer_replication": (None,),
-    "megatron_config": (None,),
-    "use_qalora": (False,),
-    "use_bdlora": (None,),
-    "alora_invocation_tokens": (None,),
-    "arrow_config": (None,),
-}
-"""Settings that must be absent or so, because otherwise the base itself would change, or more than LoRA is computed."""
 
 
 @dataclass(frozen=True)
@@ -124,11 +102,11 @@ class Adapters:
         for use, key in zip(uses, keys, strict=True):
             loaded = self._loaded[key.content]
             if loaded.has_modules and (key.scale != 1 or len(keys) > 1):
-                raise _not_supported(use.path, "replaces whole modules of the base, so it has no half strength")
+                raise not_supported(use.path, "replaces whole modules of the base, so it has no half strength")
             if loaded.has_dora and len(keys) > 1:
-                raise _not_supported(use.path, "is a DoRA adapter, whose norms belong to the base alone")
+                raise not_supported(use.path, "is a DoRA adapter, whose norms belong to the base alone")
         if len({key.content for key in keys}) < len(keys):
-            raise _not_supported(uses[0].path, "is asked for twice at once")
+            raise not_supported(uses[0].path, "is asked for twice at once")
 
     def _load(self, folder: Path) -> str:
         try:
@@ -145,10 +123,10 @@ class Adapters:
         return content
 
     def _hash(self, folder: Path) -> str:
-        files = [folder / _CONFIG, folder / _TENSORS]
-        if (folder / _TEMPLATE).exists():
-            files.append(folder / _TEMPLATE)
-        stats = [file.stat() for file in files]
+        files = [folder / CONFIG, folder / TENSORS]
+        if (folder / TEMPLATE).exists():
+            files.append(folder / TEMPLATE)
+        stats = [stat_file(file) for file in files]
         state = tuple((stat.st_ino, stat.st_size, stat.st_mtime_ns) for stat in stats)
         known = self._hashes.get(folder)
         if known is None or known[0] != state:
@@ -156,20 +134,21 @@ class Adapters:
         return known[1]
 
     def _add(self, content: str, folder: Path) -> None:
-        require_sound(folder / _TENSORS)
-        config = _read_config(folder)
-        template = folder / _TEMPLATE
+        require_sound(folder / TENSORS)
         # A number, not the content: PEFT searches its names in the names of modules.
         name = f"adapter{self._count}"
         self._count += 1
         try:
-            tensors = load_file(folder / _TENSORS)
-            self._inject(name, config)
-            result = set_peft_model_state_dict(self._peft, tensors, adapter_name=name)
+            files = read_adapter(folder, self._model)
+            self._inject(name, files.config)
+            result = set_peft_model_state_dict(self._peft, files.tensors, adapter_name=name)
             unread = [*result.unexpected_keys, *(key for key in result.missing_keys if f".{name}" in key)]
             if unread:
-                raise ValueError(f"{unread[0]} is in one of them alone")
-        except (SafetensorError, RuntimeError, ValueError, TypeError, KeyError, AttributeError) as error:
+                raise DamagedFile(f"{unread[0]} is in one of them alone")
+        except (OSError, WorkbenchError):
+            self._remove(name)
+            raise
+        except Exception as error:  # Whatever a stranger's file makes of PEFT.
             self._remove(name)
             reason = str(error).strip().rpartition("\n")[2].strip().removesuffix(".")
             raise WorkbenchError(
@@ -181,9 +160,9 @@ class Adapters:
         self._peft.requires_grad_(False)
         self._loaded[content] = _Loaded(
             name,
-            template.read_text(encoding="utf-8") if template.exists() else None,
-            has_dora=bool(config.use_dora),
-            has_modules=bool(config.modules_to_save or config.trainable_token_indices),
+            files.template,
+            has_dora=bool(files.config.use_dora),
+            has_modules=bool(files.config.modules_to_save or files.config.trainable_token_indices),
         )
 
     @torch.inference_mode(mode=False)
@@ -217,39 +196,3 @@ class Adapters:
 
     def _layers(self) -> list[LoraLayer]:
         return [module for module in self._model.modules() if isinstance(module, LoraLayer)]
-
-
-def _read_config(folder: Path) -> LoraConfig:
-    """Return what an adapter's settings mean, without what only training needs.
-
-    Raises:
-        WorkbenchError: The file is damaged (`model-unreadable`), or says what cannot be computed (`not-supported`).
-    """
-    try:
-        written = json.loads((folder / _CONFIG).read_bytes())
-        if not isinstance(written, dict):
-            raise TypeError("it is not an object")
-        for name, allowed in _PLAIN.items():
-            if written.get(name, allowed[0]) not in allowed:
-                raise _not_supported(folder, f"has {name}: {written[name]!r}")
-        config = LoraConfig(
-            task_type="CAUSAL_LM",
-            inference_mode=True,
-            init_lora_weights=False,
-            **{name: written[name] for name in _READ if written.get(name) is not None},
-        )
-    except (ValueError, TypeError) as error:
-        raise WorkbenchError(
-            "model-unreadable",
-            f"{folder / _CONFIG} is not a PEFT adapter's: {error}.",
-            "Get the adapter again, or run its config again.",
-        ) from error
-    return config
-
-
-def _not_supported(folder: Path, why: str) -> WorkbenchError:
-    return WorkbenchError(
-        "not-supported",
-        f"The adapter {folder.name} {why}; so it cannot be served as asked.",
-        "Use it alone and at full strength, or merge it into its base and serve the result.",
-    )

@@ -12,6 +12,7 @@ from peft_engine.models.formats.genai import CONFIG
 from peft_engine.models.formats.onnx import is_onnx
 from peft_engine.models.formats.pickles import looks_pickled
 from peft_engine.models.gguf_header import GGUF_MAGIC
+from peft_engine.models.regular import stat_file
 from peft_engine.models.safetensors_header import read_safetensors_header, read_safetensors_metadata
 from peft_engine.models.tokenizer_files import read_json
 
@@ -51,6 +52,7 @@ def detect(path: Path) -> Detected:
     """
     if path.is_dir():
         return _folder(path)
+    stat_file(path)
     return Detected(path, _file(path), (path,))
 
 

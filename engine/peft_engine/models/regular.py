@@ -1,0 +1,18 @@
+"""Telling files from what only has a name like one: a pipe is waited for without end, and a device never ends."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+
+
+def stat_file(path: Path) -> os.stat_result:
+    """Return the state of a file, or of the one that a link leads to.
+
+    Raises:
+        OSError: It is not there, or is no regular file.
+    """
+    state = path.stat()
+    if not stat.S_ISREG(state.st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file", str(path))
+    return state
