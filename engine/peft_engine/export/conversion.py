@@ -10,6 +10,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
+import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
 from transformers import AutoTokenizer
 
 from peft_engine.export.agreement import TorchModel, difference, require_agreement
@@ -19,7 +22,9 @@ from peft_engine.export.model_gguf import stored_type, write_model_gguf
 from peft_engine.export.native import NativeModel, quantise
 from peft_engine.files import fsync_dir
 from peft_engine.models.convertible import conversion_data
+from peft_engine.models.damage import DamagedFile
 from peft_engine.models.formats import Format, detect, serving_answer
+from peft_engine.models.formats.npz import read_npz, read_npz_header
 from peft_engine.models.gguf_data import gguf_data
 from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.pickled.rewriting import write_safetensors
@@ -92,6 +97,8 @@ class _Conversion:
                 self._unpickled(self._aside / "read")
                 self._source = self._aside / "read"
                 return self.run()
+            case "mlx", "safetensors" if self._adapter is None and self._source.is_file():
+                return self._from_archive()
             case "safetensors", "safetensors" if self._adapter is not None:
                 return self._merged()
             case "safetensors", "gguf-adapter" if self._adapter is not None:
@@ -123,6 +130,23 @@ class _Conversion:
         self._step("reading the pickles in a process that can do nothing else")
         write_safetensors(self._source, target)
         return self._result(target, "bits", 0, 0)
+
+    def _from_archive(self) -> ConversionResult:
+        """Write the tensors of one of NumPy's archives, which keep their names and types."""
+        try:
+            self._ask_room(sum(tensor.bytes for tensor in read_npz_header(self._source)))
+            self._step("writing the weights")
+            save_file(dict(read_npz(self._source)), self._making)
+            self._step("comparing with the source")
+            with safe_open(self._making, framework="numpy") as written:
+                for name, numbers in read_npz(self._source):
+                    if not np.array_equal(written.get_tensor(name), numbers, equal_nan=numbers.dtype.kind == "f"):
+                        raise NotConvertible(f"The array {name} did not come out as it is in {self._source.name}.")
+        except DamagedFile as error:
+            raise WorkbenchError(
+                "model-damaged", f"{self._source.name} cannot be read: {error}.", "Get the file again."
+            ) from error
+        return self._result(self._making, "bits", 0, 0)
 
     def _merged(self) -> ConversionResult:
         self._ask_room(_bytes_of(self._source))

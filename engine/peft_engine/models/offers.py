@@ -5,6 +5,8 @@ from pathlib import Path
 
 from peft_engine.models.convertible import conversion_data, convertible_family
 from peft_engine.models.formats import Detected, detect, serving_answer
+from peft_engine.models.formats.archives import zip_names
+from peft_engine.models.formats.npz import read_npz_header
 from peft_engine.models.gguf_data import gguf_data
 from peft_engine.models.gguf_header import check_gguf
 from peft_engine.models.refusal import NotConvertible
@@ -32,6 +34,8 @@ def conversion_offers(source: Path, adapter: Path | None = None) -> list[Convers
     match found.format:
         case "gguf" if adapter is None:
             return _of_gguf(found)
+        case "mlx" if adapter is None and source.is_file() and zip_names(source) is not None:
+            return [ConversionOffer(to="safetensors", bytes=sum(tensor.bytes for tensor in read_npz_header(source)))]
         case "safetensors" | "pytorch" if adapter is None or found.format == "safetensors":
             return _of_weights(found, adapter)
     raise NotConvertible(serving_answer(found).reason or f"{source.name} is in GGUF, which no adapter is merged into.")

@@ -5,9 +5,11 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from safetensors.numpy import load_file
 from transformers import AutoModelForCausalLM
 
 from peft_engine.export import conversion, model_gguf
@@ -58,6 +60,29 @@ def base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def asked(source: Path, output: Path, to: str, adapter: Path | None = None) -> ConversionResult:
     path = None if adapter is None else str(adapter)
     return convert(ConversionRequest(source=str(source), adapter=path, to=to, output=str(output)))
+
+
+def test_E18_an_archive_of_arrays_becomes_safetensors_bit_by_bit(tmp_path: Path) -> None:
+    tensors = {"a.weight": np.random.default_rng(1).normal(size=(3, 5)).astype(np.float16), "b": np.array([np.nan])}
+    np.savez(tmp_path / "model.npz", **tensors)
+    result = asked(tmp_path / "model.npz", tmp_path / "model.safetensors", "safetensors")
+
+    assert (result.comparison, result.difference) == ("bits", 0)
+    written = load_file(tmp_path / "model.safetensors")
+    assert {name: (held.dtype, held.shape, held.tobytes()) for name, held in written.items()} == {
+        name: (held.dtype, held.shape, held.tobytes()) for name, held in tensors.items()
+    }
+
+
+def test_E18_an_archive_that_lies_leaves_nothing(tmp_path: Path) -> None:
+    np.savez(tmp_path / "model.npz", a=np.ones(64, np.float32))
+    content = bytearray((tmp_path / "model.npz").read_bytes())
+    content[content.index(np.ones(64, np.float32).tobytes())] ^= 1
+    (tmp_path / "model.npz").write_bytes(content)
+    with pytest.raises(WorkbenchError) as error:
+        asked(tmp_path / "model.npz", tmp_path / "model.safetensors", "safetensors")
+    assert error.value.code == "model-damaged"
+    assert [file.name for file in tmp_path.iterdir()] == ["model.npz"]
 
 
 def adapter_of(base: Path, folder: Path, method: str) -> Path:
