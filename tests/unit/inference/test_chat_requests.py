@@ -47,6 +47,9 @@ def parse(body: object) -> ChatCompletionRequest:
             "messages.1.content.0.text",
         ),
         ({"messages": [{"role": "user", "content": [{"type": "image_url"}]}]}, "messages.0.content.0.type"),
+        ({"stop": 5}, "stop"),
+        ({"stop": ["a"] * 100}, "stop"),
+        ({"stop": ["a", ""]}, "stop.1"),
         ({"temperature": -0.1}, "temperature"),
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": "hot"}, "temperature"),
@@ -100,6 +103,22 @@ def test_a_bad_field_is_named(changes: dict[str, Any], param: str) -> None:
     field, sentence = first_fault(error.value)
     assert field.startswith(param)
     assert sentence.startswith(field)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"stop": 5}, "a valid string, or: Input should be a valid array"),
+        ({"stop": ["a"] * 100}, "at most"),
+        ({"audio": {}}, "not offered here"),
+        ({"web_search_options": {}}, "not offered here"),
+        ({"functions": [{"name": "f"}]}, "as tools"),
+    ],
+)
+def test_J6_the_sentence_says_what_to_do(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ValidationError) as error:
+        parse({**GOOD, **changes})
+    assert words in first_fault(error.value)[1]
 
 
 @pytest.mark.parametrize("body", [[], "x", 7, None])

@@ -102,11 +102,18 @@ class ChatCompletionRequest(TextRequest):
     top_logprobs: Annotated[int, Field(ge=0, le=LIMITS.top_logprobs)] | None = None
 
     # Known, and only possible with the value that changes nothing.
-    functions: Annotated[list[object], Field(max_length=0)] | None = None
+    functions: list[object] | None = None
     function_call: Literal["none", "auto"] | None = None
     modalities: list[Literal["text"]] | None = None
     audio: None = None
     web_search_options: None = None
+
+    @field_validator("functions")
+    @classmethod
+    def _are_tools(cls, value: list[object] | None) -> list[object] | None:
+        if value:
+            raise ValueError("declare functions as tools, which took their place")
+        return value
 
     @field_validator("tools")
     @classmethod

@@ -121,6 +121,12 @@ def _first(*values: T | None) -> T:
     return next(value for value in values if value is not None)
 
 
+_OWN_WORDS = {"none_required": "it is not offered here, so it must be left out"}
+"""What is said where pydantic's words would not tell what to do."""
+
+_LENGTHS = {"too_long", "too_short"}
+"""What pydantic says of a list that is one."""
+
 _FORMS = {"str", "int", "float", "bool", "dict", "list", "nullable"}
 """What pydantic calls the forms that a value may have."""
 
@@ -129,12 +135,21 @@ def first_fault(error: ValidationError) -> tuple[str, str]:
     """Return the dotted path of the first field at fault and one sentence about it."""
     faults = error.errors(include_url=False, include_input=False, include_context=False)
     first_field = faults[0]["loc"][:1]
-    # A field of several forms fails once for each; the one that got furthest is what was meant.
-    fault = max(
-        (fault for fault in faults if fault["loc"][:1] == first_field), key=lambda fault: len(_path(fault["loc"]))
+    # A field of several forms fails once for each; a form of which only the length is wrong, or the one that got
+    # furthest, is what was meant.
+    ranks = [
+        (fault["type"] in _LENGTHS, len(_path(fault["loc"])), not fault["type"].endswith("_type")) for fault in faults
+    ]
+    here = [fault["loc"][:1] == first_field for fault in faults]
+    best = max(rank for rank, is_here in zip(ranks, here, strict=True) if is_here)
+    meant = [fault for fault, rank, is_here in zip(faults, ranks, here, strict=True) if is_here and rank == best]
+    field = ".".join(_path(meant[0]["loc"])) or "body"
+    said = dict.fromkeys(
+        _OWN_WORDS.get(fault["type"], fault["msg"].removeprefix("Value error, "))
+        for fault in meant
+        if _path(fault["loc"]) == _path(meant[0]["loc"])
     )
-    field = ".".join(_path(fault["loc"])) or "body"
-    return field, f"{field}: {fault['msg'].removeprefix('Value error, ')}."
+    return field, f"{field}: {', or: '.join(said)}."
 
 
 def _path(location: tuple[Any, ...]) -> list[str]:
