@@ -6,7 +6,7 @@ import pytest
 
 from peft_daemon.language.check import check_document, check_text
 from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.schema_values import DEFAULTS_OF_THE_METHOD
+from peft_daemon.language.rules.better_values import DEFAULTS_OF_THE_METHOD
 from peft_engine.config.document import parse
 from peft_engine.config.resolve import layers_of, leaves
 from peft_engine.config.text import SourceText

@@ -1,6 +1,5 @@
 """Family `schema`, part 2: values that their key does not take."""
 
-import re
 from collections.abc import Iterator
 from functools import cache
 from typing import Annotated, Any
@@ -8,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import TypeAdapter, ValidationError
 
 from peft_daemon.language.binding import BoundKey
-from peft_daemon.language.rules.edits import delete_entry, replace_span
+from peft_daemon.language.rules.better_values import better_value, without
 from peft_daemon.language.rules.places import dotted, key_place, value_place
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.shapes import holder_of, is_nothing
@@ -16,41 +15,25 @@ from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import (
     Fault,
     FaultKind,
-    Repair,
     describe,
     expectation,
     is_share_of_warmup,
     judge_plain,
-    repair,
     shorten,
     written,
 )
 from peft_daemon.language.rules.wordings import moment_of, window_of
-from peft_engine.bounds import bounds
-from peft_engine.config.document import Path
-from peft_engine.config.nodes import Alias, Mapping, Node, Scalar, Sequence, plain, target
+from peft_engine.config.nodes import Node, Scalar, Sequence, plain, target
 from peft_engine.config.resolve import clean_name
-from peft_engine.config.scalars import plain_value
-from peft_engine.config.schema import Key
 from peft_engine.config.yaml11 import yaml11_value
 from peft_schemas.config import RunConfig
-from peft_schemas.findings import Finding, Fix
+from peft_schemas.findings import Finding
 
 _FAMILY = "schema"
 _VERSION = ("version",)
-_IDLE_WITHOUT: dict[Path, tuple[str, ...]] = {
-    ("schedule", "window"): ("at_close",),
-    ("evaluation", "split"): ("every_steps", "batch_size"),
-}
-"""Keys whose default asks for nothing, and what then has no effect."""
-
-
-_STUCK_COMMENT = re.compile(r"([^\s#/]+)\s*(?:#|//)\s*(.+)")
 _FORMS = {"not_before": moment_of, "window": window_of}
 """How texts of a certain form are read from what people write; the others are names."""
 
-DEFAULTS_OF_THE_METHOD = ("training.learning_rate", "method.alpha")
-"""Keys whose default is computed: to write the language's own in their place could contradict the method."""
 
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 
@@ -198,7 +181,7 @@ def no_value(subject: Subject, this: Rule) -> Iterator[Finding]:
         keys = ", ".join(f"`{name}`" for name in list(section.keys if section is not None else ())[:3])
         message = f"`{holder.key.name}` is empty; it holds keys such as {keys}."
         range_, related = key_place(document, holder.entry, holder.via)
-        yield this.at(message, range_, related=related, fixes=_without(subject, holder, f"Delete `{holder.key.name}`"))
+        yield this.at(message, range_, related=related, fixes=without(subject, holder, f"Delete `{holder.key.name}`"))
 
 
 @rule(
@@ -277,88 +260,7 @@ def _of_value(
     range_, related = value_place(subject.document, fault.node, bound.via)
     if at_key and range_.start == range_.end:
         range_, related = key_place(subject.document, bound.entry, bound.via)
-    return this.at(message, range_, related=related, fixes=_better_value(subject, bound, fault, better))
-
-
-def _better_value(subject: Subject, bound: BoundKey, fault: Fault, better: str | None) -> list[Fix]:
-    node = fault.node
-    # A value that came by an alias, or that others may refer to, is not this key's alone to change.
-    if bound.via is not None or isinstance(node, Alias) or not isinstance(node, Scalar) or node.tag is not None:
-        return []
-    title = f"Change to `{better}`"
-    if better is None:
-        if node is not bound.entry.value:  # an entry of a list of texts
-            title, better = "Put it in quotes", written(node.raw) if node.value is not None else None
-        elif (
-            bound.key.types == ("text",)
-            and not isinstance(node.value, str | None)
-            and judge_plain(bound.key, node.raw) is None
-        ):
-            title, better = "Put it in quotes", written(node.raw)
-        else:
-            if _is_idle(subject, bound):
-                return _without(subject, bound, f"Delete `{bound.key.name}`, to get the default")
-            path = dotted(bound.path)
-            found = repair(bound.key, node.value, bounds().limits.get(path))
-            if fault.kind == "range" and path == "method.alpha":
-                return _without(subject, bound, "Delete `alpha`, whose default follows from the rank")
-            if fault.kind == "range" and path == "method.r":
-                found = _usual_rank(subject, bound.key)
-            if found is not None and found.is_default and dotted(bound.path) in DEFAULTS_OF_THE_METHOD:
-                title = f"Delete `{bound.key.name}`, whose default follows from the method"
-                return _without(subject, bound, title)
-            if found is not None and found.is_default and _leaves_idle(subject, bound):
-                return []
-            title, better = (found.title, found.text) if found is not None else ("", None)
-    if (loose := _with_comment(bound.key, node)) is not None:
-        title, better = f"Write `{shorten(loose)}`", loose
-    if better is None:
-        return []
-    space = " " if node.style == "empty" else ""
-    return [Fix(title=title, edits=[replace_span(subject.document, node.start, node.end, space + better)])]
-
-
-def _with_comment(key: Key, node: Scalar) -> str | None:
-    """Return a value with its comment where a blank before the `#` is missing, or the comment begins with `//`."""
-    found = _STUCK_COMMENT.fullmatch(node.raw) if node.style == "plain" else None
-    value = None if found is None else plain_value(found[1])
-    if found is None or judge_plain(key, value) is not None:
-        return None
-    return f"{found[1]}  # {found[2]}"
-
-
-def _is_idle(subject: Subject, bound: BoundKey) -> bool:
-    """Tell whether any value of a key would be without effect, beside the other keys of its section."""
-    path = dotted(bound.path)
-    section = subject.values.get(path.partition(".")[0]) if isinstance(subject.values, dict) else None
-    if not isinstance(section, dict):
-        return False
-    match path:
-        case "schedule.at_close":
-            return section.get("window") is None
-        case "training.num_epochs":
-            return section.get("max_steps") is not None
-        case "evaluation.every_steps" | "evaluation.batch_size":
-            return not section.get("split") and not section.get("datasets")
-        case "model.double_quantization":
-            return section.get("quantization") not in ("nf4", "fp4")
-        case _:
-            return path.startswith("method.") and path != "method.type" and section.get("type") == "full"
-
-
-def _usual_rank(subject: Subject, key: Key) -> Repair:
-    """Return the rank that goes with the written strength: the bounds of ranks are far from all that anybody trains."""
-    strength = subject.binding.at(("method", "alpha"))
-    value = None if strength is None else plain(strength.entry.value)
-    half = value / 2 if isinstance(value, int | float) and not isinstance(value, bool) else key.default
-    rank = written(round(half)) if isinstance(half, int | float) and key.bounds.contain(round(half)) else "16"
-    return Repair(f"Set to {rank}, which goes with the strength", rank)
-
-
-def _leaves_idle(subject: Subject, bound: BoundKey) -> bool:
-    """Tell whether a key's default would leave another key of its section without effect."""
-    others = _IDLE_WITHOUT.get(bound.path, ())
-    return any(subject.binding.at((bound.path[0], name)) is not None for name in others)
+    return this.at(message, range_, related=related, fixes=better_value(subject, bound, fault, better))
 
 
 def _old_reading(node: Node) -> str:
@@ -375,16 +277,3 @@ def _old_reading(node: Node) -> str:
 def _items(bound: BoundKey) -> bool:
     value = target(bound.entry.value)
     return isinstance(value, Sequence) and bool(value.items)
-
-
-def _without(subject: Subject, bound: BoundKey, title: str) -> list[Fix]:
-    """Return the fix that deletes a key, with its section when it is the only one there; none where one is required."""
-    place = subject.document.find(bound.path[:-1])
-    mapping = target(place.value) if place is not None else None
-    if bound.key.required or bound.via is not None or not isinstance(mapping, Mapping):
-        return []
-    holder = subject.binding.at(bound.path[:-1])
-    if len(mapping.entries) == 1 and holder is not None:
-        return _without(subject, holder, title)
-    edit = delete_entry(subject.document, mapping, bound.entry, even_last=len(bound.path) == 1)
-    return [] if edit is None else [Fix(title=title, edits=[edit])]

@@ -240,7 +240,7 @@ class Subject:
     @cached_property
     def decisive(self) -> dict[str, Any]:
         """What is written of the values on which those of other sections depend."""
-        written_here: dict[str, Any] = {name: self._named(name) for name in ("template", "profile", "preset")}
+        written_here: dict[str, Any] = {name: self._named(name) for name in _BRINGING}
         for path in DECISIVE:
             section, name = path.split(".")
             bound = self.binding.at((section, name))
@@ -253,6 +253,13 @@ class Subject:
         bound = self.binding.at((key,))
         value = None if bound is None else plain(bound.entry.value)
         return value if isinstance(value, str) else None
+
+
+_BRINGING = ("template", "profile", "preset")
+"""The keys that name a set of values."""
+
+DECISIVE_KEYS = frozenset((*_BRINGING, *(path.partition(".")[0] for path in DECISIVE)))
+"""The top-level keys in which stands what settings of other sections depend on."""
 
 
 @cache
