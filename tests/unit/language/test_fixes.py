@@ -57,6 +57,11 @@ TABLE = [
         "version: 1\nmodel: {base: m}\ndatasets:\n  - path: org/d\n",
     ),
     ("a number below the range", f"{BASE}checkpoint: {{keep: -4}}\n", f"{BASE}checkpoint: {{keep: 1}}\n"),
+    (
+        "a number that turns something off elsewhere",
+        f"{BASE}training: {{num_epochs: 2, max_steps: -1}}\n",
+        f"{BASE}training: {{num_epochs: 2}}\n",
+    ),
     ("a rank below the range", f"{BASE}method: {{r: -4}}\n", f"{BASE}method: {{r: 16}}\n"),
     (
         "a rank above the range beside its strength",

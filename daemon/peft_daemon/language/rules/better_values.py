@@ -47,6 +47,8 @@ def better_value(subject: Subject, bound: BoundKey, fault: Fault, text: str | No
         return _write(subject, node, "Put it in quotes", written(node.raw)) if node.value is not None else []
     if _is_idle(subject, bound):
         return without(subject, bound, f"Delete `{bound.key.name}`, to get the default")
+    if fault.kind == "range" and _means_off(bound.key, node):
+        return without(subject, bound, f"Delete `{bound.key.name}`, which turns it off")
     if fault.kind == "range" and path == "method.alpha":
         return without(subject, bound, "Delete `alpha`, whose default follows from the rank")
     if fault.kind == "range" and path == "method.r":
@@ -76,6 +78,11 @@ def without(subject: Subject, bound: BoundKey, title: str) -> list[Fix]:
 def _write(subject: Subject, node: Scalar, title: str, text: str) -> list[Fix]:
     space = " " if node.style == "empty" else ""
     return [Fix(title=title, edits=[replace_span(subject.document, node.start, node.end, space + text)])]
+
+
+def _means_off(key: Key, node: Scalar) -> bool:
+    """Tell whether a number stands for nothing, as `max_steps: -1` does in Transformers."""
+    return key.nullable and isinstance(node.value, int | float) and node.value <= 0
 
 
 def _lacks_quotes(key: Key, node: Scalar) -> bool:
