@@ -87,6 +87,13 @@ class Client:
             if "method" not in message and message.get("id") == id_:
                 return message
 
+    def answered(self) -> dict[str, Any]:
+        """Wait for a response to any request."""
+        while True:
+            message = self._next()
+            if "method" not in message:
+                return message
+
     def asked(self, method: str) -> dict[str, Any]:
         """Wait for a request that the server sends."""
         while True:

@@ -56,3 +56,13 @@ def test_an_error_of_the_store_is_a_sentence_with_a_remedy(client: Client) -> No
     error = client.request("peft/run/series", {"run_id": "no-1"})["error"]
     assert error["data"]["code"] == "run-missing"
     assert client.request("peft/runs/import", {"path": "/nowhere.zip"})["error"]["data"]["code"] == "bundle-invalid"
+
+
+def test_others_are_answered_while_the_index_of_many_runs_is_made(fresh: Client) -> None:
+    for number in range(300):
+        make_run_directory(f"demo{number % 7}", "failed")
+    fresh.initialize()
+    listing = fresh.begin("peft/runs/list", {})
+    shown = fresh.begin("peft/run/show", {"run_id": "nobody-1"})
+    order = [fresh.answered()["id"] for _ in range(2)]
+    assert order == [shown, listing]

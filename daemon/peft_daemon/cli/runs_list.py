@@ -1,8 +1,11 @@
 """`peftw runs list`, `series` and `files`: what the index of all runs knows."""
 
+from contextlib import nullcontext
+from functools import partial
 from typing import Annotated
 
 import typer
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
 
 from peft_daemon.cli.output import err, out, print_json
@@ -11,6 +14,8 @@ from peft_daemon.runs.store import find_runs, list_artifacts, read_series
 from peft_daemon.runs.store.query import parse_condition
 from peft_schemas.records import ArtifactList, RunQuery, Series, SeriesParams, SeriesResult
 from peft_schemas.runs import RunPage
+
+_INDEXING = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
 
 
 def list_command(
@@ -41,13 +46,24 @@ def list_command(
         limit=limit,
         offset=offset,
     )
-    page = find_runs(query)
+    bar = Progress(*_INDEXING, console=err, transient=True)
+    # One that ends where no terminal is leaves an empty line.
+    with bar if err.is_terminal and not json else nullcontext():
+        page = find_runs(query, partial(_show, bar))
     if json:
         print_json(page)
     elif not page.total:
         err.print("No run meets that." if where else "There are no runs yet. Start one with `peftw run CONFIG`.")
     else:
         _print_page(page, offset)
+
+
+def _show(bar: Progress, done: int, of: int) -> None:
+    """Show how far the index is, where making it takes so long that one waits."""
+    if not bar.tasks and of > done:
+        bar.add_task("reading runs", total=of)
+    for task in bar.task_ids:
+        bar.update(task, completed=done)
 
 
 def series_command(

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from pydantic import BaseModel
+from pydantic import TypeAdapter
 
 from peft_engine.rundir import RunDirectory
 from peft_schemas.events import AnomalyEvent, AnyEvent, MetricEvent, RecoveryEvent, RunState, StateFile
@@ -13,10 +13,11 @@ _EXPECTING: frozenset[RunState] = frozenset({"running", "stopping", "paused"})
 """States in which the remaining time says something."""
 
 
-class RunFold(BaseModel):
+@dataclass
+class RunFold:
     """The events so far, folded into what lists and panels show. As JSON, it lets another reader go on from here."""
 
-    metrics: dict[str, float | None] = {}
+    metrics: dict[str, float | None] = field(default_factory=dict)
     step: int = 0
     total_steps: int | None = None
     eta: float | None = None
@@ -28,11 +29,20 @@ class RunFold(BaseModel):
     elapsed: float | None = None
     """Seconds in training, those of earlier workers included."""
 
-    anomalies: list[AnomalyEvent] = []
+    anomalies: list[AnomalyEvent] = field(default_factory=list)
     """Not dealt with."""
 
-    dealt_with: dict[str, AnomalyEvent] = {}
+    dealt_with: dict[str, AnomalyEvent] = field(default_factory=dict)
     """By the recovery that did it, which may be taken back."""
+
+    @staticmethod
+    def from_json(text: str) -> "RunFold":
+        """Return the fold that was written."""
+        return _FOLD.validate_json(text)
+
+    def to_json(self) -> str:
+        """Write the fold down."""
+        return _FOLD.dump_json(self).decode()
 
     def take(self, event: AnyEvent) -> None:
         """Add the next event."""
@@ -99,6 +109,9 @@ class RunFold(BaseModel):
         if done is not None and event.undoes is None:
             self.dealt_with = {**self.dealt_with, event.id: done}
             self.anomalies = [anomaly for anomaly in self.anomalies if anomaly is not done]
+
+
+_FOLD = TypeAdapter(RunFold)
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,10 @@ export class RunStore implements vscode.Disposable {
 
   async refresh(): Promise<void> {
     try {
-      const { runs } = await this.server.request("peft/runs/list", {});
+      // Where many runs have yet to be read, their view shows that it waits, and not that there are none.
+      const { runs } = await vscode.window.withProgress({ location: { viewId: "peft.runs" } }, () =>
+        this.server.request("peft/runs/list", {}),
+      );
       const present = new Set(runs.map((run) => run.id));
       const gone = [...this.byId.keys()].filter((id) => !present.has(id));
       for (const id of gone) this.byId.delete(id);

@@ -160,5 +160,5 @@ def test_a_fold_goes_on_from_its_json() -> None:
     story = Story()
     anomaly(story, "a-1", 2)
     recovery(story, "r-1", "a-1")
-    again = RunFold.model_validate_json(story.fold.model_dump_json())
+    again = RunFold.from_json(story.fold.to_json())
     assert again == story.fold

@@ -8,13 +8,15 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from peft_daemon.runs.follow import summarise
-from peft_daemon.runs.store import find_runs, list_artifacts, read_series
+from peft_daemon.runs.store import afresh, find_runs, list_artifacts, read_series
 from peft_daemon.runs.store import query as statements
 from peft_daemon.runs.store.database import STORE
 from peft_daemon.runs.store.query import parse_condition
@@ -224,6 +226,56 @@ def test_H1_a_lost_or_damaged_index_is_made_again(make_run: MakeRun, harm: str) 
     assert loss(runs[0]).total == 2000
 
 
+def test_H1_an_index_made_anew_says_what_one_says_that_grew_and_reads_no_series_for_a_list(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs of all kinds, more of them than are taken in at once; one log is too long to be read at once."""
+    monkeypatch.setattr(import_module("peft_daemon.runs.store.sync"), "_MOST", 4)
+    monkeypatch.setattr("peft_daemon.runs.store.reading._BLOCK", 40_000)
+    runs = []
+    for number, count in enumerate((0, 1, 2, 3, 700, 4, 5, 6, 7, 8)):
+        run = make_run(
+            f"demo{number % 3}", "completed" if number % 2 else "failed", losses=[1.0 / (1 + number)] * count
+        )
+        with EventLog(run.events) as log:
+            if number % 3 == 0:
+                log.append(ResumedEvent, step=count // 2, attempt=2, checkpoint=None)
+                log.append(MetricEvent, step=count // 2 + 1, epoch=0.0, values={"loss": None})
+        write_notes(run, RunNotes(tags=[f"tag{number}"]))
+        runs.append(run)
+        find_runs(RunQuery())
+        loss(run)
+    tables = ("tags", "latest", "artifacts", "costs", "events", "runs")
+    grown, series = [_rows(table) for table in tables], [loss(run) for run in runs]
+
+    STORE.discard()
+    told: list[tuple[int, int]] = []
+    find_runs(RunQuery(), lambda done, of: told.append((done, of)))
+    assert [_rows(table) for table in tables] == grown
+    assert told[-1] == (10, 10) and len(told) >= 3
+    with STORE.connect() as db:
+        charted = db.execute("SELECT id FROM runs JOIN series ON series.run = runs.key").fetchall()
+    assert charted == [(runs[4].id,)] * 2, "of the long run, which is read in blocks, and of no other"
+    assert [loss(run) for run in runs] == series
+    assert [_rows(table) for table in tables] == grown
+
+
+def test_many_threads_that_ask_for_a_new_index_make_it_once(make_run: MakeRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs = [make_run(state="failed") for _ in range(20)]
+    read: list[str] = []
+    real = afresh.describe
+
+    def counting(run: RunDirectory, *rest: Any) -> Any:
+        read.append(run.id)
+        return real(run, *rest)
+
+    monkeypatch.setattr(afresh, "describe", counting)
+    with ThreadPoolExecutor(4) as pool:
+        pages = list(pool.map(lambda _: find_runs(RunQuery()), range(4)))
+    assert [page.total for page in pages] == [20] * 4
+    assert sorted(read) == sorted(run.id for run in runs)
+
+
 def test_H1_an_older_index_is_migrated_and_filled(make_run: MakeRun) -> None:
     run = make_run()
     ids()
@@ -324,6 +376,20 @@ def test_a_directory_that_is_damaged_keeps_the_others_in_the_list(make_run: Make
     good.environment.write_text("not json")
     write_notes(good, RunNotes(tags=["x", "x"]))
     assert ids("tag=x") == [good.id]
+
+
+def _rows(table: str) -> list[dict[str, Any]]:
+    """Return the rows of a table with their runs' ids in the place of keys, which depend on who came first."""
+    own = "runs.*" if table == "runs" else f"{table}.*, runs.id AS id"
+    joined = "runs" if table == "runs" else f"{table} JOIN runs ON {table}.run = runs.key"
+    with STORE.connect() as db:
+        db.row_factory = sqlite3.Row
+        found = [dict(row) for row in db.execute(f"SELECT {own} FROM {joined}")]
+    return sorted(({name: row[name] for name in row.keys() - {"key", "run", "charted"}} for row in found), key=_ordered)
+
+
+def _ordered(row: dict[str, Any]) -> str:
+    return repr(sorted(row.items(), key=lambda item: item[0]))
 
 
 def _dump(table: str) -> list[Any]:

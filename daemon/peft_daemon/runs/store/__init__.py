@@ -12,7 +12,7 @@ from peft_daemon.runs.fold import Place, RunFold
 from peft_daemon.runs.store import query as statements
 from peft_daemon.runs.store.database import STORE
 from peft_daemon.runs.store.series import metrics_of, read_stretch
-from peft_daemon.runs.store.sync import require, sync
+from peft_daemon.runs.store.sync import Progress, require, sync, tell_nobody
 from peft_engine.files import folder_bytes, stamp
 from peft_engine.migrations import transaction
 from peft_engine.rundir import find_run
@@ -32,11 +32,16 @@ def update() -> None:
     STORE.use(sync)
 
 
-def find_runs(query: RunQuery) -> RunPage:
-    """Return a page of the runs that meet a query, as they are now."""
+def find_runs(query: RunQuery, tell: Progress = tell_nobody) -> RunPage:
+    """Return a page of the runs that meet a query, as they are now.
+
+    Args:
+        query: Which runs.
+        tell: Told how far the index is, where it has yet to be made.
+    """
 
     def work(db: sqlite3.Connection) -> RunPage:
-        sync(db)
+        sync(db, tell)
         counted, page = statements.count(query), statements.page(query)
         total = db.execute(counted.sql, counted.values).fetchone()[0]
         rows = db.execute(page.sql, page.values)
@@ -72,7 +77,7 @@ def active_places() -> dict[str, Place]:
 
     def work(db: sqlite3.Connection) -> dict[str, Place]:
         rows = db.execute("SELECT id, offset, seq, fold FROM runs WHERE stamp = ''")
-        return {run: Place(offset, seq, RunFold.model_validate_json(fold)) for run, offset, seq, fold in rows}
+        return {run: Place(offset, seq, RunFold.from_json(fold)) for run, offset, seq, fold in rows}
 
     return STORE.use(work)
 
@@ -130,7 +135,7 @@ def read_history(run_id: str, points: int) -> History:
                 " UNION SELECT seq, body FROM events WHERE run = ? AND type = 'recovery' ORDER BY seq",
                 (key, _LINES, key),
             ).fetchall()
-        place = Place(offset, seq, RunFold.model_validate_json(fold))
+        place = Place(offset, seq, RunFold.from_json(fold))
         return History(place, series, [EVENT.validate_json(body) for _, body in rows])
 
     return STORE.use(work)

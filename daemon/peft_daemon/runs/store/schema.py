@@ -4,6 +4,10 @@ Every table can be made again from the run directories. A migration that adds wh
 `stamp`, so that the next look at the directories reads those runs anew.
 """
 
+import sqlite3
+from collections.abc import Sequence
+from typing import Any
+
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE runs (
@@ -95,5 +99,21 @@ MIGRATIONS: tuple[str, ...] = (
     """
     UPDATE runs SET stamp = '';              -- their summaries lack the notes
     """,
+    """
+    ALTER TABLE runs ADD COLUMN charted INTEGER NOT NULL DEFAULT 1; -- 0: the series have yet to be read
+    """,
 )
 """`PRAGMA user_version` counts how many of them a file has seen. None is ever changed; a new one is added."""
+
+
+def insert(db: sqlite3.Connection, table: str, rows: Sequence[tuple[Any, ...]]) -> None:
+    """Insert rows that give every column of a table.
+
+    Args:
+        db: In a transaction of the caller.
+        table: One of ours.
+        rows: All of the same length.
+    """
+    if rows:
+        places = ", ".join("?" * len(rows[0]))
+        db.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608

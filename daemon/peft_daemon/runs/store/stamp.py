@@ -15,3 +15,8 @@ def stamp_of(path: str | Path) -> str:
     if looked[1] is None:
         return ""
     return " ".join("-" if one is None else f"{one[0]}:{one[1]}" for one in looked)
+
+
+def log_bytes(of: str) -> int:
+    """Return the size of the event log that a stamp tells of."""
+    return int(of.split(" ")[2].partition(":")[0].replace("-", "0"))
