@@ -101,6 +101,24 @@ class RunRecoverParams(Word):
     """For `undo`: the recovery to take back."""
 
 
+QueueMove = Literal["first", "up", "down", "last"]
+"""Where a run that waits is put: before all others, one place forward, one place back, or behind all others."""
+
+
+class RunMoveParams(Word):
+    """Give a run that waits another place in the queue."""
+
+    run_id: str
+    to: QueueMove
+
+
+class RunMoveResult(Word):
+    """The runs that wait, in the order in which they will go; or why the run was not moved."""
+
+    waiting: list[str] = []
+    error: ErrorReport | None = None
+
+
 class ChangedInput(Word):
     """Something that a run began with and that is another thing now."""
 

@@ -1,4 +1,4 @@
-"""`peftw runs pause|resume|stop|cancel|recover`: what can be done with a run."""
+"""`peftw runs pause|resume|stop|cancel|move|recover`: what can be done with a run."""
 
 import sys
 import time
@@ -14,7 +14,7 @@ from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.resume import ResumeChanged
 from peft_engine.rundir import EventTail, RunDirectory, find_run
 from peft_schemas.events import RESTING_STATES, RecoveryAction, RecoveryEvent
-from peft_schemas.runs import RunResumeResult, RunSummary
+from peft_schemas.runs import QueueMove, RunMoveResult, RunResumeResult, RunSummary
 
 _INTERVAL = 0.2
 """Seconds between two looks at the run."""
@@ -89,6 +89,21 @@ def resume(
         print_json(summary)
     else:
         out.print(f"{run.id} is {state_of(summary)}; follow it with `peftw runs show {run.id}`.")
+
+
+def move(
+    run_id: RunId,
+    to: Annotated[QueueMove, typer.Argument(help="first, up, down or last.", metavar="WHERE")],
+    json: Json = False,
+) -> None:
+    """Give a run that waits another place in the queue."""
+    run = find_run(run_id)
+    waiting = commands.move_in_queue(run, to)
+    if json:
+        print_json(RunMoveResult(waiting=waiting))
+        return
+    for place, waits in enumerate(waiting, 1):
+        out.print(f"{place:>3}  {waits}", style="bold" if waits == run.id else None, markup=False, highlight=False)
 
 
 def recover(

@@ -13,7 +13,7 @@ from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from peft_daemon.http.bodies import CancelBody, NoBody, RecoverBody, ResumeBody, StartBody, StopBody
+from peft_daemon.http.bodies import CancelBody, MoveBody, NoBody, RecoverBody, ResumeBody, StartBody, StopBody
 from peft_daemon.http.errors import body_at_fault, fault, not_offered, unguarded, workbench_error
 from peft_daemon.http.queries import EventsQuery, ListQuery
 from peft_daemon.runs import commands
@@ -58,6 +58,7 @@ def build_app(*, token: str, python: str) -> ASGIApp:
             Route("/runs/{run_id}/resume", _does(ResumeBody, resume), methods=["POST"]),
             Route("/runs/{run_id}/stop", _does(StopBody, _stop), methods=["POST"]),
             Route("/runs/{run_id}/cancel", _does(CancelBody, _cancel), methods=["POST"]),
+            Route("/runs/{run_id}/move", _does(MoveBody, _move), methods=["POST"]),
             Route("/runs/{run_id}/recover", _does(RecoverBody, _recover), methods=["POST"]),
         ],
         exception_handlers={WorkbenchError: workbench_error, HTTPException: not_offered, Exception: fault},
@@ -136,6 +137,10 @@ def _stop(run: RunDirectory, body: StopBody) -> None:
 
 def _cancel(run: RunDirectory, body: CancelBody) -> None:
     commands.cancel(run, remove=body.remove)
+
+
+def _move(run: RunDirectory, body: MoveBody) -> None:
+    commands.move_in_queue(run, body.to)
 
 
 def _recover(run: RunDirectory, body: RecoverBody) -> None:

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from peft_schemas.base import Word
 from peft_schemas.events import RecoveryAction
+from peft_schemas.runs import QueueMove
 
 
 class NoBody(Word):
@@ -38,6 +39,12 @@ class ResumeBody(Word):
 
     accept_changes: bool = False
     """Go on although the config, the data or the base changed since."""
+
+
+class MoveBody(Word):
+    """`POST /runs/{id}/move`."""
+
+    to: QueueMove
 
 
 class RecoverBody(Word):

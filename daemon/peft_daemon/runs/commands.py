@@ -11,6 +11,7 @@ from typing import Literal
 from peft_daemon.runs.judge import settle
 from peft_daemon.runs.processes import end_processes, processes_of
 from peft_daemon.runs.resume import resume as resume_run
+from peft_engine.queue.line import line
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
 from peft_engine.rundir.checkpoints import last_verified_checkpoint
 from peft_engine.rundir.lock import speaking_for
@@ -34,6 +35,7 @@ from peft_schemas.events import (
     StateFile,
     StoppedEvent,
 )
+from peft_schemas.runs import QueueMove
 
 Ending = Literal["stopped", "cancelled"]
 _COMMAND: dict[RunState, Literal["pause", "stop", "cancel"]] = {
@@ -111,6 +113,20 @@ def kill(run: RunDirectory, *, patience: float = 10.0) -> None:
 def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: bool = False) -> None:
     """Put a run that rests back into the queue. See `peft_daemon.runs.resume`."""
     resume_run(run, python=python, accept_changes=accept_changes)
+
+
+def move_in_queue(run: RunDirectory, to: QueueMove) -> list[str]:
+    """Give a run that waits another place in the queue. See `peft_engine.queue.line.Line.move`.
+
+    Returns:
+        The ids of the runs that wait, in the order in which they will go.
+
+    Raises:
+        WorkbenchError: The run does not wait (`move-illegal`).
+    """
+    settle(run)
+    with line() as queue:
+        return queue.move(run, to)
 
 
 def recover(

@@ -24,6 +24,8 @@ from peft_schemas.runs import (
     RunEventsParams,
     RunIdParams,
     RunListResult,
+    RunMoveParams,
+    RunMoveResult,
     RunRecoverParams,
     RunResult,
     RunResumeParams,
@@ -75,6 +77,14 @@ def register(server: WorkbenchServer) -> None:
         asked = partial(commands.recover, action=params.action, anomaly=params.anomaly, undoes=params.undoes)
         return await _done(params.run_id, asked)
 
+    @bind(server, "peft/run/move")
+    async def move(params: RunMoveParams) -> RunMoveResult:
+        try:
+            run = find_run(params.run_id)
+            return RunMoveResult(waiting=await asyncio.to_thread(commands.move_in_queue, run, params.to))
+        except WorkbenchError as error:
+            return RunMoveResult(error=error.report())
+
     @bind(server, "peft/run/resume")
     async def resume(params: RunResumeParams) -> RunResumeResult:
         again = partial(commands.resume, python=server.python, accept_changes=params.accept_changes)
@@ -85,7 +95,7 @@ def register(server: WorkbenchServer) -> None:
             return RunResumeResult(run=None, changes=changed.changes, error=changed.report())
         except WorkbenchError as error:
             return RunResumeResult(run=None, error=error.report())
-        return RunResumeResult(run=summarise(run))
+        return RunResumeResult(run=await asyncio.to_thread(summarise, run))
 
     @bind(server, "peft/run/show")
     async def show(params: RunIdParams) -> RunResult:
@@ -124,6 +134,6 @@ async def _done(run_id: str, command: Callable[[RunDirectory], object]) -> RunRe
         run = find_run(run_id)
         # Some commands wait: for the lock of a run, or for its worker to end.
         await asyncio.to_thread(command, run)
-        return RunResult(run=summarise(run))
+        return RunResult(run=await asyncio.to_thread(summarise, run))
     except WorkbenchError as error:
         return RunResult(run=None, error=error.report())

@@ -5,8 +5,10 @@ nothing in them has to be cleared up after a crash:
 
 ```
 queue/<run id>             the run waits; which devices it could take
+queue/.places.json         the places that people gave to runs that wait
 slots/<device>-<n>.lock    locked by the run that computes there, until its process ends; who that is
 ```
 
-Who waits, since when and with which priority stands in the runs' own `state.json`.
+Who waits, since when and with which priority stands in the runs' own `state.json`; where a
+person moved a run, `.places.json` has the word.
 """

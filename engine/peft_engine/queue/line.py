@@ -1,30 +1,25 @@
 """The line of runs that wait, in the order in which they will go: higher priority first, then who came first.
 
-A file in `queue/` says no more than that a run may be waiting. Whether it is, stands in its `state.json`: a run that
-was killed, or has ended, is passed over and its file removed.
+A person may give a run another place. A file in `queue/` says no more than that a run may be waiting. Whether it is,
+stands in its `state.json`: a run that was killed, or has ended, is passed over and its file removed.
 """
 
 import fcntl
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from peft_engine.home import queue_dir
+from peft_engine.queue.places import Places, place_after, place_before
 from peft_engine.rundir import RunDirectory, find_run
 from peft_engine.rundir.directory import written
 from peft_engine.rundir.moves import move
 from peft_engine.rundir.presence import may_have_worker
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import StateFile
-
-
-@dataclass(frozen=True)
-class _Place:
-    order: tuple[int, str, str]
-    devices: frozenset[str]
-    """Which the run could take; empty while its worker has not said so, when it could be any."""
+from peft_schemas.runs import QueueMove
 
 
 class Line:
@@ -33,12 +28,13 @@ class Line:
     def __init__(self, folder: Path) -> None:
         """Use `line()` to make one."""
         self._folder = folder
+        self._places = Places(folder)
 
     def time(self) -> str:
         """Return the time of a run that joins now: later than that of any other, even when the clock was put back."""
         moment = datetime.now(UTC)
         for _, state in self._waiting():
-            moment = max(moment, datetime.fromisoformat(_since(state)) + timedelta(milliseconds=1))
+            moment = max(moment, self._places.of(state).moment() + timedelta(milliseconds=1))
         return written(moment)
 
     def join(self, run: RunDirectory, devices: Sequence[str] = ()) -> None:
@@ -49,16 +45,47 @@ class Line:
         """Take a run out of the line, if it is in it."""
         (self._folder / run.id).unlink(missing_ok=True)
 
+    def forget(self, run: RunDirectory) -> None:
+        """Let a run have the place of its own priority and time, wherever a person put it when it waited before."""
+        self._places.forget(run.id)
+
+    def move(self, run: RunDirectory, to: QueueMove) -> list[str]:
+        """Give a run that waits another place.
+
+        It goes from there with the priority of the run that it was put before or, on its way back, behind.
+
+        Returns:
+            The ids of the runs that wait, in the order in which they will go as far as one device is wanted by all.
+
+        Raises:
+            WorkbenchError: The run does not wait (`move-illegal`).
+        """
+        state = _state_of_waiting(run.id)
+        if state is None:
+            raise WorkbenchError(
+                "move-illegal",
+                f"Run {run.id} is {run.read_state().state}, so it has no place among the runs that wait.",
+                "Only a queued run can be moved; `peftw runs list --where state=queued` shows them.",
+            )
+        own = self._places.of(state)
+        others = sorted(self._places.of(other) for _, other in self._waiting() if other.run_id != run.id)
+        now_at = bisect_left(others, own)
+        at = {"first": 0, "up": max(now_at - 1, 0), "down": min(now_at + 1, len(others)), "last": len(others)}[to]
+        if at != now_at:
+            own = place_before(others, at, run.id) if at < now_at else place_after(others, at - 1, run.id)
+            self._places.give(own, {run.id, *(other.run_id for other in others)})
+        return [place.run_id for place in (*others[:at], own, *others[at:])]
+
     def before(self, run: RunDirectory, devices: Sequence[str]) -> str | None:
         """Return the id of the run whose turn on any of these devices it is before this one's, None for nobody's."""
-        own = _order(run.read_state())
-        others = [
+        own = self._places.of(run.read_state())
+        ahead = [
             place
             for path, state in self._waiting()
-            if path.name != run.id and (place := _place(path, state)).order < own
-            if not place.devices or place.devices & set(devices)
+            if path.name != run.id and (place := self._places.of(state)) < own
+            if not (wanted := _devices(path)) or wanted & set(devices)
         ]
-        return min(others, key=lambda place: place.order).order[2] if others else None
+        return min(ahead).run_id if ahead else None
 
     def _waiting(self) -> Iterator[tuple[Path, StateFile]]:
         """Yield every run that really waits, and forget the others."""
@@ -95,6 +122,7 @@ def enqueue(run: RunDirectory, state: StateFile) -> StateFile:
     with line() as queue:
         queued = move(state, "queued", queued=queue.time(), pid=None, started=None, detail=None)
         run.write_state(queued)
+        queue.forget(run)
         queue.join(run)
     return queued
 
@@ -109,18 +137,10 @@ def _state_of_waiting(run_id: str) -> StateFile | None:
     return None
 
 
-def _place(path: Path, state: StateFile) -> _Place:
+def _devices(path: Path) -> frozenset[str]:
+    """Return the devices that a run could take; none while its worker has not said so, when it could be any."""
     try:
-        devices = path.read_text(encoding="utf-8").split()
+        return frozenset(path.read_text(encoding="utf-8").split())
     except (OSError, ValueError):
         # Damaged, or gone at this moment; the run writes it anew at its next look.
-        devices = []
-    return _Place(_order(state), frozenset(devices))
-
-
-def _order(state: StateFile) -> tuple[int, str, str]:
-    return -state.priority, _since(state), state.run_id
-
-
-def _since(state: StateFile) -> str:
-    return state.queued or state.created
+        return frozenset()

@@ -1349,6 +1349,20 @@ export interface RunListResult {
   runs: RunSummary[];
 }
 /**
+ * Give a run that waits another place in the queue.
+ */
+export interface RunMoveParams {
+  run_id: string;
+  to: "first" | "up" | "down" | "last";
+}
+/**
+ * The runs that wait, in the order in which they will go; or why the run was not moved.
+ */
+export interface RunMoveResult {
+  waiting?: string[];
+  error?: ErrorReport | null;
+}
+/**
  * Some of the runs that meet a query, and how many there are.
  */
 export interface RunPage {
@@ -1679,6 +1693,8 @@ export interface Requests {
   "peft/run/cancel": { params: RunCancelParams; result: RunResult };
   /** Do something about an anomaly, or take it back. */
   "peft/run/recover": { params: RunRecoverParams; result: RunResult };
+  /** Give a run that waits another place in the queue. */
+  "peft/run/move": { params: RunMoveParams; result: RunMoveResult };
   /** Describe one run. */
   "peft/run/show": { params: RunIdParams; result: RunResult };
   /** List all runs. */

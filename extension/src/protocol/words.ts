@@ -1,10 +1,11 @@
 /** Short names for words of the protocol that the generated types spell out in place. */
-import type { RunEventsParams, RunSummary } from "./types";
+import type { RunEventsParams, RunMoveParams, RunSummary } from "./types";
 
 export type RunState = RunSummary["state"];
 export type RunEvent = RunEventsParams["events"][number];
 
 export type RunAction = "pause" | "resume" | "stop" | "cancel";
+export type QueueMove = RunMoveParams["to"];
 export type Anomaly = NonNullable<RunSummary["anomalies"]>[number];
 export type RecoveryAction = Anomaly["actions"][number]["action"];
 

@@ -12,6 +12,12 @@ export function progressText(run: RunSummary): string {
   return parts.join(" · ");
 }
 
+/** Where a run stands among those that wait, whose ids are in the order in which they will go. */
+export function placeText(id: string, waiting: readonly string[]): string {
+  if (waiting.length < 2) return `${id} is the only run that waits.`;
+  return `${id} is number ${waiting.indexOf(id) + 1} of the ${waiting.length} runs that wait.`;
+}
+
 /** Everything that is known of a run that rests or goes, a line each. */
 export function factLines(run: RunSummary): string[] {
   const lines = [progressText(run)];

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { RunSummary } from "../../src/protocol/types";
 import { can } from "../../src/protocol/words";
-import { durationText, factLines, lossText, sizeText } from "../../src/runs/describe";
+import { durationText, factLines, lossText, placeText, sizeText } from "../../src/runs/describe";
 
 const PAUSED: RunSummary = {
   id: "notes-1",
@@ -43,6 +43,13 @@ describe("a paused run", () => {
       false,
       true,
     ]);
+  });
+});
+
+describe("placeText", () => {
+  it("says which place a run has among those that wait", () => {
+    expect(placeText("b-1", ["a-1", "b-1", "c-1"])).toBe("b-1 is number 2 of the 3 runs that wait.");
+    expect(placeText("b-1", ["b-1"])).toBe("b-1 is the only run that waits.");
   });
 });
 

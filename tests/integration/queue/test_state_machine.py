@@ -26,6 +26,7 @@ from peft_daemon.runs.judge import settle
 from peft_engine.rundir import RunDirectory
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, RunState
+from peft_schemas.runs import QueueMove
 from tests.integration.queue.runs import assert_truthful, end, finish, launch, wait_until
 from tests.property.strategies import examples
 
@@ -44,8 +45,8 @@ class Queue(RuleBasedStateMachine):
         self.runs: list[RunDirectory] = []
         self.states: dict[str, RunState] = {}
         self.priorities: dict[str, int] = {}
-        self.line: list[tuple[int, int, str]] = []
-        self.joined = 0
+        self.line: list[tuple[int, str]] = []
+        """Rank and id of the runs that wait, in the order in which they will go."""
 
     @initialize(limit=st.integers(1, 3))
     def set_limit(self, limit: int) -> None:
@@ -85,6 +86,22 @@ class Queue(RuleBasedStateMachine):
         else:
             with pytest.raises(WorkbenchError, match="cannot become queued"):
                 commands.resume(run, python=str(self.nurse))
+
+    @precondition(lambda self: self.runs)
+    @rule(which=WHICH, to=st.sampled_from(["first", "up", "down", "last"]))
+    def move(self, which: int, to: QueueMove) -> None:
+        run = self.runs[which % len(self.runs)]
+        if self.states[run.id] != "queued":
+            with pytest.raises(WorkbenchError, match="no place among the runs that wait"):
+                commands.move_in_queue(run, to)
+            return
+        at = [run_id for _, run_id in self.line].index(run.id)
+        rank, _ = self.line.pop(at)
+        goal = {"first": 0, "up": max(at - 1, 0), "down": min(at + 1, len(self.line)), "last": len(self.line)}[to]
+        if goal != at:
+            rank, _ = self.line[goal if goal < at else goal - 1]
+        self.line.insert(goal, (rank, run.id))
+        assert commands.move_in_queue(run, to) == [run_id for _, run_id in self.line]
 
     @precondition(lambda self: self.having("queued", "running"))
     @rule(which=WHICH)
@@ -127,21 +144,20 @@ class Queue(RuleBasedStateMachine):
             self.leave(run, to)
 
     def join(self, run: RunDirectory) -> None:
-        self.joined += 1
-        self.line.append((-self.priorities[run.id], self.joined, run.id))
+        rank = -self.priorities[run.id]
+        self.line.insert(sum(other <= rank for other, _ in self.line), (rank, run.id))
         self.states[run.id] = "queued"
         self.promote()
 
     def leave(self, run: RunDirectory, state: RunState) -> None:
         self.states[run.id] = state
-        self.line = [place for place in self.line if place[2] != run.id]
+        self.line = [place for place in self.line if place[1] != run.id]
         self.promote()
 
     def promote(self) -> None:
-        """Give free slots to the highest priority, and among equals to who came first."""
-        self.line.sort()
+        """Give free slots to the highest priority, and among equals to who came first, or as people moved them."""
         while self.line and len(self.having("running")) < self.limit:
-            self.states[self.line.pop(0)[2]] = "running"
+            self.states[self.line.pop(0)[1]] = "running"
 
     def having(self, *states: RunState) -> list[RunDirectory]:
         return [run for run in self.runs if self.states[run.id] in states]

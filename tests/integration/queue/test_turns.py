@@ -15,6 +15,7 @@ from peft_engine.queue.turn import Turn, try_turn
 from peft_engine.rundir import EventTail, RunDirectory, list_runs
 from peft_engine.rundir.directory import written
 from peft_schemas.config import ComputeConfig
+from peft_schemas.errors import WorkbenchError
 from tests.integration.queue.runs import assert_truthful, end, finish, launch, path_of, wait_for, wait_until
 
 
@@ -73,6 +74,50 @@ def test_F8_a_higher_priority_goes_first_among_those_that_wait(nurse: Path) -> N
     wait_for(low, "running")
     commands.stop(low)
     wait_for(low, "stopped")
+
+
+def test_F8_a_run_that_was_moved_to_the_front_goes_next(nurse: Path) -> None:
+    first = launch(nurse)
+    wait_for(first, "running")
+    urgent, early, late = launch(nurse, priority=5), launch(nurse), launch(nurse)
+    assert commands.move_in_queue(late, "first") == [late.id, urgent.id, early.id]
+    wait_until(lambda: detail(early) == f"waiting for {first.id}, which trains on the CPU")
+    finish(first)
+    wait_for(late, "running")
+    wait_until(lambda: detail(urgent) == f"waiting for {late.id}, which trains on the CPU")
+    assert commands.move_in_queue(urgent, "down") == [early.id, urgent.id]
+    with pytest.raises(WorkbenchError, match=f"Run {late.id} is running, so it has no place"):
+        commands.move_in_queue(late, "last")
+    for run in (late, early, urgent):
+        wait_for(run, "running")
+        finish(run)
+        wait_for(run, "completed")
+
+
+def test_F8_a_run_that_is_resumed_is_queued_like_a_new_one_wherever_it_was_moved_before(nurse: Path) -> None:
+    first = launch(nurse)
+    wait_for(first, "running")
+    early, late = launch(nurse), launch(nurse)
+    assert commands.move_in_queue(late, "first") == [late.id, early.id]
+    commands.pause(late)
+    wait_for(late, "paused")
+    commands.resume(late, python=str(nurse))
+    assert commands.move_in_queue(early, "up") == [early.id, late.id]
+
+
+def test_F23_a_run_that_waits_for_its_window_is_moved_for_when_it_opens(nurse: Path, home: Path) -> None:
+    at(home, "2026-11-20 12:00")
+    held = launch(nurse)
+    wait_for(held, "running")
+    early = launch(nurse)
+    night = launch(nurse, window="22:00-06:00")
+    wait_until(lambda: "2026-11-20 22:00" in detail(night) and not (home / "queue" / night.id).exists())
+    assert commands.move_in_queue(night, "first") == [night.id, early.id]
+    at(home, "2026-11-20 22:00")
+    wait_until(lambda: (home / "queue" / night.id).exists())
+    finish(held)
+    wait_for(night, "running")
+    assert early.read_state().state == "queued"
 
 
 def test_F21_a_limit_that_is_raised_lets_the_next_in_at_once(nurse: Path, home: Path) -> None:
