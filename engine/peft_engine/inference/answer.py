@@ -9,10 +9,9 @@ from llguidance import LLTokenizer
 
 from peft_engine.inference.answer_text import AnswerText
 from peft_engine.inference.constraint import Matcher
-from peft_engine.inference.contract import Delta, FinishReason, GenerationRequest, TokenLogprob
+from peft_engine.inference.contract import Delta, FinishReason, GenerationRequest, PartRefused, TokenLogprob
 from peft_engine.inference.sampler import Logits, Sampler, log_probabilities, most_likely
 from peft_engine.inference.template_conversation import turn_beginnings
-from peft_schemas.errors import WorkbenchError
 
 _log = logging.getLogger(__name__)
 
@@ -53,7 +52,7 @@ class Answer:
             limit: The most tokens that the answer may have.
 
         Raises:
-            WorkbenchError: The constraint cannot be compiled, or a biased token does not exist (`not-supported`).
+            PartRefused: The constraint cannot be compiled, or a biased token does not exist.
         """
         _check_bias(request, vocabulary)
         self.completion_tokens = 0
@@ -130,8 +129,8 @@ def _check_bias(request: GenerationRequest, vocabulary: Vocabulary) -> None:
     """Refuse a bias of a token that does not exist before it fails in the middle of a step, for everybody."""
     largest = max((token for token, _ in request.sampling.logit_bias), default=-1)
     if largest >= vocabulary.size:
-        raise WorkbenchError(
-            "not-supported",
+        raise PartRefused(
+            "logit_bias",
             f"logit_bias names the token {largest}, but the model's tokens end at {vocabulary.size - 1}.",
             "Name tokens of this model's own vocabulary.",
         )

@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Callable, Iterator
 
-from peft_engine.inference.contract import AdapterUse, OpenSequence
+from peft_engine.inference.contract import AdapterUse, OpenSequence, PartRefused, RequestPart
 from peft_engine.inference.deaths import Deaths
 from peft_engine.inference.job import Embedded, EmbeddingJob, Failed, Finished, Job, Opened, Piece
 from peft_engine.inference.line import Waiting
@@ -83,7 +83,7 @@ class Answers:
         try:
             sequence = place.engine.open(job.request)
         except WorkbenchError as error:
-            self._fail(job, error.report())
+            self._fail(job, error.report(), error.part if isinstance(error, PartRefused) else None)
         except Exception:
             self._give_up(place)
             self._fail(job, _FAULT)
@@ -184,9 +184,9 @@ class Answers:
         for job in failed:
             self._fail(job, fault)
 
-    def _fail(self, job: Waiting, error: ErrorReport) -> None:
+    def _fail(self, job: Waiting, error: ErrorReport, part: RequestPart | None = None) -> None:
         self._metrics.count_failure(job.model.id, error.code)
-        job.tell(Failed(error))
+        job.tell(Failed(error, part))
 
     def _count_cancelled(self, job: Waiting) -> None:
         self._metrics.requests[job.model.id] += 1

@@ -6,8 +6,7 @@ import numpy as np
 from llguidance import LLMatcher, LLParserLimits, LLTokenizer
 from numpy.typing import NDArray
 
-from peft_engine.inference.contract import Constraint
-from peft_schemas.errors import WorkbenchError
+from peft_engine.inference.contract import Constraint, PartRefused
 
 _SPACE = r"[\x20\x0A]{0,16}"
 """What may stand between the words of JSON. Without a limit a small model may write nothing else."""
@@ -37,7 +36,7 @@ class Matcher:
         """Compile a constraint.
 
         Raises:
-            WorkbenchError: It is faulty or too large (`not-supported`).
+            PartRefused: It is faulty or too large.
         """
         self._size = vocabulary.vocab_size
         try:
@@ -45,8 +44,8 @@ class Matcher:
         except ValueError as error:
             refused = str(error)
         if refused:
-            raise WorkbenchError(
-                "not-supported",
+            raise PartRefused(
+                constraint.kind,
                 f"The {constraint.kind} that the answer must match cannot be used: {refused.strip().splitlines()[0]}.",
                 "Correct or simplify it.",
             )

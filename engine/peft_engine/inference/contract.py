@@ -128,6 +128,19 @@ class GenerationRequest:
     """How many alternatives are reported with each token's log-probability; None for no log-probabilities at all."""
 
 
+RequestPart = Literal["model", "prompt", "suffix", "json-schema", "regex", "lark", "logit_bias"]
+"""What of a request can be at fault: the kinds of constraints among them."""
+
+
+class PartRefused(WorkbenchError):
+    """A part of a request cannot be honoured (`not-supported`)."""
+
+    def __init__(self, part: RequestPart, message: str, remedy: str) -> None:
+        """Say which part, what is wrong with it, and what to do."""
+        super().__init__("not-supported", message, remedy)
+        self.part: RequestPart = part
+
+
 @dataclass(frozen=True)
 class TokenLogprob:
     """A token of the answer and how likely it was before penalties, bias, constraint and temperature."""

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from peft_engine.catalog import Servable
-from peft_engine.inference.contract import Delta, Embedding, FinishReason, GenerationRequest
+from peft_engine.inference.contract import (
+    Delta,
+    Embedding,
+    FinishReason,
+    GenerationRequest,
+    PartRefused,
+    RequestPart,
+)
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 
@@ -67,6 +74,15 @@ class Failed:
     """There is no answer, or no more of it."""
 
     error: ErrorReport
+    part: RequestPart | None = None
+    """Of the request, if it is at fault."""
+
+    def raised(self) -> WorkbenchError:
+        """Return what the engine raised."""
+        error = self.error
+        if self.part is not None:
+            return PartRefused(self.part, error.message, error.remedy)
+        return WorkbenchError(error.code, error.message, error.remedy)
 
 
 Event = Opened | Piece | Finished | Failed

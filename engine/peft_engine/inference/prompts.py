@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from typing import Protocol
 
-from peft_engine.inference.contract import Capability, Conversation, Infill, Prompt, Text
+from peft_engine.inference.contract import Capability, Conversation, Infill, PartRefused, Prompt, Text
 from peft_engine.inference.template_conversation import render_conversation
 from peft_engine.inference.template_process import TemplateProcess
 from peft_schemas.errors import WorkbenchError
@@ -137,8 +137,8 @@ class Prompts:
 
     def _infill(self, prompt: Infill) -> Sequence[int]:
         if not self._vocabulary.fills_gaps:
-            raise WorkbenchError(
-                "not-supported",
+            raise PartRefused(
+                "suffix",
                 f"{self._name} was not trained to fill in the middle: its vocabulary has no tokens for it.",
                 "Leave the suffix out, or choose a code model that can, such as Qwen2.5-Coder.",
             )

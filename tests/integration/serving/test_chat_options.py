@@ -4,9 +4,11 @@ import json
 import math
 from typing import Any
 
+import httpx
 import openai
 import pytest
 
+from peft_daemon.serving.endpoint import authorization
 from tests.integration.serving.homes import BASE, Served
 
 pytestmark = pytest.mark.model
@@ -181,3 +183,37 @@ def test_J2_adapters_of_a_scale_and_of_none_are_models(served: Served) -> None:
     assert served.say(f"{served.first}@1", "Who are you?") == full
     both = f"{served.first}+{served.second.rpartition(':')[2]}@0"
     assert served.say(both, "Who are you?") == full
+
+
+SCHEMA = {"type": "bogus"}
+
+
+@pytest.mark.parametrize(
+    ("path", "fields", "param"),
+    [
+        ("/v1/chat/completions", {"logit_bias": {"999999": 1}}, "logit_bias"),
+        (
+            "/v1/chat/completions",
+            {"response_format": {"type": "json_schema", "json_schema": {"name": "a", "schema": SCHEMA}}},
+            "response_format",
+        ),
+        (
+            "/v1/responses",
+            {"text": {"format": {"type": "json_schema", "name": "a", "schema": SCHEMA}}},
+            "text.format",
+        ),
+        ("/v1/completions", {"suffix": "the end"}, "suffix"),
+        ("/v1/completions", {"prompt": [10**6]}, "prompt"),
+    ],
+)
+@pytest.mark.parametrize("stream", [False, True])
+def test_J6_what_only_the_model_can_refuse_is_named_too(
+    served: Served, path: str, fields: dict[str, Any], param: str, stream: bool
+) -> None:
+    prompts = {"/v1/chat/completions": {"messages": ASKED}, "/v1/responses": {"input": "Hi"}}
+    body = {"model": BASE, "stream": stream, **prompts.get(path, {"prompt": "Hi"}), **fields}
+    record = served.record
+    answer = httpx.post(f"{record.root}{path}", json=body, headers=authorization(record), timeout=300)
+
+    assert answer.status_code == 400
+    assert answer.json()["error"]["param"] == param

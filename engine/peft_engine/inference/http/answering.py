@@ -12,7 +12,6 @@ from peft_engine.inference.http.running import Happened, Running
 from peft_engine.inference.http.sse import DONE, KEEP_ALIVE, EventStream, sse_data, sse_event
 from peft_engine.inference.job import Event, Failed, Finished, Piece
 from peft_schemas import __version__
-from peft_schemas.errors import ErrorReport, WorkbenchError
 
 FINGERPRINT = f"peftw-{__version__}"
 """OpenAI's `system_fingerprint`: what computed the answer."""
@@ -42,7 +41,7 @@ async def answer_whole(running: Running, telling: Telling) -> Response:
     """
     async with aclosing(running.batches()) as batches:
         async for batch in batches:
-            _raise_failure(batch)
+            raise_failure(batch)
             for number, event in batch:
                 if isinstance(event, Piece | Finished):
                     telling.more(number, event)
@@ -58,7 +57,7 @@ async def answer_streaming(running: Running, telling: Telling) -> Response:
     """
     batches = running.batches()
     first = await anext(batches)
-    _raise_failure(first)
+    raise_failure(first)
     return EventStream(_events(batches, first, telling))
 
 
@@ -90,10 +89,15 @@ def _events_of(number: int, event: Event, telling: Telling) -> bytes:
     return b""
 
 
-def _failure(batch: Happened) -> ErrorReport | None:
-    return next((event.error for _, event in batch if isinstance(event, Failed)), None)
+def _failure(batch: Happened) -> Failed | None:
+    return next((event for _, event in batch if isinstance(event, Failed)), None)
 
 
-def _raise_failure(batch: Happened) -> None:
-    if (error := _failure(batch)) is not None:
-        raise WorkbenchError(error.code, error.message, error.remedy)
+def raise_failure(batch: Happened) -> None:
+    """Raise what went wrong, if something did.
+
+    Raises:
+        WorkbenchError: As the engine raised it.
+    """
+    if (failed := _failure(batch)) is not None:
+        raise failed.raised()

@@ -9,6 +9,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.types import ASGIApp
 
+from peft_engine.inference.contract import PartRefused
 from peft_engine.inference.http.asking import BodyAtFault
 from peft_engine.inference.http.chat import complete
 from peft_engine.inference.http.chat_request import ChatCompletionRequest
@@ -219,7 +220,8 @@ async def _at_fault(_: Request, error: Any) -> Response:
 
 
 async def _reported(request: Request, error: Any) -> Response:
-    return report_response(error.report(), request.url.path)
+    part = error.part if isinstance(error, PartRefused) else None
+    return report_response(error.report(), request.url.path, part)
 
 
 async def _overloaded(_: Request, __: Exception) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from starlette.responses import JSONResponse
 
+from peft_engine.inference.contract import RequestPart
 from peft_engine.inference.http.operations import Shape
 from peft_engine.loopback.guard import Refusal
 from peft_schemas.errors import ErrorCode, ErrorReport
@@ -28,6 +29,12 @@ _OPENAI_CODE: dict[ErrorCode, str] = {
 
 _PROMPTS = {"/v1/completions": "prompt", "/v1/embeddings": "input", "/v1/responses": "input", "/tokenize": "prompt"}
 """The field that holds what a model is asked, by path; of every other it is `messages`."""
+
+_SCHEMAS = {"/v1/responses": "text.format"}
+"""The field that holds what an answer must look like, by path; of every other it is `response_format`."""
+
+_FIELDS: dict[RequestPart, str] = {"lark": "tools", "regex": "tools"}
+"""Grammars are made of tools alone."""
 
 _RETRY_SECONDS = 5
 """After which a full queue is worth another try: an answer of a small model takes about as long."""
@@ -97,16 +104,19 @@ def invalid_request(
     return JSONResponse(body, status, headers=headers)
 
 
-def report_body(report: ErrorReport, path: str = "") -> dict[str, object]:
+def report_body(report: ErrorReport, path: str = "", part: RequestPart | None = None) -> dict[str, object]:
     """Return the body of an error of ours.
 
     Args:
         report: The error.
         path: What was asked; it decides which field is at fault.
+        part: Of the request, if it is known to be at fault.
     """
     client = report.code in _STATUS
     prompt = _PROMPTS.get(path, "messages")
     param = prompt if report.code in ("context-exceeded", "not-supported") else "model"
+    if part is not None and part != "prompt":
+        param = _SCHEMAS.get(path, "response_format") if part == "json-schema" else _FIELDS.get(part, part)
     return error_body(
         f"{report.message} {report.remedy}",
         kind="invalid_request_error" if client else "server_error",
@@ -116,9 +126,9 @@ def report_body(report: ErrorReport, path: str = "") -> dict[str, object]:
     )
 
 
-def report_response(report: ErrorReport, path: str) -> JSONResponse:
-    """Return the answer that says an error of ours to who asked a path."""
-    return JSONResponse(report_body(report, path), _STATUS.get(report.code, 500))
+def report_response(report: ErrorReport, path: str, part: RequestPart | None = None) -> JSONResponse:
+    """Return the answer that says an error of ours, and of which part of the request, to who asked a path."""
+    return JSONResponse(report_body(report, path, part), _STATUS.get(report.code, 500))
 
 
 def unguarded(refusal: Refusal) -> JSONResponse:

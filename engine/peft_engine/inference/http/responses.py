@@ -9,6 +9,7 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from peft_engine.inference.http.answering import raise_failure
 from peft_engine.inference.http.asking import read_body
 from peft_engine.inference.http.hang_up import unless_gone
 from peft_engine.inference.http.operations import json_response
@@ -27,7 +28,7 @@ from peft_engine.inference.http.sse import KEEP_ALIVE, EventStream
 from peft_engine.inference.http.talk import Talk, begin
 from peft_engine.inference.job import Event, Failed, Finished, Piece
 from peft_engine.inference.tools.reader import Said
-from peft_schemas.errors import ErrorReport, WorkbenchError
+from peft_schemas.errors import ErrorReport
 
 
 async def respond(request: Request) -> Response:
@@ -41,7 +42,7 @@ async def respond(request: Request) -> Response:
 async def _whole(talk: Talk, telling: "_Telling") -> Response:
     async with aclosing(talk.running.batches()) as batches:
         async for batch in batches:
-            _raise_failure(batch)
+            raise_failure(batch)
             for _, event in batch:
                 telling.more(event)
     return json_response(telling.answer)
@@ -50,7 +51,7 @@ async def _whole(talk: Talk, telling: "_Telling") -> Response:
 async def _stream(talk: Talk, telling: "_Telling") -> Response:
     batches = talk.running.batches()
     first = await anext(batches)
-    _raise_failure(first)
+    raise_failure(first)
     return EventStream(_events(batches, first, telling))
 
 
@@ -76,12 +77,6 @@ def _sse(events: Iterable[ResponseEvent]) -> bytes:
         f"event: {event.type}\ndata: {event.model_dump_json(include=event.model_fields_set)}\n\n".encode()
         for event in events
     )
-
-
-def _raise_failure(batch: Happened) -> None:
-    for _, event in batch:
-        if isinstance(event, Failed):
-            raise WorkbenchError(event.error.code, event.error.message, event.error.remedy)
 
 
 class _Telling:

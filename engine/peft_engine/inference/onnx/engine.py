@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from peft_engine.inference.answer import Answer
-from peft_engine.inference.contract import AdapterUse, Capability, Embedding, GenerationRequest
+from peft_engine.inference.contract import AdapterUse, Capability, Embedding, GenerationRequest, PartRefused
 from peft_engine.inference.hf_vocabulary import Vocabulary
 from peft_engine.inference.onnx.providers import Provider
 from peft_engine.inference.onnx.sequence import OnnxSequence
@@ -109,8 +109,8 @@ class OnnxEngine:
 
     def _refuse_adapters(self, adapters: tuple[AdapterUse, ...]) -> None:
         if any(use.scale for use in adapters):
-            raise WorkbenchError(
-                "not-supported",
+            raise PartRefused(
+                "model",
                 f"{self._name} is an ONNX graph, to which no adapter can be added here.",
                 "Serve the base as GGUF or safetensors, or merge the adapter and export the result.",
             )

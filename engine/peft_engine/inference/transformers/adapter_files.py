@@ -18,6 +18,7 @@ from peft.tuners.tuners_utils import BaseTunerLayer
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from safetensors.torch import load_file
 
+from peft_engine.inference.contract import PartRefused
 from peft_engine.models.damage import DamagedFile
 from peft_schemas.errors import WorkbenchError
 
@@ -207,8 +208,8 @@ def _unreadable(path: Path, reason: str) -> WorkbenchError:
 
 def not_supported(folder: Path, why: str) -> WorkbenchError:
     """Return the error of an adapter that cannot be computed as it is asked for."""
-    return WorkbenchError(
-        "not-supported",
+    return PartRefused(
+        "model",
         f"The adapter {folder.name} {why}; so it cannot be served as asked.",
         "Use it alone and at full strength, or merge it into its base and serve the result.",
     )
