@@ -30,6 +30,7 @@ import {
 } from "./modelCommands";
 import {
   cancelRun,
+  moveRun,
   openRun,
   openRunConfig,
   pauseRun,
@@ -76,6 +77,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.pauseRun": (given) => pauseRun(server, store, given),
     "peft.resumeRun": (given) => resumeRun(server, store, panels, given),
     "peft.stopRun": (given) => stopRun(server, store, given),
+    "peft.moveRunFirst": (given) => moveRun(server, store, given, "first"),
+    "peft.moveRunUp": (given) => moveRun(server, store, given, "up"),
+    "peft.moveRunDown": (given) => moveRun(server, store, given, "down"),
+    "peft.moveRunLast": (given) => moveRun(server, store, given, "last"),
     "peft.cancelRun": (given) => cancelRun(server, store, given),
     "peft.recoverRun": (given, action, anomaly, undoes) => recoverRun(server, given, action, anomaly, undoes),
     "peft.cleanUpRuns": () => cleanUpRuns(server, store),

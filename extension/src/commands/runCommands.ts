@@ -4,7 +4,8 @@ import * as vscode from "vscode";
 import type { RunPanels } from "../panels/runPanels";
 import { Problem } from "../problem";
 import type { RunResumeResult } from "../protocol/types";
-import { can, type RecoveryAction } from "../protocol/words";
+import { can, type QueueMove, type RecoveryAction } from "../protocol/words";
+import { placeText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import { pickRun } from "./pickRun";
@@ -43,6 +44,14 @@ async function acceptsChanges(changes: NonNullable<RunResumeResult["changes"]>):
   const detail = changes.map(({ what, name }) => `${name} (${what})`).join("\n");
   const text = "Since this run began, something that it depends on has changed.";
   return (await vscode.window.showWarningMessage(text, { modal: true, detail }, resume)) === resume;
+}
+
+export async function moveRun(server: Server, store: RunStore, given: unknown, to: QueueMove): Promise<void> {
+  const run = await pickRun(store, given, ({ state }) => state === "queued", "No run waits in the queue.");
+  if (!run) return;
+  const { waiting = [], error } = await server.request("peft/run/move", { run_id: run.id, to });
+  if (error) throw Problem.fromReport(error);
+  void vscode.window.showInformationMessage(placeText(run.id, waiting));
 }
 
 export async function cancelRun(server: Server, store: RunStore, given: unknown): Promise<void> {

@@ -104,6 +104,7 @@ function contextValue(run: RunSummary): string {
   return [
     "run",
     ...actions.filter((action) => can(run, action)),
+    run.state === "queued" && "queued",
     run.chat_model !== null && "chat",
     run.notes?.pinned ? "pinned" : "loose",
     ["completed", "failed", "stopped", "cancelled"].includes(run.state) && "ended",
