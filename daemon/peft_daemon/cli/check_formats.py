@@ -10,6 +10,7 @@ from rich.text import Text
 from peft_daemon.language.check import CheckedFile
 from peft_daemon.language.rules.pages import page_of
 from peft_daemon.language.rules.registry import rules
+from peft_daemon.language.wording import counted
 from peft_engine.config.text import SourceText
 from peft_schemas import __version__
 from peft_schemas.findings import CheckReport, FileFinding, Range, Severity
@@ -41,9 +42,11 @@ def print_text(console: Console, files: Sequence[CheckedFile]) -> None:
         for finding in file.findings:
             _print_finding(console, source, finding)
     counts = report(files).summary
-    named = [f"{count} {severity}{'s' if count != 1 else ''}" for severity, count in counts.items() if count]
-    checked = f"{len(files)} file{'s' if len(files) != 1 else ''} checked"
-    console.print(f"{checked}: {', '.join(named) or 'no findings'}.", style="bold" if named else "green")
+    named = [counted(count, severity) for severity, count in counts.items() if count]
+    console.print(
+        f"{counted(len(files), 'file')} checked: {', '.join(named) or 'no findings'}.",
+        style="bold" if named else "green",
+    )
 
 
 def sarif(files: Sequence[CheckedFile]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from peft_daemon.cli.output import err, show_error
+from peft_daemon.language.wording import counted
 from peft_schemas.events import AnyEvent, MetricEvent
 
 
@@ -51,8 +52,9 @@ class RunProgress:
                 self._total = event.total_steps
                 self._progress.update(self._task, total=event.total_steps)
                 share = event.trainable_parameters / max(event.total_parameters, 1)
+                work = f"{counted(event.examples, 'example')}, {counted(event.total_steps, 'step')}"
                 self._line(
-                    f"{event.examples} examples, {event.total_steps} steps on {event.device} in {event.dtype}; "
+                    f"{work} on {event.device} in {event.dtype}; "
                     f"training {event.trainable_parameters:,} of {event.total_parameters:,} parameters ({share:.1%})"
                 )
                 self._line(event.backend)

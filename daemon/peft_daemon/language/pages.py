@@ -3,7 +3,7 @@
 from typing import Any
 
 from peft_daemon.language.rules.subject import Subject
-from peft_daemon.language.wording import FIGURES, amount
+from peft_daemon.language.wording import FIGURES, amount, counted
 from peft_engine.config.schema import Section, language
 from peft_engine.config.write import to_yaml
 from peft_schemas.estimate import EstimateReport
@@ -25,20 +25,18 @@ def plan_page(plan: RunPlan) -> str:
     """Return what a dry run found as Markdown."""
     base = f"from {plan.base_path}" if plan.base_path is not None else "would be fetched from the hub first"
     lines = [f"**{plan.name}** can be run. Nothing was started.", "", f"- Base: {plan.base}, {base}."]
-    lines += [f"- Data: {data.path}: {_examples(data.examples)} of the format {data.format}." for data in plan.datasets]
-    lines.append(
-        f"- {_examples(plan.training_examples)} to train on in an epoch, {plan.held_out_examples:,} to measure on."
-    )
+    lines += [
+        f"- Data: {data.path}: {counted(data.examples, 'example')} of the format {data.format}."
+        for data in plan.datasets
+    ]
+    to_train_on = counted(plan.training_examples, "example")
+    lines.append(f"- {to_train_on} to train on in an epoch, {plan.held_out_examples:,} to measure on.")
     return "\n".join([*lines, "", estimate_page(plan.figures)])
 
 
 def effective_page(subject: Subject) -> str:
     """Return every value that a run would use as YAML, in the order of the language, so that two can be compared."""
     return to_yaml(_section(subject, language(), ""))
-
-
-def _examples(count: int) -> str:
-    return f"{count:,} example{'s' if count != 1 else ''}"
 
 
 def _section(subject: Subject, section: Section, path: str) -> dict[str, Any]:

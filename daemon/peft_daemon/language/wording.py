@@ -1,4 +1,4 @@
-"""How keys and figures are shown to people: in hovers, in completions, in lenses and in the reference."""
+"""How keys, figures and numbers are shown to people: in the editor, in the terminal, in the reference."""
 
 from peft_daemon.language.rules.values import written
 from peft_engine.config.schema import Key
@@ -41,6 +41,11 @@ def facts(key: Key) -> list[str]:
     elif key.section is None:
         parts.append(f"default `{written(key.default)}`" if key.default is not None else "no default")
     return parts
+
+
+def counted(number: int, noun: str) -> str:
+    """Say how many there are of what forms its plural by an s: `1 example`, `1,024 examples`."""
+    return f"{number:,} {noun}{'s' if number != 1 else ''}"
 
 
 def amount(figure: Figure) -> str:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from peft_daemon.language.check import CheckedFile, check_file
+from peft_daemon.language.wording import counted
 from peft_daemon.runs.judge import settle
 from peft_daemon.runs.worker import start_worker
 from peft_engine.config.resolve import ResolvedConfig
@@ -32,7 +33,7 @@ class ConfigRefused(WorkbenchError):
         count = sum(finding.severity == "error" for finding in checked.findings)
         super().__init__(
             "config-invalid",
-            f"{path.name} has {count} error{'s' if count != 1 else ''}, so no run was started.",
+            f"{path.name} has {counted(count, 'error')}, so no run was started.",
             f"Correct what `peftw check {path}` shows and run it again.",
         )
         self.checked = checked
