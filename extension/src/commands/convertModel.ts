@@ -7,6 +7,7 @@ import { Problem } from "../problem";
 import type { ModelEntry } from "../protocol/types";
 import type { ModelsView } from "../views/modelsView";
 import { pickModel } from "./modelCommands";
+import { showWritten } from "./reveal";
 
 /** Given a row of the Models view, the path of a file or folder, or nothing. */
 export async function convertModel(library: ModelLibrary, view: ModelsView, given: unknown): Promise<void> {
@@ -32,7 +33,7 @@ export async function convertModel(library: ModelLibrary, view: ModelsView, give
   if (!done) return;
   if (done.model) await view.reveal(done.model.id);
   // Not awaited: the command is done when the model is there.
-  void showDone(resultText(done.result), output);
+  void showWritten(resultText(done.result), output);
 }
 
 async function chosenModel(library: ModelLibrary, given: unknown): Promise<string | undefined> {
@@ -69,10 +70,4 @@ async function inProgress<T>(
       throw error;
     }
   });
-}
-
-async function showDone(text: string, output: vscode.Uri): Promise<void> {
-  const reveal = "Reveal File";
-  if ((await vscode.window.showInformationMessage(text, reveal)) === reveal)
-    await vscode.commands.executeCommand("revealFileInOS", output);
 }

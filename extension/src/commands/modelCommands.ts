@@ -10,6 +10,7 @@ import type { ModelEntry } from "../protocol/types";
 import { addAll } from "../views/modelsDrop";
 import type { ModelRow } from "../views/modelsTree";
 import { configUri } from "./configFile";
+import { reveal } from "./reveal";
 import { requireTrust } from "./trust";
 
 /** `PEFT: Add Model`: by the editor's file dialog. */
@@ -53,7 +54,7 @@ export async function copyModelId(library: ModelLibrary, given: unknown): Promis
 /** `PEFT: Reveal Model File`. */
 export async function revealModel(library: ModelLibrary, given: unknown): Promise<void> {
   const model = await pickModel(library, given);
-  if (model) await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.file(model.path));
+  if (model) await reveal(vscode.Uri.file(model.path));
 }
 
 /** `PEFT: Open Model Definition`. */

@@ -1,4 +1,7 @@
 /** What can be done with a run that exists. */
+import { existsSync } from "node:fs";
+import path from "node:path";
+
 import * as vscode from "vscode";
 
 import type { RunPanels } from "../panels/runPanels";
@@ -9,6 +12,7 @@ import { placeText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import { pickRun } from "./pickRun";
+import { reveal } from "./reveal";
 import { requireTrust } from "./trust";
 
 export async function stopRun(server: Server, store: RunStore, given: unknown): Promise<void> {
@@ -36,12 +40,16 @@ export async function resumeRun(server: Server, store: RunStore, panels: RunPane
     answer = await resume(true);
   }
   if (answer.error) throw Problem.fromReport(answer.error);
-  panels.open(run.id, run.name);
+  panels.open(run.id);
 }
 
 async function acceptsChanges(changes: NonNullable<RunResumeResult["changes"]>): Promise<boolean> {
   const resume = "Resume Anyway";
-  const detail = changes.map(({ what, name }) => `${name} (${what})`).join("\n");
+  const changed = changes.map(({ what, name, before, after }) =>
+    what === "config" ? `${name}: ${before} → ${after}` : `${name} (${what})`,
+  );
+  const meaning = "The run would go on with the config that it began with, and with all else as it is now.";
+  const detail = [...changed, "", meaning].join("\n");
   const text = "Since this run began, something that it depends on has changed.";
   return (await vscode.window.showWarningMessage(text, { modal: true, detail }, resume)) === resume;
 }
@@ -84,15 +92,18 @@ export async function recoverRun(
 
 export async function openRun(store: RunStore, panels: RunPanels, given: unknown): Promise<void> {
   const run = await pickRun(store, given, () => true, "There are no runs yet.");
-  if (run) panels.open(run.id, run.name);
+  if (run) panels.open(run.id);
 }
 
 export async function openRunConfig(store: RunStore, given: unknown): Promise<void> {
   const run = await pickRun(store, given, () => true, "There are no runs yet.");
-  if (run) await vscode.window.showTextDocument(vscode.Uri.file(run.config_path));
+  if (!run) return;
+  // It was moved since, or the run comes from another machine. What a run was made with is in its folder.
+  const file = existsSync(run.config_path) ? run.config_path : path.join(run.directory, "config.peft.yaml");
+  await vscode.window.showTextDocument(vscode.Uri.file(file));
 }
 
 export async function revealRunFolder(store: RunStore, given: unknown): Promise<void> {
   const run = await pickRun(store, given, () => true, "There are no runs yet.");
-  if (run) await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.file(run.directory));
+  if (run) await reveal(vscode.Uri.file(run.directory));
 }

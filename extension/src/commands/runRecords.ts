@@ -10,6 +10,7 @@ import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { RunRow } from "../views/runsTree";
 import { pickRun } from "./pickRun";
+import { reveal, showWritten } from "./reveal";
 
 const NO_RUNS = "There are no runs yet.";
 const ENDED: ReadonlySet<string> = new Set(["completed", "failed", "stopped", "cancelled"]);
@@ -57,7 +58,7 @@ export async function exportRun(server: Server, store: RunStore, given: unknown)
   const manifest = await server.request("peft/run/export", { run_id: run.id, path: target.fsPath, checkpoints });
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
   const text = `${run.id} was exported to ${path.basename(target.fsPath)}: ${manifest.files.length} files, ${sizeText(bytes)}.`;
-  void vscode.window.showInformationMessage(text);
+  await showWritten(text, target);
 }
 
 async function asksForCheckpoints(): Promise<boolean | undefined> {
@@ -78,7 +79,10 @@ export async function importRun(server: Server, store: RunStore): Promise<void> 
   const { run, error } = await server.request("peft/runs/import", { path: file.fsPath });
   if (error) throw Problem.fromReport(error);
   await store.refresh();
-  if (run) void vscode.window.showInformationMessage(`${run.name} was imported as run ${run.id}.`);
+  if (!run) return;
+  const open = "Open";
+  const next = await vscode.window.showInformationMessage(`${run.name} was imported as run ${run.id}.`, open);
+  if (next === open) await vscode.commands.executeCommand("peft.openRun", run.id);
 }
 
 /** Shows something that a run made in the system's file manager. */
@@ -86,5 +90,5 @@ export async function revealMade(store: RunStore, given: unknown): Promise<void>
   const row = given as RunRow | undefined;
   const run = row && typeof row !== "string" ? store.get(row.runId) : undefined;
   if (!run || !row || typeof row === "string") return;
-  await vscode.commands.executeCommand("revealFileInOS", vscode.Uri.file(path.join(run.directory, row.made.path)));
+  await reveal(vscode.Uri.file(path.join(run.directory, row.made.path)));
 }

@@ -15,7 +15,7 @@ export async function startRun(server: Server, training: Training, panels: RunPa
   await saved(uri, "A run starts from what is on disk.");
   if (!(await training.ensure())) return;
   const { run, findings, error } = await server.request("peft/run/start", { path: uri.fsPath });
-  if (run) panels.open(run.id, run.name);
+  if (run) panels.open(run.id);
   else if (findings && findings.length > 0) await showFindings(uri, findings.length, "No run was started");
   else if (error) throw Problem.fromReport(error);
 }

@@ -10,16 +10,22 @@ import type { Server } from "../server/server";
 const MOST = 5;
 const POINTS = 1_000;
 
-/** Undefined when nothing was chosen and all is to stay as it is. */
+/**
+ * Undefined when nothing was chosen and all is to stay as it is.
+ *
+ * @param chosen the runs that are drawn now
+ */
 export async function chooseCompared(
   server: Server,
   store: RunStore,
   runId: string,
+  chosen: readonly ComparedRun[],
 ): Promise<ComparedRun[] | undefined> {
   await store.refresh();
+  const drawn = new Set(chosen.map(({ id }) => id));
   const items = store.runs
     .filter(({ id, step }) => id !== runId && step > 0)
-    .map((run) => ({ label: run.id, description: progressText(run), id: run.id }));
+    .map((run) => ({ label: run.id, description: progressText(run), picked: drawn.has(run.id), id: run.id }));
   if (items.length === 0) {
     void vscode.window.showInformationMessage("There is no other run that has measured anything.");
     return undefined;

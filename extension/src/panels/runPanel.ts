@@ -44,7 +44,6 @@ export class RunPanel implements FeedReader {
   }
 
   onEvents(run: RunSummary, events: RunEvent[], history: readonly Series[] | null): void {
-    this.panel.title = run.name;
     this.directory = run.directory;
     this.send({ type: "events", run, events, history, trusted: vscode.workspace.isTrusted });
   }
@@ -103,7 +102,7 @@ export class RunPanel implements FeedReader {
   }
 
   private async compare(): Promise<void> {
-    const runs = await chooseCompared(this.server, this.store, this.runId);
+    const runs = await chooseCompared(this.server, this.store, this.runId, this.compared);
     if (runs) this.showCompared(runs);
   }
 

@@ -21,10 +21,10 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
     return vscode.window.registerWebviewPanelSerializer(VIEW_TYPE, this);
   }
 
-  open(runId: string, title: string): void {
+  open(runId: string): void {
     const existing = this.panels.get(runId);
     if (existing) return existing.reveal();
-    this.adopt(vscode.window.createWebviewPanel(VIEW_TYPE, title, vscode.ViewColumn.Beside), runId);
+    this.adopt(vscode.window.createWebviewPanel(VIEW_TYPE, runId, vscode.ViewColumn.Beside), runId);
   }
 
   deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {

@@ -60,7 +60,8 @@ export class RunsTree implements vscode.TreeDataProvider<RunRow>, vscode.Disposa
     if (typeof row !== "string") return partItem(row);
     const run = this.store.get(row);
     if (!run) return new vscode.TreeItem(row);
-    const item = new vscode.TreeItem(run.name, collapsible(run));
+    // All runs of a config have its name.
+    const item = new vscode.TreeItem(run.id, collapsible(run));
     const description = [progressText(run), this.versions.ofRun(row)?.version, ...(run.notes?.tags ?? [])];
     item.id = row;
     item.description = description.filter(Boolean).join(" · ") + (run.notes?.pinned ? " · pinned" : "");
@@ -68,7 +69,7 @@ export class RunsTree implements vscode.TreeDataProvider<RunRow>, vscode.Disposa
     item.tooltip = tooltip(run);
     item.contextValue = contextValue(run);
     item.command = { command: "peft.openRun", title: "Open Run", arguments: [row] };
-    item.accessibilityInformation = { label: `Run ${run.name}, ${item.description}` };
+    item.accessibilityInformation = { label: `Run ${run.id}, ${item.description}` };
     return item;
   }
 
