@@ -73,7 +73,8 @@ def _keys(subject: Subject, cursor: Cursor, range_: types.Range, *, snippets: bo
             types.CompletionItem(
                 label=key.name,
                 kind=CompletionItemKind.Module if key.section else CompletionItemKind.Property,
-                detail=" · ".join(facts(key)),
+                # Editors show it as it stands, and not as Markdown.
+                detail=" · ".join(facts(key)).replace("`", ""),
                 sortText=f"{0 if key.required else 1}{index:03}",
                 filterText=dash + key.name,
                 insertTextFormat=InsertTextFormat.Snippet if snippets else InsertTextFormat.PlainText,
