@@ -2,6 +2,7 @@
 import { expect, test } from "@playwright/test";
 
 import { BASE, ChatPage, exchange, STATE, TUNED } from "./chatPage";
+import { LONG_NAME } from "./webviewPage";
 
 const MEASURES = {
   prompt_tokens: 20,
@@ -116,6 +117,7 @@ test("model, comparison, sampling and the scale of adapters are chosen", async (
   await expect(page.getByText("0.70")).toBeVisible();
   const scale = page.getByRole("slider", { name: "release-notes-1" });
   await expect(scale).toHaveValue("1");
+  await expect(page.locator(".adapters output")).toHaveText(["1.00", "0.00"]);
   await scale.fill("0.5");
   await page.getByRole("slider", { name: "house-style-2" }).fill("1");
   const chosen = (await chat.said()).map((message) => (message.type === "settings" ? message.settings : message));
@@ -147,6 +149,30 @@ test("a prompt is edited and answered again, and an answer is stopped by a key",
   ]);
 });
 
+test("what is being edited, and where the keyboard is, outlive what the editor says of the model", async ({ page }) => {
+  const chat = await ChatPage.open(page);
+  const exchanges = [exchange("One?", { text: "Yes." }), exchange("Two?", { text: "No." })];
+  await chat.show({ exchanges });
+  const edit = page.getByRole("button", { name: "Edit" }).first();
+  await edit.click();
+  const input = page.getByRole("textbox", { name: "Edit the prompt" });
+  await input.fill("Three?");
+  const another = { ...STATE.models[0], id: "other", label: "other", base: "other" } as (typeof STATE.models)[number];
+  for (const models of [STATE.models, [...STATE.models, another]]) {
+    await chat.show({ exchanges, models, model: { kind: "none", text: "Not loaded", progress: null } });
+    await expect(page.getByText("Not loaded")).toBeVisible();
+    await chat.show({ exchanges, models });
+    await expect(page.getByText("Ready")).toBeVisible();
+    await expect(input).toBeFocused();
+    await expect(input).toHaveValue("Three?");
+  }
+  await page.keyboard.press("Escape");
+  await expect(edit).toBeFocused();
+  await chat.show({ exchanges: [exchange("One?", { text: "Yes." })] });
+  await expect(page.locator(".exchange")).toHaveCount(1);
+  await expect(edit).toBeFocused();
+});
+
 test("an example begins a chat, and what was typed outlives a reload", async ({ page }) => {
   const chat = await ChatPage.open(page);
   await chat.show();
@@ -154,7 +180,7 @@ test("an example begins a chat, and what was typed outlives a reload", async ({ 
   await expect(page.getByRole("textbox", { name: "Prompt" })).toBeFocused();
   const kept = await chat.state();
   expect(kept).toEqual({ id: null, settings: STATE.settings, draft: "List the three decisions." });
-  const again = await ChatPage.open(await page.context().newPage(), kept);
+  const again = await ChatPage.open(await page.context().newPage(), { kept });
   await again.show();
   await expect(again.page.getByRole("textbox", { name: "Prompt" })).toHaveValue("List the three decisions.");
 });
@@ -195,8 +221,14 @@ test("in Restricted Mode nothing can be asked", async ({ page }) => {
 test("in a narrow column nothing is cut off", async ({ page }) => {
   await page.setViewportSize({ width: 260, height: 700 });
   const chat = await ChatPage.open(page);
-  await chat.show({ exchanges: [exchange("How?", { text: "So." }, { text: "Or so.", model: BASE })] });
+  await chat.show({
+    id: "c",
+    title: LONG_NAME,
+    context: { label: `${LONG_NAME}.py, lines 1-200`, text: "x" },
+    exchanges: [exchange("How?", { text: "So." }, { text: "Or so.", model: BASE })],
+  });
   await expect(page.getByLabel("Compare with")).toBeVisible();
+  await page.getByText("Settings", { exact: true }).click();
   const width = await page.evaluate(() => document.documentElement.scrollWidth);
   expect(width).toBe(260);
 });

@@ -4,7 +4,7 @@ import type { Page } from "@playwright/test";
 import type { ShownAnswer, ShownExchange } from "../../src/chat/talk";
 import type { ChatHostMessage, ChatPageMessage, ChatPageState } from "../../src/protocol/chatPanel";
 import type { ChatModel } from "../../src/protocol/types";
-import { WebviewPage } from "./webviewPage";
+import { type PageOptions, WebviewPage } from "./webviewPage";
 
 const BASE = "HuggingFaceTB/SmolLM2-135M-Instruct";
 const model = (label: string, run_id: string | null): ChatModel => ({
@@ -50,9 +50,9 @@ export function exchange(prompt: string, ...answers: Partial<ShownAnswer>[]): Sh
 }
 
 export class ChatPage extends WebviewPage<ChatHostMessage, ChatPageMessage> {
-  static async open(page: Page, kept?: unknown): Promise<ChatPage> {
+  static async open(page: Page, options: PageOptions = {}): Promise<ChatPage> {
     const chat = new ChatPage(page);
-    await chat.load("chat", kept);
+    await chat.load("chat", options);
     return chat;
   }
 

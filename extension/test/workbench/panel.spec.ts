@@ -2,6 +2,7 @@
 import { expect, test } from "@playwright/test";
 
 import { history, PanelPage, RUN } from "./panelPage";
+import { LONG_NAME } from "./webviewPage";
 
 const COMPLETED = {
   ...RUN,
@@ -19,7 +20,9 @@ test("it asks for the run, and draws it without breaking its policy", async ({ p
   await panel.show(RUN, history(60));
   await expect(page.locator(".u-wrap:visible canvas")).toHaveCount(3);
   await expect(page.getByRole("heading", { level: 1 })).toHaveText("release-notes");
-  await expect(page.getByText("step 60/120 · about 1 min 35 s left")).toBeVisible();
+  await expect(
+    page.getByText("release-notes-1 · HuggingFaceTB/SmolLM2-135M-Instruct · step 60/120 · about 1 min 35 s left"),
+  ).toBeVisible();
   await expect(page.getByRole("progressbar")).toHaveJSProperty("value", 60);
   expect(await panel.sent()).toEqual([{ type: "ready" }]);
   expect(await panel.state()).toEqual({ runId: RUN.id, ...FIRST_LOOK });
@@ -82,7 +85,9 @@ test("what is wrong is said with what can be done, and what was done can be take
   const panel = await PanelPage.open(page);
   const time = RUN.created;
   const anomaly = {
-    ...{ seq: 90, time, type: "anomaly", id: "a-1", kind: "loss-divergence", step: 58, key: "training.learning_rate" },
+    ...{ seq: 90, time, id: "a-1", step: 58, key: "training.learning_rate" },
+    type: "anomaly",
+    kind: "loss-divergence",
     cause: "The loss rises since step 40: the learning rate is most likely too high.",
     evidence: { loss: 3.2 },
     actions: [
@@ -164,7 +169,7 @@ test("the charts that are shown and their smoothness are chosen, and kept over a
   const shown = ["loss", "tokens_per_second", "grad_norm"];
   expect(await panel.state()).toEqual({ runId: RUN.id, shown, smoothing: 0.9 });
 
-  const again = await PanelPage.open(await page.context().newPage(), await panel.state());
+  const again = await PanelPage.open(await page.context().newPage(), { kept: await panel.state() });
   await again.show(RUN, measured);
   await expect(again.page.getByRole("checkbox", { name: "Gradient norm" })).toBeChecked();
   await expect(again.page.getByText("training, measured")).toBeVisible();
@@ -254,18 +259,27 @@ test("the record of the environment is read when it is opened", async ({ page })
   await expect.poll(async () => (await panel.sent()).at(-1)).toEqual({ type: "record" });
   await panel.send({ type: "record", facts: [] });
   await expect(page.getByText("Nothing was recorded yet")).toBeVisible();
+  const whole = page.getByRole("button", { name: "Whole Record" });
+  await expect(whole).toBeHidden();
   await panel.send({ type: "record", facts: [["torch", "2.13.0"]] });
   await expect(page.getByRole("row", { name: "torch 2.13.0" })).toBeVisible();
   await expect(page.getByText("Nothing was recorded yet")).toBeHidden();
+  await whole.click();
+  expect((await panel.sent()).at(-1)).toEqual({ type: "openRecord" });
 });
 
-for (const width of [320, 700, 1600]) {
+for (const width of [260, 700, 1600]) {
   test(`nothing sticks out at ${width} pixels`, async ({ page }) => {
     await page.setViewportSize({ width, height: 800 });
     const panel = await PanelPage.open(page);
-    await panel.show(RUN, history(60));
-    await expect(page.locator(".u-wrap canvas")).toHaveCount(3);
-    const content = await page.evaluate(() => document.documentElement.scrollWidth);
-    expect(content).toBeLessThanOrEqual(width);
+    const series = [{ metric: "loss", steps: [1, 80], values: [3, 1], total: 80 }];
+    await panel.send({ type: "compared", runs: [{ id: `${LONG_NAME}-1`, series }] });
+    const failed = { state: "failed", error: { code: "disk-full", message: "The disk is full.", remedy: "" } } as const;
+    for (const state of [RUN, { ...RUN, ...failed }, COMPLETED]) {
+      await panel.show({ ...state, name: LONG_NAME, chat_model: "base:one" }, history(60));
+      await expect(page.locator(".u-wrap canvas")).toHaveCount(3);
+      const content = await page.evaluate(() => document.documentElement.scrollWidth);
+      expect(content).toBeLessThanOrEqual(width);
+    }
   });
 }

@@ -4,7 +4,7 @@ import type { Page } from "@playwright/test";
 import type { HostMessage, PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary, Series } from "../../src/protocol/types";
 import type { RunEvent } from "../../src/protocol/words";
-import { WebviewPage } from "./webviewPage";
+import { type PageOptions, WebviewPage } from "./webviewPage";
 
 export const RUN: RunSummary = {
   id: "release-notes-1",
@@ -47,10 +47,9 @@ export function history(steps: number): RunEvent[] {
 }
 
 export class PanelPage extends WebviewPage<HostMessage, PanelMessage> {
-  /** @param kept what the page had asked the editor to keep */
-  static async open(page: Page, kept?: unknown): Promise<PanelPage> {
+  static async open(page: Page, options: PageOptions = {}): Promise<PanelPage> {
     const panel = new PanelPage(page);
-    await panel.load("run", kept);
+    await panel.load("run", options);
     return panel;
   }
 

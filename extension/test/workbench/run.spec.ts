@@ -22,7 +22,7 @@ async function pressRun(workbench: Workbench): Promise<FrameLocator> {
 
 /** The step that the panel shows, and the number of points in its loss curve. */
 async function progress(panel: FrameLocator): Promise<{ step: number; points: number }> {
-  const label = await panel.locator("figure").first().getAttribute("aria-label", { timeout: RUN_MS });
+  const label = await panel.locator(".plot").first().getAttribute("aria-label", { timeout: RUN_MS });
   const facts = await panel.locator(".facts").textContent();
   return {
     step: Number(/step (\d+)/.exec(facts ?? "")?.[1] ?? 0),

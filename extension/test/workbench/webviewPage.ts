@@ -2,43 +2,33 @@
 import path from "node:path";
 
 import type { Page } from "@playwright/test";
+import type axe from "axe-core";
 
 import { page as pageHtml, type PageName } from "../../src/panels/page";
+import themes from "./themes.json";
 
 const ORIGIN = "http://panel.test";
 const DIST = path.join(__dirname, "../../dist/webview");
 
-/** A few of the editor's colours, enough to see that they are taken. */
-const THEME = {
-  foreground: "#cccccc",
-  descriptionForeground: "#9d9d9d",
-  "editor-background": "#1f1f1f",
-  "editorWidget-border": "#313131",
-  "charts-blue": "#59a4f9",
-  "charts-orange": "#d18616",
-  "charts-purple": "#b180d7",
-  "charts-green": "#89d185",
-  "badge-background": "#616161",
-  "badge-foreground": "#f8f8f8",
-  "button-background": "#0078d4",
-  "button-foreground": "#ffffff",
-  "button-secondaryBackground": "#313131",
-  "button-secondaryForeground": "#cccccc",
-  "dropdown-background": "#313131",
-  "dropdown-border": "#3c3c3c",
-  "dropdown-foreground": "#cccccc",
-  focusBorder: "#0078d4",
-  "input-background": "#313131",
-  "input-border": "#3c3c3c",
-  "input-foreground": "#cccccc",
-  "inputValidation-errorBorder": "#be1100",
-  "inputValidation-errorBackground": "#5a1d1d",
-  "textBlockQuote-background": "#2b2b2b",
-  "textCodeBlock-background": "#2b2b2b",
-  "textLink-foreground": "#4daafc",
-  "editor-font-family": "monospace",
-  "font-family": "sans-serif",
-  "font-size": "13px",
+/** The colours of the editor's own themes that our pages use, as the editor gave them to a webview. */
+export const THEMES = themes;
+export type ThemeName = keyof typeof themes;
+
+export interface PageOptions {
+  /** What the page had asked the editor to keep, before the window was reloaded. */
+  readonly kept?: unknown;
+  readonly theme?: ThemeName;
+}
+
+/** What somebody may well call a run or a chat. */
+export const LONG_NAME = "Größe-🦙-ein-sehr-langer-Name-der-nicht-in-eine-Zeile-passt";
+
+/** Fonts and sizes, which are the user's and not the theme's. */
+const FONTS = {
+  "--vscode-editor-font-family": "monospace",
+  "--vscode-editor-font-size": "14px",
+  "--vscode-font-family": "sans-serif",
+  "--vscode-font-size": "13px",
 };
 
 export class WebviewPage<FromEditor, FromPage> {
@@ -62,8 +52,15 @@ export class WebviewPage<FromEditor, FromPage> {
     return this.page.evaluate(() => window.state);
   }
 
-  /** @param kept what the page has asked the editor to keep, before the window was reloaded */
-  protected async load(name: PageName, kept?: unknown): Promise<void> {
+  /** What keeps people from using the page as it is now, as the axe checker finds it: rules, and the elements that break them. */
+  async barriers(): Promise<string[]> {
+    const { violations } = await this.page.evaluate(() => window.axe.run());
+    return violations.flatMap(({ id, nodes }) =>
+      nodes.map(({ html, failureSummary }) => `${id}: ${html}\n${failureSummary ?? ""}`),
+    );
+  }
+
+  protected async load(name: PageName, { kept, theme = "dark" }: PageOptions = {}): Promise<void> {
     const parts = {
       name,
       cspSource: ORIGIN,
@@ -77,7 +74,9 @@ export class WebviewPage<FromEditor, FromPage> {
         ? route.fulfill({ contentType: "text/html", body: pageHtml(parts) })
         : route.fulfill({ path: path.join(DIST, file) });
     });
-    await this.page.addInitScript(playEditor, { theme: THEME, kept });
+    const { classes, colors } = THEMES[theme];
+    await this.page.addInitScript({ path: require.resolve("axe-core/axe.min.js") });
+    await this.page.addInitScript(playEditor, { classes, variables: { ...FONTS, ...colors }, kept });
     await this.page.goto(`${ORIGIN}/panel.html`);
   }
 }
@@ -88,11 +87,18 @@ declare global {
     sent: unknown[];
     /** What the page asked the editor to keep. */
     state: unknown;
+    axe: typeof axe;
   }
 }
 
+interface Surroundings {
+  readonly classes: string;
+  readonly variables: Readonly<Record<string, string>>;
+  readonly kept: unknown;
+}
+
 /** Runs in the page, before it. */
-function playEditor({ theme, kept }: { theme: Record<string, string>; kept: unknown }): void {
+function playEditor({ classes, variables, kept }: Surroundings): void {
   window.sent = [];
   window.state = kept;
   const api = {
@@ -102,7 +108,7 @@ function playEditor({ theme, kept }: { theme: Record<string, string>; kept: unkn
   };
   Object.assign(window, { acquireVsCodeApi: () => api });
   addEventListener("DOMContentLoaded", () => {
-    for (const [name, value] of Object.entries(theme))
-      document.documentElement.style.setProperty(`--vscode-${name}`, value);
+    document.body.className = classes;
+    for (const [name, value] of Object.entries(variables)) document.documentElement.style.setProperty(name, value);
   });
 }

@@ -135,17 +135,10 @@ export class Workbench {
 
   /**
    * Types at the cursor, key by key, as a person does: brackets close themselves, lines indent themselves and the
-   * suggestions open. Enter and Tab would take a suggestion; to write a text as it stands use `replaceText`.
+   * suggestions open. Enter and Tab would take a suggestion; a text of many lines is written to the file instead.
    */
   async type(text: string): Promise<void> {
     await this.page.keyboard.type(text);
-  }
-
-  /** Replaces the whole text of the active editor in one edit, exactly as given. */
-  async replaceText(text: string): Promise<void> {
-    await this.focusEditor();
-    await this.page.keyboard.press("Control+KeyA");
-    await this.page.keyboard.insertText(text);
   }
 
   /** Saves the active editor and waits until it is no longer marked as changed. */

@@ -25,7 +25,7 @@ export class AnswerView {
     const insert = button("Insert at Cursor", () => send({ type: "insert", text: this.text }));
     this.actions.append(copy, insert);
     const foot = element("div", { class: "answer-foot" }, this.footer, this.actions);
-    this.root = element("article", { class: "answer" }, element("h3", {}, name), this.body, this.remark, foot);
+    this.root = element("article", { class: "answer" }, element("h2", {}, name), this.body, this.remark, foot);
     this.root.dataset.state = answer.finish_reason ?? "writing";
     this.draw();
     this.finish(answer);

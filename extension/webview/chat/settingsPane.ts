@@ -112,6 +112,7 @@ function withValue(input: HTMLInputElement): HTMLElement {
   const update = () => (output.textContent = Number(input.value).toFixed(2));
   input.addEventListener("input", update);
   input.addEventListener("shown", update);
+  update();
   return element("span", { class: "slider" }, input, output);
 }
 

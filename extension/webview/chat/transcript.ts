@@ -11,6 +11,8 @@ interface Shown {
   readonly key: string;
   readonly root: HTMLElement;
   readonly answers: readonly AnswerView[];
+  /** What can be done with the prompt, while no answer is being written. */
+  readonly actions: HTMLElement;
 }
 
 export class Transcript {
@@ -33,7 +35,8 @@ export class Transcript {
       const same = before[at];
       return same?.key === key ? same : this.exchange(exchange, at, key, state);
     });
-    this.root.replaceChildren(...this.shown.map(({ root }) => root));
+    for (const { actions } of this.shown) actions.hidden = state.answering || !state.trusted;
+    this.place();
     this.announce(state);
     if (atEnd || state.exchanges.length > before.length) this.toEnd();
   }
@@ -44,8 +47,17 @@ export class Transcript {
     if (atEnd) requestAnimationFrame(() => this.toEnd());
   }
 
-  private exchange(exchange: ShownExchange, at: number, key: string, state: ChatPageState): Shown {
-    const { answering, models } = state;
+  /** What stays where it is keeps the keyboard, and the text that somebody has selected in it. */
+  private place(): void {
+    for (const [at, { root }] of this.shown.entries()) {
+      const there = this.root.children[at];
+      if (!there) this.root.append(root);
+      else if (there !== root) there.replaceWith(root);
+    }
+    while (this.root.childElementCount > this.shown.length) this.root.lastElementChild?.remove();
+  }
+
+  private exchange(exchange: ShownExchange, at: number, key: string, { models }: ChatPageState): Shown {
     const answers = exchange.answers.map(
       (answer) => new AnswerView(answer, modelName(answer.model, models), this.send),
     );
@@ -56,22 +68,21 @@ export class Transcript {
       const summary = element("summary", {}, "About this text");
       prompt.append(element("details", {}, summary, element("pre", {}, exchange.context)));
     }
-    const actions = element(
-      "div",
-      { class: "actions" },
-      button("Edit", () => this.edit(prompt, exchange.prompt, at)),
-      button("Answer Again", () => this.send({ type: "regenerate", at })),
-    );
-    actions.hidden = answering || !state.trusted;
+    const edit = button("Edit", () => this.edit(prompt, edit, exchange.prompt, at));
+    const again = button("Answer Again", () => this.send({ type: "regenerate", at }));
+    const actions = element("div", { class: "actions" }, edit, again);
     prompt.append(actions);
-    return { key, root: element("div", { class: "exchange" }, prompt, columns), answers };
+    return { key, root: element("div", { class: "exchange" }, prompt, columns), answers, actions };
   }
 
-  private edit(prompt: HTMLElement, text: string, at: number): void {
+  private edit(prompt: HTMLElement, from: HTMLElement, text: string, at: number): void {
     const input = element("textarea", { rows: "3", "aria-label": "Edit the prompt" });
     input.value = text;
     const form = element("form", { class: "edit" }, input);
-    const back = () => form.replaceWith(prompt);
+    const back = () => {
+      form.replaceWith(prompt);
+      from.focus();
+    };
     const send = () => {
       if (input.value.trim() !== "") this.send({ type: "edit", at, prompt: input.value });
     };
@@ -113,9 +124,10 @@ export class Transcript {
 }
 
 /** What an exchange's elements depend on. The text of an answer in the making is added to them, so it is left out. */
-function keyOf(exchange: ShownExchange, { answering, trusted, models }: ChatPageState): string {
-  const answers = exchange.answers.map((answer) => (answer.finish_reason === null ? { model: answer.model } : answer));
-  return JSON.stringify([exchange.prompt, exchange.context, answers, answering, trusted, models.length]);
+function keyOf({ prompt, context, answers }: ShownExchange, { models }: ChatPageState): string {
+  const names = answers.map(({ model }) => modelName(model, models));
+  const complete = answers.map((answer) => answer.finish_reason !== null && answer);
+  return JSON.stringify([prompt, context, names, complete]);
 }
 
 /** A model's name as people know it, with the scale of its adapters where it is not their own. */

@@ -26,15 +26,14 @@ export interface ChartLook {
 
 export class Chart {
   readonly root: HTMLElement;
-  private readonly plotArea = element("div", { class: "plot" });
+  // The table of latest values says the same in words.
+  private readonly plotArea = element("div", { class: "plot", role: "img" });
   private plot: uPlot | undefined;
   private lines: readonly Line[] = [];
   private data: uPlot.AlignedData = [[]];
 
   constructor(private readonly look: ChartLook) {
-    // The table of latest values says the same in words.
-    this.root = element("figure", { class: "chart", role: "img" });
-    this.root.append(element("figcaption", {}, look.title), this.plotArea);
+    this.root = element("figure", { class: "chart" }, element("figcaption", {}, look.title), this.plotArea);
     new ResizeObserver(() => this.resize()).observe(this.plotArea);
   }
 
@@ -44,7 +43,7 @@ export class Chart {
     const zoom = this.zoom();
     this.lines = lines;
     this.data = [steps, ...columns];
-    this.root.setAttribute("aria-label", `${this.look.title} by step, ${steps.length} values`);
+    this.plotArea.setAttribute("aria-label", `${this.look.title} by step, ${steps.length} values`);
     if (this.plot && alike) this.plot.setData(this.data);
     else this.draw();
     if (zoom) this.plot?.setScale("x", zoom);

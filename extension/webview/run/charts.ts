@@ -52,7 +52,8 @@ function linesOf(
   compared: readonly ComparedRun[],
 ): Line[] {
   const own = kind.lines.flatMap(({ metric, ...line }): Line[] => {
-    const curve = curves.get(metric) ?? new Map();
+    const curve = curves.get(metric);
+    if (!curve) return [];
     if (smoothing === 0 || kind.exact || line.sparse) return [{ ...line, curve }];
     return [
       { ...line, curve: smoothed(curve, smoothing) },

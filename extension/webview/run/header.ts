@@ -75,7 +75,7 @@ export class Header {
 }
 
 function factsOf(run: RunSummary): string {
-  const facts = [run.base];
+  const facts = [run.id, run.base];
   if (run.step > 0) facts.push(`step ${stepText(run)}`);
   // The card of a paused run has the rest.
   if (run.state === "paused") return facts.join(" · ");

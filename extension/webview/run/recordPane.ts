@@ -11,24 +11,26 @@ export class RecordPane {
     { class: "waiting" },
     "Nothing was recorded yet: that is done before the first step.",
   );
+  private readonly whole = element("button", { type: "button", class: "secondary" }, "Whole Record");
 
   constructor(send: (message: PanelMessage) => void) {
     const table = element("table", { "aria-label": "Environment" }, this.body);
-    const whole = element("button", { type: "button", class: "secondary" }, "Whole Record");
-    whole.addEventListener("click", () => send({ type: "openRecord" }));
+    this.whole.addEventListener("click", () => send({ type: "openRecord" }));
     this.root = element(
       "details",
       { class: "record" },
       element("summary", {}, "Environment"),
       this.empty,
       table,
-      whole,
+      this.whole,
     );
     this.root.addEventListener("toggle", () => this.root.open && send({ type: "record" }));
+    this.show([]);
   }
 
   show(facts: readonly Fact[]): void {
     this.empty.hidden = facts.length > 0;
+    this.whole.hidden = facts.length === 0;
     this.body.replaceChildren(...factRows(facts));
   }
 }
