@@ -19,6 +19,7 @@ FACTS = {
     "daemon/peft_daemon/serving/client.py": {200},  # the status that means success
     "daemon/peft_daemon/serving/control.py": {200},
     "daemon/peft_daemon/language/figures.py": {100},  # per cent
+    "daemon/peft_daemon/language/rules/wordings.py": {12, 24, 60},  # hours of a clock and of a day, minutes of an hour
     "daemon/peft_daemon/language/rules/records.py": {100},
     "engine/peft_engine/datasets/slices.py": {100},
     "engine/peft_engine/config/schema.py": {0.001, 1e15},  # how Python writes numbers

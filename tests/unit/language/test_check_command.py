@@ -87,7 +87,7 @@ def test_sarif_counts_from_1_and_carries_rules_and_fixes(folder: Path, capsys) -
     place = run["results"][0]["locations"][0]["physicalLocation"]
     assert place["artifactLocation"]["uri"] == "sub/bad.peft.yaml"
     assert place["region"] == {"startLine": 9, "startColumn": 6, "endLine": 9, "endColumn": 7}
-    assert run["results"][0]["fixes"][0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"] == "1"
+    assert run["results"][0]["fixes"][0]["artifactChanges"][0]["replacements"][0]["insertedContent"]["text"] == "16"
 
 
 def test_github_annotations_are_one_line_each(folder: Path, capsys) -> None:
