@@ -4,7 +4,10 @@ from collections.abc import Iterator
 
 import pytest
 
+from peft_daemon.server import create_server
+from peft_daemon.workbench import WorkbenchServer
 from tests.lsp.client import Client
+from tests.lsp.inprocess import Wire
 
 
 @pytest.fixture
@@ -29,3 +32,17 @@ def shared() -> Iterator[Client]:
     client.initialize({"textDocument": {"completion": {"completionItem": {"snippetSupport": True}}}})
     yield client
     client.kill()
+
+
+@pytest.fixture
+def wire() -> Wire:
+    """What an editor in this process hears."""
+    return Wire()
+
+
+@pytest.fixture
+async def server(wire: Wire) -> WorkbenchServer:
+    """A server in this process, ready, at the other end of the wire."""
+    server = create_server(wire.sent.append)
+    await wire.ask(server, "initialize", {"processId": None, "capabilities": {}})
+    return server

@@ -2,14 +2,11 @@
 
 import asyncio
 
-import pytest
-
 from peft_daemon.capabilities import CAPABILITIES
 from peft_daemon.language.check import check_text
 from peft_daemon.language.features.diagnostics import to_diagnostic
 from peft_daemon.lsp.errors import CONTENT_MODIFIED, SERVER_CANCELLED
 from peft_daemon.lsp.params import PARAMS
-from peft_daemon.server import create_server
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.config.text import SourceText
 from tests.lsp.inprocess import Wire
@@ -50,18 +47,6 @@ ANNOUNCED = {
 """The requests that LSP ties to each capability."""
 
 URI = "untitled:a.peft.yaml"
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-async def server(wire: Wire) -> WorkbenchServer:
-    server = create_server(wire.sent.append)
-    await wire.ask(server, "initialize", {"processId": None, "capabilities": {}})
-    return server
 
 
 def is_announced(path: str) -> bool:

@@ -6,28 +6,13 @@ import pytest
 
 from peft_daemon.lsp.errors import INTERNAL_ERROR, INVALID_PARAMS, REQUEST_CANCELLED, REQUEST_FAILED
 from peft_daemon.rpc import bind, notify
-from peft_daemon.server import create_server
-from peft_daemon.workbench import WorkbenchServer
 from peft_schemas.base import Empty
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS
 from peft_schemas.runs import RunIdParams, RunListResult, RunResult
 from tests.lsp.client import Client
-from tests.lsp.inprocess import Wire
 
 METHOD = "peft/run/show"
-
-
-@pytest.fixture
-def wire() -> Wire:
-    return Wire()
-
-
-@pytest.fixture
-async def server(wire: Wire) -> WorkbenchServer:
-    server = create_server(wire.sent.append)
-    await wire.ask(server, "initialize", {"processId": None, "capabilities": {}})
-    return server
 
 
 async def test_a_handler_gets_the_model_and_its_result_goes_out_as_plain_json(server, wire) -> None:
