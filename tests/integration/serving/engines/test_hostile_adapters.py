@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from peft_engine.inference.contract import AdapterUse, Engine
 from peft_engine.inference.transformers.adapters import Adapters
 from peft_schemas.errors import WorkbenchError
-from tests.integration.serving.engines.asking import Answer, answer, finish, request
+from tests.integration.serving.engines.asking import LONG, Answer, answer, finish, request
 from tests.integration.serving.engines.conftest import ADAPTED, Forms, Kind
 from tests.property.strategies import examples
 
@@ -328,8 +328,8 @@ def test_E24_an_adapter_under_which_nothing_can_be_computed_fails_alone(
         path = changed(forms, tmp_path / "huge", lambda held: [tensor.fill_(3e38) for tensor in held.values()])
     else:
         path = _rewritten(forms.first, tmp_path / "huge.gguf", lambda _, held: np.full_like(held, 3e38))
-    expected = answer(engine, request("Tell me."))[0].text
-    failing, fine = engine.open(request("Hello.", path)), engine.open(request("Tell me."))
+    expected, alone = (one.text for one in (answer(engine, request(text))[0] for text in ("Tell me.", LONG)))
+    failing, fine = engine.open(request(LONG + LONG, path)), engine.open(request("Tell me."))
     (found,) = finish(engine, [fine])
     while failing.failure is None:
         engine.step()
@@ -339,6 +339,8 @@ def test_E24_an_adapter_under_which_nothing_can_be_computed_fails_alone(
     assert failing.finish_reason is None
     for sequence in (failing, fine):
         sequence.close()
+    # What it left in the K/V of its slot reaches nobody.
+    assert {one.text for one in answer(engine, *[request(LONG)] * engine.slots)} == {alone}
 
 
 @pytest.mark.parametrize("forms", ["onnx"], indirect=True, scope="session")
