@@ -96,6 +96,23 @@ def test_F3_a_packed_weight_is_unpacked_to_the_type_of_the_product_at_once(dtype
     assert largest <= found.numel() * found.element_size()
 
 
+@pytest.mark.parametrize("gated", [False, True])
+def test_F3_a_packed_layer_keeps_an_update_that_bfloat16_would_round_away(gated):
+    bitsandbytes = pytest.importorskip("bitsandbytes")
+    torch.manual_seed(0)
+    layer = bitsandbytes.nn.LinearNF4(64, 8, bias=False).to("cpu")
+    x, gate, a = torch.randn(3, 64), torch.randn(3, 64) if gated else None, torch.randn(2, 64)
+    b = torch.full((8, 2), 1e-5, requires_grad=True)
+    rest = (None, None, FrozenWeight(layer), None, 1.0, torch.bfloat16)
+    found, base = (LoraLinear.apply(x, gate, a, matrix, *rest) for matrix in (b, torch.zeros_like(b)))
+    entered = (x if gate is None else torch.nn.functional.silu(gate) * x).bfloat16()
+    update = (entered @ a.bfloat16().t()).float() @ b.t()
+    assert found.dtype == torch.float32
+    assert not torch.equal(update, torch.zeros_like(update))
+    torch.testing.assert_close(found - base, update, rtol=0.05, atol=1e-6)
+    assert not torch.equal(found.bfloat16(), found)
+
+
 @given(inputs=SIZES, outputs=SIZES, rank=SIZES, seed=SEEDS, scale=st.floats(0.01, 8))
 @examples(30)
 def test_F4_the_norms_of_the_rows_need_no_product_of_the_adapters_matrices(inputs, outputs, rank, seed, scale):
