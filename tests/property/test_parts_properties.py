@@ -57,6 +57,21 @@ def test_A3_a_document_does_not_depend_on_the_version_before_it(text: str, data:
     assert repr(later.to_plain()) == repr(fresh.to_plain()) == repr(plain(fresh.root))
 
 
+@examples(150)
+@given(texts(), st.data())
+def test_A3_an_edited_text_has_its_lines_where_a_fresh_one_has_them(text: str, data: st.DataObject) -> None:
+    source = SourceText(text)
+    for _ in range(3):
+        start = data.draw(st.integers(0, len(source)))
+        end = data.draw(st.integers(start, min(start + 12, len(source))))
+        source = source.replace(source.range(start, end), data.draw(st.sampled_from([*SNIPPETS, "\n", "\r", "a\nb\n"])))
+        fresh = SourceText(source.text)
+        assert source.line_count == fresh.line_count
+        assert [source.line_start(line) for line in range(fresh.line_count)] == [
+            fresh.line_start(line) for line in range(fresh.line_count)
+        ]
+
+
 def test_A10_an_edit_of_a_long_file_reads_one_part_again() -> None:
     before = parse(SourceText(LONG))
     after = parse(SourceText(LONG.replace("data/17.jsonl", "data/x.jsonl")), before)

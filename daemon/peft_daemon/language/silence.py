@@ -7,9 +7,11 @@ something, or looked at anything else of the document, is asked anew each time.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, cast
+from functools import cache
+from typing import Any, NamedTuple, cast
 
-from peft_daemon.language.rules.subject import Setting, Subject
+from peft_daemon.language.rules.subject import DECISIVE_KEYS, Setting, Subject
+from peft_engine.config.parts import Part
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,24 @@ class Silence:
     asked: Mapping[str, frozenset[str]]
     """The paths of the settings that each silent rule looked at, by its code."""
 
-    settings: Mapping[str, Setting | None]
+    settings: dict[str, Setting | None]
     """What these settings are, by path."""
 
     def after(self, subject: Subject) -> "Silence":
-        """Return the rules that are silent about a later version as well."""
+        """Return the rules that are silent about a later version, too. It is given the settings that are the same."""
         if subject.context is not self.subject.context:
             return Silence(subject, {}, {})
-        if _outside_lists(subject) == _outside_lists(self.subject):
-            return Silence(subject, self.asked, self.settings)
-        same = {path for path, before in self.settings.items() if _is_same(before, subject.setting(path))}
-        return Silence(subject, {code: paths for code, paths in self.asked.items() if paths <= same}, {})
+        change = _change(self.subject, subject)
+        if change is None:
+            kept = {}
+        else:
+            touched, moved = change
+            kept = {path: before for path, before in self.settings.items() if _section(path) not in touched}
+            subject.inherit(self.subject, {p: s for p, s in kept.items() if _stands(s, moved)} if moved else kept)
+        compared = self.settings.keys() - kept.keys()
+        differ = {path for path in compared if not _is_same(self.settings[path], subject.setting(path))}
+        asked = {code: paths for code, paths in self.asked.items() if differ.isdisjoint(paths)}
+        return Silence(subject, asked, kept)
 
     def grown(self, silent: Mapping[str, frozenset[str]]) -> "Silence":
         """Return this with the rules that were asked anew and found nothing."""
@@ -74,16 +83,60 @@ class Watched:
         return getattr(self._subject, name)
 
 
-def _outside_lists(subject: Subject) -> tuple[object, ...]:
-    """Return what settings depend on, all of which are outside long lists: as long as this is the same, they are."""
-    document, binding = subject.document, subject.binding
+class _Change(NamedTuple):
+    """What is not as it was in an earlier version, by top-level key."""
+
+    touched: set[str]
+    """Keys in whose text, or right behind it, something was written."""
+
+    moved: set[str]
+    """Keys whose text is the same and stands elsewhere."""
+
+
+def _change(before: Subject, now: Subject) -> _Change | None:
+    """Return what differs, None when it may be anything: settings depend on more than on their own section."""
+    if _faults(before) != _faults(now):
+        return None
+    old, new = before.document.sections, now.document.sections
+    touched: set[str] = set()
+    moved: set[str] = set()
+    for parts, others in ((old, new), (new, old)):
+        above: Part | None = None
+        for part, start in parts.items():
+            if part not in others:
+                # What cannot be read right behind a section may belong to it.
+                touched.update(_keys(part), () if above is None else _keys(above))
+            elif others[part] != start:
+                moved.update(_keys(part))
+            above = part
+    if not touched.isdisjoint(DECISIVE_KEYS) and before.decisive != now.decisive:
+        return None
+    return _Change(touched, moved)
+
+
+def _faults(subject: Subject) -> tuple[object, ...]:
+    """Return what may keep a setting of any section from being known."""
+    binding = subject.binding
     return (
-        [placed.part for placed in document.parts if placed.part.list_key is None],
-        document.is_sound,
+        subject.document.is_sound,
         [stray.path for stray in binding.stray],
         [absent.path for absent in binding.absent],
         [misshapen.path for misshapen in binding.misshapen],
     )
+
+
+def _stands(setting: Setting | None, moved: set[str]) -> bool:
+    """Tell whether a setting is where it was, or nowhere."""
+    return setting is None or setting.bound is None or _section(setting.path) not in moved
+
+
+def _keys(part: Part) -> list[str]:
+    return [] if part.entries is None else [entry.name for entry in part.entries.entries]
+
+
+@cache
+def _section(path: str) -> str:
+    return path.partition(".")[0]
 
 
 def _is_same(before: Setting | None, now: Setting | None) -> bool:

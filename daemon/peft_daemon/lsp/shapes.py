@@ -15,6 +15,8 @@ def misfit(value: Any, shape: Any, where: str = "") -> str | None:
         shape: A `TypedDict`, of which unknown keys are let through, or `list`, `dict`, `Literal`, a union or a scalar.
         where: The place of the value, for the sentence.
     """
+    if type(value) is shape:
+        return None
     if is_typeddict(shape):
         return _misfit_of_object(value, shape, where)
     origin, arguments = get_origin(shape), get_args(shape)

@@ -11,7 +11,6 @@ from peft_engine.config.nodes import (
     LaidItems,
     Mapping,
     Node,
-    ReadApart,
     Scalar,
     Sequence,
     effective_entries,
@@ -94,6 +93,11 @@ class Document:
         return {(placed.part.source.text, placed.part.list_key): placed.part for placed in self.parts}
 
     @cached_property
+    def sections(self) -> dict[Part, int]:
+        """The parts outside long lists, each with the offset of its first character."""
+        return {placed.part: placed.start for placed in self.parts if placed.part.list_key is None}
+
+    @cached_property
     def is_split(self) -> bool:
         """Whether the parts can be judged each on its own."""
         return len(self.parts) > 1
@@ -155,9 +159,8 @@ def alone(part: Part) -> Document:
 
 def _with_list(head: list[Entry], key: str, placed: list[Placed]) -> Entry:
     """Return the entry of a list whose entries are parts. In the document of one such part its key has no width."""
-    apart = tuple(ReadApart(item, one.start, one.part.memo) for one in placed for item in one.part.items)
-    start, end = placed[0].start + placed[0].part.dash, apart[-1].by + apart[-1].node.end
-    sequence = Sequence(start, end, LaidItems(apart), flow=False)
+    start, end = placed[0].start + placed[0].part.dash, placed[-1].start + placed[-1].node.end
+    sequence = Sequence(start, end, LaidItems(placed), flow=False)
     if not head:
         return Entry(Scalar(0, 0, key, key, "plain"), sequence, start, end, key)
     return Entry(head[0].key, sequence, head[0].start, end, key)

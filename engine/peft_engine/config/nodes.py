@@ -1,8 +1,9 @@
 """The tree of a document: immutable nodes with offsets into its text."""
 
 from collections.abc import Callable, Iterator
+from collections.abc import Sequence as Entries
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Protocol
 
 from peft_engine.config.scalars import PlainValue, Style
 
@@ -34,21 +35,26 @@ class Sequence:
     flow: bool
 
 
-class ReadApart(NamedTuple):
+class ReadApart(Protocol):
     """An entry of a list that was read on its own."""
 
-    node: "Node"
-    by: int
-    """How many characters further on it stands than where it was read."""
+    @property
+    def node(self) -> "Node":
+        """The entry as it was read."""
 
-    memo: dict[str, Any]
-    """What was worked out from the entry alone; it stays with it when other entries change."""
+    @property
+    def start(self) -> int:
+        """How many characters further on it stands than where it was read."""
+
+    @property
+    def memo(self) -> dict[str, Any]:
+        """What was worked out from the entry alone; it stays with it when other entries change."""
 
 
 class LaidItems:
     """The entries of a list that were read apart from each other, each laid at its place when it is asked for."""
 
-    def __init__(self, apart: tuple[ReadApart, ...]) -> None:
+    def __init__(self, apart: Entries[ReadApart]) -> None:
         self._apart = apart
         self._laid: dict[int, Node] = {}
 
@@ -59,7 +65,7 @@ class LaidItems:
         found = self._laid.get(index)
         if found is None:
             entry = self._apart[index]
-            found = self._laid[index] = shifted(entry.node, entry.by)
+            found = self._laid[index] = shifted(entry.node, entry.start)
         return found
 
     def having(self, name: str, test: "Callable[[Node], bool]") -> list[int]:

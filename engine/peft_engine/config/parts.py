@@ -6,7 +6,6 @@ not to the file. Where parts would not mean the same alone, as an alias of an an
 
 import re
 from collections import Counter
-from collections.abc import Iterable
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
@@ -68,10 +67,16 @@ class Part:
         return root if isinstance(root, Mapping) and self.list_key is None else None
 
     @property
-    def items(self) -> Iterable[Node]:
-        """The entries of a list in it."""
+    def item(self) -> Node:
+        """The entry of a list that it is.
+
+        Raises:
+            TypeError: It is none.
+        """
         root = self.reading.root
-        return root.items if isinstance(root, Sequence) and self.list_key is not None else ()
+        if not isinstance(root, Sequence):
+            raise TypeError("this part is no entry of a list")
+        return root.items[0]
 
     @property
     def dash(self) -> int:
@@ -87,6 +92,16 @@ class Placed(NamedTuple):
     """The offset of its first character."""
 
     line: int
+
+    @property
+    def node(self) -> Node:
+        """The entry of a list that the part is, as it was read."""
+        return self.part.item
+
+    @property
+    def memo(self) -> dict[str, Any]:
+        """What was worked out from the part alone."""
+        return self.part.memo
 
 
 Piece = tuple[str, str | None]

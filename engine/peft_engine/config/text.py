@@ -21,6 +21,13 @@ class SourceText:
         self.text = _without_lone_surrogates(text)
         self._starts = _line_starts(self.text)
 
+    @classmethod
+    def _of(cls, text: str, starts: list[int]) -> "SourceText":
+        """Return a text of which it is known where its lines start."""
+        source = cls.__new__(cls)
+        source.text, source._starts = text, starts
+        return source
+
     def __len__(self) -> int:
         return len(self.text)
 
@@ -77,7 +84,14 @@ class SourceText:
     def replace(self, range_: Range, new_text: str) -> "SourceText":
         """Return the text with a range replaced."""
         start, end = sorted((self.offset(range_.start), self.offset(range_.end)))
-        return SourceText(self.text[:start] + new_text + self.text[end:])
+        text = self.text[:start] + new_text + self.text[end:]
+        # Returns could join with what comes to stand beside them, and halves of surrogate pairs as well.
+        if "\r" in text or not new_text.isascii():
+            return SourceText(text)
+        # Typing happens in one line of many, and counting them all again takes longer than anything else here.
+        first, behind, grown = self.line_of(start) + 1, self.line_of(end) + 1, start + len(new_text) - end
+        within = [start + at for at in _line_starts(new_text)[1:]]
+        return SourceText._of(text, self._starts[:first] + within + [at + grown for at in self._starts[behind:]])
 
     @cached_property
     def _has_astral(self) -> bool:

@@ -8,6 +8,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any
 
+from peft_daemon.language.context import CheckContext
 from peft_daemon.language.convert import SEVERITIES, range_to_lsp
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.judge import Judgement, judge
@@ -150,6 +151,12 @@ class Diagnostics:
             return known
         running = self._checks.get(document.uri)
         if running is None or running[0] is not document:
+            # Nearly every keystroke names what was named before. Then nothing has to be waited for in a task.
+            context = self._server.world.at_hand(document.document, document.path)
+            if context is not None:
+                result = self._judge(document, context)
+                self._keep(result)
+                return result
             running = document, asyncio.get_running_loop().create_task(self._check(document))
             # Nobody may be left who hears that the document was edited meanwhile.
             running[1].add_done_callback(lambda task: task.cancelled() or task.exception())
@@ -158,22 +165,23 @@ class Diagnostics:
         return await asyncio.shield(running[1])
 
     async def _check(self, document: OpenDocument) -> _Result:
-        snapshot = document.document
-        context = await self._server.world.context(snapshot, document.path)
-        if self._server.documents.get(document.uri) is not document:
-            raise ResponseError(CONTENT_MODIFIED, "The document was edited before it was checked.")
-        before = self._results.get(document.uri)
-        started = time.perf_counter()
-        judgement = judge(snapshot, context, None if before is None else before.judgement)
-        ended = time.perf_counter()
-        self._rested_at = ended + min(ended - started, _LONGEST_REST)
-        self._count += 1
-        result = _Result(document, judgement, str(self._count))
+        result = self._judge(document, await self._server.world.context(document.document, document.path))
         # Unless the world has changed meanwhile and another check was begun.
         if self._checks.get(document.uri, (None, None))[1] is asyncio.current_task():
             del self._checks[document.uri]
             self._keep(result)
         return result
+
+    def _judge(self, document: OpenDocument, context: CheckContext) -> _Result:
+        if self._server.documents.get(document.uri) is not document:
+            raise ResponseError(CONTENT_MODIFIED, "The document was edited before it was checked.")
+        before = self._results.get(document.uri)
+        started = time.perf_counter()
+        judgement = judge(document.document, context, None if before is None else before.judgement)
+        ended = time.perf_counter()
+        self._rested_at = ended + min(ended - started, _LONGEST_REST)
+        self._count += 1
+        return _Result(document, judgement, str(self._count))
 
     def _keep(self, result: _Result) -> None:
         uri = result.document.uri

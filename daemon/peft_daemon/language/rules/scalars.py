@@ -113,8 +113,15 @@ def text_not_as_it_looks(subject: Subject, this: Rule) -> Iterator[Finding]:
         yield _of(subject, this, bound, node, message[0].upper() + message[1:], written(better) if better else "''")
 
 
-def _plain_scalars(subject: Subject) -> Iterator[tuple[BoundKey, Node, Scalar]]:
-    """Yield the values that are written without quotes and that their key takes; the others have findings already."""
+def _plain_scalars(subject: Subject) -> tuple[tuple[BoundKey, Node, Scalar], ...]:
+    """Return the values that are written without quotes and that their key takes; the others have findings already."""
+    if _plain_scalars not in subject.shared:
+        subject.shared[_plain_scalars] = tuple(_find_plain_scalars(subject))
+    known: tuple[tuple[BoundKey, Node, Scalar], ...] = subject.shared[_plain_scalars]
+    return known
+
+
+def _find_plain_scalars(subject: Subject) -> Iterator[tuple[BoundKey, Node, Scalar]]:
     for bound in subject.binding.values():
         node = bound.entry.value
         value = target(node)

@@ -120,6 +120,17 @@ class Subject:
                 return Setting(path, value, layer.origin, None)
         return _default(path)
 
+    def inherit(self, before: "Subject", settings: dict[str, Setting | None]) -> None:
+        """Take what an earlier version worked out, so that it need not be worked out again.
+
+        Args:
+            before: A version whose `decisive` values are the same.
+            settings: Its settings that are the same here, and stand where they stood.
+        """
+        self.asked.update(settings)
+        if "layers" in vars(before):
+            vars(self)["layers"] = before.layers
+
     def settings(self, *paths: str) -> tuple[Setting, ...] | None:
         """Return several effective values, None when one of them cannot be known."""
         found = [self.setting(path) for path in paths]

@@ -85,14 +85,23 @@ class World:
         if path is None:
             return NOTHING_KNOWN
         named = named_in(document)
+        at_hand = self._at_hand(path, named)
+        if at_hand is not None:
+            return at_hand
+        view = self._views.get(path)
+        return await self._look(path, named, None if view is None or view.news != self._news else view.context)
+
+    def at_hand(self, document: Document, path: Path | None) -> CheckContext | None:
+        """Return the same without waiting, None when something has to be looked at first."""
+        return NOTHING_KNOWN if path is None else self._at_hand(path, named_in(document))
+
+    def _at_hand(self, path: Path, named: Named) -> CheckContext | None:
         view = self._views.get(path)
         if view is None or view.news != self._news:
-            return await self._look(path, named, None)
+            return None
         if time.monotonic() > view.until and path not in self._looks:
             self._looks[path] = asyncio.get_running_loop().create_task(self._look_in_the_background(path, named))
-        if view.named is not named and view.named != named:
-            return await self._look(path, named, view.context)
-        return view.context
+        return view.context if view.named == named else None
 
     def look_again(self) -> None:
         """Trust no look from before: the editor says that files changed."""
