@@ -67,8 +67,8 @@ def wrong_type(subject: Subject, this: Rule) -> Iterator[Finding]:
     _FAMILY,
     "The number is outside the range in which it has a meaning.",
     why="Beyond these bounds the number has no meaning: there is no rank below 1 and no dropout above 1.",
-    advice="Choose a number in the range. The fix takes the nearest one, or the default where the bound is excluded; for "
-    "a rank, the one that goes with the strength.",
+    advice="Choose a number in the range. The fix takes the nearest one, or the default where the bound is excluded; "
+    "for a rank, the one that goes with the strength.",
     example=_BASE + "method:\n  r: 0\n",
     judges="part",
 )
