@@ -23,6 +23,9 @@ FLOAT32, STRING = 6, 8
 _SCALARS = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 """The format's number of each scalar type, as `struct` writes it."""
 _UINT32 = 4
+_LENGTH = struct.calcsize("<Q")
+"""Bytes of the number that says how long a text is."""
+
 _ARRAY = 9
 _ALIGNMENT = "general.alignment"
 _USUAL_ALIGNMENT = 32
@@ -207,12 +210,12 @@ class _Reader:
         # A vocabulary has hundreds of thousands, so only the least is done for each.
         read, left = self._file.read, self._limits.header - self._file.tell()
         for _ in range(count):
-            size = read(8)
+            size = read(_LENGTH)
             length = int.from_bytes(size, "little")
-            left -= 8 + length
+            left -= _LENGTH + length
             if left < 0:
                 raise self._too_long() if length <= self.end else self._cut_off()
-            if len(size) < 8 or len(read(length)) < length:
+            if len(size) < _LENGTH or len(read(length)) < length:
                 raise self._cut_off()
 
     def _skip(self, count: int) -> None:
