@@ -48,10 +48,14 @@ async function expectWholeCurve(panel: FrameLocator): Promise<void> {
     .toBe(true);
 }
 
-test("a run is started, watched to its end, and its adapter answers in the chat", async ({ workbench, editor }) => {
+test("a run is started, watched to its end, its adapter answers in the chat, and it is exported and brought back", async ({
+  workbench,
+  editor,
+}) => {
   test.setTimeout(2 * RUN_MS);
   const { page } = workbench;
-  await workbench.open(createProject(editor, "project"));
+  const project = createProject(editor, "project");
+  await workbench.open(project);
   const panel = await pressRun(workbench);
   const loss = panel.locator("tr", { hasText: "Training loss" }).locator("td");
   await expect(loss).toBeVisible({ timeout: RUN_MS });
@@ -70,11 +74,11 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   await workbench.runCommand("View: Show PEFT Workbench");
   const rows = page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row");
   const run = rows.filter({ hasText: "completed" });
-  await expect(run).toContainText(/1\.0\.0 · best/);
+  await expect(run).toContainText(/quick-1.*1\.0\.0 · best/);
   await run.locator(".monaco-tl-twistie").click();
   await expect(rows.filter({ hasText: "adapter.gguf" })).toContainText("MB");
 
-  await workbench.notification("quick is complete").getByRole("button", { name: "Try It" }).click();
+  await workbench.answerNotification("quick is complete", "Try It");
   const chat = await workbench.webview("#chat header");
   await expect(chat.locator(".state")).toHaveText("Ready", { timeout: RUN_MS });
   await expect(chat.getByLabel("Model", { exact: true })).toHaveValue(/:quick-1$/);
@@ -95,12 +99,34 @@ test("a run is started, watched to its end, and its adapter answers in the chat"
   await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: RUN_MS });
   await illustrate(page, "chat");
 
+  await workbench.runCommand("PEFT: Export Run");
+  await workbench.pick("Without Checkpoints");
+  const box = page.locator(".quick-input-widget:visible input.input");
+  await expect(box).toHaveValue(/\/quick-1\.tar\.gz$/);
+  await box.press("Enter");
+  await expect(workbench.notification("quick-1 was exported to quick-1.tar.gz")).toBeVisible();
+
   // A file that somebody removed is still told of, and the run can still be opened and noted.
   fs.rmSync(path.join(editor.home, ".local/share/peft-workbench/runs/quick-1/adapter.gguf"));
   await workbench.runCommand("PEFT: Pin Run");
   await workbench.runCommand("View: Show PEFT Workbench");
   await expect(run).toContainText("pinned");
   await expect(rows.filter({ hasText: "adapter.gguf" })).toContainText("is gone");
+
+  // What comes from elsewhere has no config where the run says.
+  fs.rmSync(path.join(project, FILE));
+  await workbench.runCommand("PEFT: Import Run");
+  await workbench.pick("quick-1.tar.gz");
+  await workbench.answerNotification("quick was imported as run quick-2", "Open");
+  const imported = await workbench.webview(".facts:has-text('quick-2')");
+  await imported.getByRole("button", { name: "Compare…" }).click();
+  await workbench.pick("quick-1");
+  await page.keyboard.press("Enter");
+  await expect(imported.locator(".u-legend").first()).toContainText("quick-1");
+  await imported.getByRole("button", { name: "Folder" }).click();
+  await expect(page.locator(".terminal-wrapper")).toBeVisible();
+  await imported.getByRole("button", { name: "Config" }).click();
+  await expect(page.locator(".tab.active", { hasText: "config.peft.yaml" })).toBeVisible();
 });
 
 test("a run goes on through a killed daemon, a reloaded window and a pause, stops when told, and is removed", async ({

@@ -109,6 +109,16 @@ export class Workbench {
     return this.page.locator(".notifications-toasts .notification-list-item", { hasText: text });
   }
 
+  /** Presses a button of a notification, which may have left the corner by itself after some seconds. */
+  async answerNotification(text: string, button: string): Promise<void> {
+    const told = this.page.locator(".notifications-center .notification-list-item", { hasText: text });
+    await until(`the notification ${text}`, SHOW_MS, async () => {
+      if (!(await told.isVisible())) await this.runCommand("Notifications: Show Notifications");
+      return (await told.isVisible()) ? true : undefined;
+    });
+    await told.getByRole("button", { name: button, exact: true }).click({ timeout: SHOW_MS });
+  }
+
   /** The status bar's entries that contain `text`. */
   statusBarItem(text: string | RegExp): Locator {
     return this.page.locator(".statusbar-item", { hasText: text });
