@@ -267,10 +267,13 @@ class Scheduler:
     # What the computing thread does.
 
     def _run(self) -> None:
-        while self._wait_for_work():
-            self._turn()
-        for job in [*self._answers, *self._waiting()]:
-            job.tell(Failed(_LEAVING))
+        try:
+            while self._wait_for_work():
+                self._turn()
+        finally:
+            # Also where this program itself is at fault: nobody shall wait for an answer that cannot come.
+            for job in [*self._answers, *self._waiting()]:
+                job.tell(Failed(_LEAVING))
         self._deaths.computing.with_models(())
         self._loads.stop(_LEAVING)
         self._residency.clear()

@@ -30,6 +30,7 @@ class Recital:
     cached_tokens: int = 1
     completion_tokens: int = 0
     finish_reason: FinishReason | None = None
+    failure: None = None
     closed: bool = False
     _new: list[str] = field(default_factory=list)
 

@@ -49,6 +49,7 @@ class Recital:
     cached_tokens: int = 2
     completion_tokens: int = 0
     finish_reason: FinishReason | None = None
+    failure: None = None
     closed: bool = False
     said: int = 0
 
