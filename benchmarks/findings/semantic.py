@@ -260,7 +260,7 @@ COMBINATIONS = {
         "PW504",
         {"training.learning_rate": "1.0e-5|2.0e-6", "method.type": "lora"},
         at="training.learning_rate method.type",
-        without=LAYERS,
+        without=f"{LAYERS} training.optimizer",
     ),
     "evaluating-the-training-data": Combination(
         "PW609",

@@ -28,6 +28,7 @@ from peft_engine.training.stateful import Stateful, load_states, save_states
 from peft_engine.training.watched.finite import is_finite
 from peft_engine.training.watched.microbatches import split
 from peft_schemas.config import RunConfig
+from peft_schemas.errors import WorkbenchError
 
 
 class Tuner(DistributedTrainer):
@@ -235,13 +236,30 @@ class Tuner(DistributedTrainer):
         """Take a checkpoint's weights.
 
         The base class would have PEFT place the whole model anew, which packed weights on a CPU do not survive.
+
+        Raises:
+            WorkbenchError: They are not those of the model that the config makes (`checkpoint-missing`).
         """
+        try:
+            fits = self._load_weights(checkpoint)
+        except (FileNotFoundError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and "size mismatch" not in str(error):
+                raise
+            fits = False
+        if not fits:
+            message = (
+                f"The checkpoint {checkpoint.name} was made with another config: its weights have other shapes."
+            )
+            raise WorkbenchError("checkpoint-missing", message, "Run the config again.")
+
+    def _load_weights(self, checkpoint: Path) -> bool:
+        """Load what a checkpoint holds, and tell whether the model has a place for all of it."""
         if hasattr(self.model, "peft_config"):
             weights = load_file(checkpoint / "adapter_model.safetensors")
-            set_peft_model_state_dict(self.model, self._as_held(weights))
-            return
-        for file in sorted(checkpoint.glob("*.safetensors")):
-            self.model.load_state_dict(self._as_held(load_file(file)), strict=False)
+            return not set_peft_model_state_dict(self.model, self._as_held(weights)).unexpected_keys
+        loaded = [load_file(file) for file in sorted(checkpoint.glob("*.safetensors"))]
+        found = [self.model.load_state_dict(self._as_held(weights), strict=False) for weights in loaded]
+        return not any(one.unexpected_keys for one in found)
 
     def go_back(self, step: int) -> None:
         """Take weights and optimizer of a step's checkpoint; the loop stays where it is in schedule and data."""

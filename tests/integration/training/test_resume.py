@@ -1,6 +1,7 @@
 """A run that was interrupted and went on is, to the bit, the run that was left alone."""
 
 import json
+import shutil
 
 import pytest
 import torch
@@ -298,3 +299,17 @@ def test_an_older_checkpoint_that_has_its_best_goes_before_a_newer_one_that_lost
     interrupted(broken, crashes={8}, between=lose_best)
     assert of(broken, "resumed")[0].step < best[0]
     assert weights(broken) == weights(alone)
+
+
+@pytest.mark.parametrize("method", [{"type": "lora", "r": 2, "alpha": 4}, {"type": "full"}], ids=["rank", "method"])
+def test_F22_a_checkpoint_of_another_config_is_refused_in_words(workshop, method):
+    """As when checkpoints are copied from one run into another: their hashes are right, and their shapes are not."""
+    other = workshop.make(method={"type": "lora", "r": 4, "alpha": 8})
+    run = workshop.make(method=method)
+    assert work(other.path) == 0
+    run.write_control(ControlFile(command="pause"))
+    assert work(run.path) == 0
+    shutil.copytree(other.checkpoints, run.checkpoints, dirs_exist_ok=True)
+    go_on(run)
+    state = run.read_state()
+    assert (state.state, state.error and state.error.code) == ("failed", "checkpoint-missing")

@@ -56,9 +56,12 @@ def unusable_dataset(subject: Subject, this: Rule) -> Iterator[Finding]:
         "other-kind": "is not a csv, json, jsonl, txt or parquet file",
     }
     for bound, written_path, fact in datasets(subject):
-        if fact.state in said:
+        data = subject.context.datasets.get(written_path)
+        is_bare = data is not None and data.records == 0 and data.problem is None
+        fault = "holds no record" if is_bare else said.get(fact.state)
+        if fault is not None:
             range_, related = value_place(subject.document, bound.entry.value, bound.via)
-            yield this.at(f"`{shorten(written_path, 80)}` {said[fact.state]}.", range_, related=related)
+            yield this.at(f"`{shorten(written_path, 80)}` {fault}.", range_, related=related)
 
 
 def alternatives(subject: Subject, bound: BoundKey, path: str, fact: FileFact) -> list[Fix]:

@@ -27,6 +27,7 @@ CASES = [
     ),
     Case("PW601", "there", BASE, CheckContext(files={"org/d": FileFact("present")})),
     Case("PW602", "folder", BASE.replace("org/d", "«org/d»"), CheckContext(files={"org/d": FileFact("folder")})),
+    Case("PW602", "blank lines alone", BASE.replace("org/d", "«org/d»"), knows(0, None, ())),
     Case("PW602", "a file", BASE, CheckContext(files={"org/d": FileFact("present")})),
     Case("PW603", "line 3", BASE.replace("org/d", "«org/d»"), knows(None, "text", TEXT, "Line 3 is no JSON.", 3)),
     Case("PW603", "readable", BASE, HUNDRED),
