@@ -247,9 +247,7 @@ class Tuner(DistributedTrainer):
                 raise
             fits = False
         if not fits:
-            message = (
-                f"The checkpoint {checkpoint.name} was made with another config: its weights have other shapes."
-            )
+            message = f"The checkpoint {checkpoint.name} was made with another config: its weights have other shapes."
             raise WorkbenchError("checkpoint-missing", message, "Run the config again.")
 
     def _load_weights(self, checkpoint: Path) -> bool:
