@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, get_args
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from peft_engine.config.document import parse
@@ -150,6 +150,7 @@ PLAIN = st.recursive(
 
 @examples(150)
 @given(st.dictionaries(st.text(min_size=1, max_size=8), PLAIN, max_size=4, min_size=1))
+@example({"<<": None})
 def test_B28_any_values_that_are_saved_and_loaded_are_the_same(values: dict[str, Any]) -> None:
     for text in (to_yaml(values), to_json(values)):
         assert parse(SourceText(text)).to_plain() == values

@@ -125,6 +125,11 @@ class Entry:
     name: str
     """The key as text."""
 
+    @property
+    def merges(self) -> bool:
+        """Whether the key is a merge key; in quotes it is a text like any other."""
+        return self.name == MERGE_KEY and isinstance(self.key, Scalar) and self.key.style == "plain"
+
 
 def key_name(node: Node) -> str:
     """Return a key as text."""
@@ -153,7 +158,7 @@ def effective_entries(mapping: Mapping) -> Iterator[EffectiveEntry]:
     names = set()
     merges = []
     for entry in mapping.entries:
-        if entry.name == MERGE_KEY:
+        if entry.merges:
             merges.append(entry.value)
             continue
         names.add(entry.name)

@@ -10,7 +10,7 @@ from tree_sitter import Language, Parser, Tree
 from tree_sitter import Node as SyntaxNode
 
 from peft_engine.config.build import Builder, Refused
-from peft_engine.config.nodes import MERGE_KEY, Alias, Mapping, Node, Sequence
+from peft_engine.config.nodes import Alias, Mapping, Node, Sequence
 from peft_engine.config.problems import Problem
 from peft_engine.config.recovery import mask_unreadable, recover
 from peft_engine.config.text import SourceText
@@ -164,7 +164,7 @@ def _bad_merges(node: Node | None) -> Iterator[Problem]:
     if not isinstance(node, Mapping):
         return
     for entry in node.entries:
-        if entry.name != MERGE_KEY:
+        if not entry.merges:
             yield from _bad_merges(entry.value)
             continue
         sources = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)

@@ -9,7 +9,7 @@ from peft_daemon.language.mentions import mention_at, openable
 from peft_daemon.lsp import types
 from peft_daemon.lsp.params import TextDocumentPositionParams
 from peft_daemon.workbench import WorkbenchServer
-from peft_engine.config.nodes import MERGE_KEY, Alias, Entry, Mapping, Node, Sequence
+from peft_engine.config.nodes import Alias, Entry, Mapping, Node, Sequence
 
 _TOP: types.Range = {"start": {"line": 0, "character": 0}, "end": {"line": 0, "character": 0}}
 
@@ -59,7 +59,7 @@ def _merge_at(node: Node, offset: int) -> Entry | None:
     children: list[Node] = []
     if isinstance(node, Mapping):
         for entry in node.entries:
-            if entry.name == MERGE_KEY and entry.key.start <= offset <= entry.key.end:
+            if entry.merges and entry.key.start <= offset <= entry.key.end:
                 return entry
         children = [entry.value for entry in node.entries]
     elif isinstance(node, Sequence):
