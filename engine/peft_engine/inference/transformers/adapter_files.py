@@ -99,12 +99,13 @@ def read_adapter(folder: Path, model: Any) -> AdapterFiles:
     modules = dict(model.named_modules())
     layers = _layers(tensors)
     target_modules: list[str] | str | None = settings.target_modules
+    _check_ranks(settings, layers, model.config.get_text_config().hidden_size)
     if all(layer in modules for layer in layers):
         target_modules = sorted(layers)
         for layer, sides in layers.items():
             _check_layer(layer, sides, modules[layer])
-    elif not isinstance(target_modules, list) or settings.r > model.config.get_text_config().hidden_size:
-        # PEFT knows old names of some layers. It is asked where it has nothing to guess and not much to make.
+    elif not isinstance(target_modules, list):
+        # PEFT knows old names of some layers. It is asked where it has nothing to guess.
         raise DamagedFile(f"its base has no layer {next(layer for layer in layers if layer not in modules)}")
     _check_whole_modules(settings, tensors, modules)
     _check_tokens(settings, tensors)
@@ -162,6 +163,14 @@ def _layers(tensors: Tensors) -> dict[str, dict[str, torch.Tensor]]:
         if match := _MATRIX.fullmatch(name.removeprefix(_PREFIX)):
             found.setdefault(match["layer"], {})[match["side"]] = tensor
     return found
+
+
+def _check_ranks(settings: _Settings, layers: Mapping[str, Mapping[str, torch.Tensor]], width: int) -> None:
+    """See that PEFT will make no matrices much larger than those that there are: it makes them before it compares."""
+    held = max((min(matrix.shape, default=0) for sides in layers.values() for matrix in sides.values()), default=0)
+    said = max(settings.r, *(settings.rank_pattern or {}).values(), 0)
+    if said > max(held, width):
+        raise DamagedFile(f"it says that its rank is {said}, and its matrices have {held}")
 
 
 def _check_layer(layer: str, sides: Mapping[str, torch.Tensor], module: Any) -> None:
