@@ -1,5 +1,6 @@
 """The check on any text: it never fails, it finds what was planted, and its fixes repair."""
 
+import json
 import time
 from collections import Counter
 
@@ -93,6 +94,19 @@ def test_A10_a_judgement_does_not_depend_on_the_versions_before_it(written: list
         assert document is not None
         judgement = judge(document.document, KNOWN, judgement)
         assert judgement.findings == check_document(parse(SourceText(text)), KNOWN)
+
+
+@examples(60)
+@given(configs(), configs(), st.sampled_from(["model", "method", "training", "evaluation", "checkpoint"]))
+@example({"training": {"learning_rate": 2.0e-4}}, {"training": {"learning_rate": 1.0e-6}}, "training")
+def test_A10_what_a_merge_brings_to_the_top_level_is_judged_again(one: dict, other: dict, section: str) -> None:
+    rest = {key: value for key, value in one.items() if key != section}
+    judgement = None
+    for config in (one, other, one):
+        brought = json.dumps({section: config.get(section, {})})
+        document = parse(SourceText(f"common: &c {brought}\n{to_yaml(rest)}<<: *c\n"))
+        judgement = judge(document, KNOWN, judgement)
+        assert judgement.findings == check_document(document, KNOWN)
 
 
 @examples(100)

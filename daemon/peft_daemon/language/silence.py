@@ -11,6 +11,7 @@ from functools import cache
 from typing import Any, NamedTuple, cast
 
 from peft_daemon.language.rules.subject import DECISIVE_KEYS, Setting, Subject
+from peft_engine.config.nodes import effective_entries
 from peft_engine.config.parts import Part
 
 
@@ -131,7 +132,8 @@ def _stands(setting: Setting | None, moved: set[str]) -> bool:
 
 
 def _keys(part: Part) -> list[str]:
-    return [] if part.entries is None else [entry.name for entry in part.entries.entries]
+    """Return the top-level keys that a part gives, those of a merge included, which stand elsewhere in its text."""
+    return [] if part.entries is None else [effective.entry.name for effective in effective_entries(part.entries)]
 
 
 @cache
