@@ -1,8 +1,10 @@
 """What a run leaves behind to be made again, found again and told apart."""
 
+import hashlib
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from peft_daemon.runs.store import find_runs, read_series
@@ -11,6 +13,7 @@ from peft_engine.rundir import RunDirectory
 from peft_engine.versions import list_versions, read_version
 from peft_schemas.records import RunQuery, SeriesParams
 from tests.integration.training.workshop import Workshop, finished, losses, of
+from tests.waiting import PATIENCE
 
 
 def again(workshop: Workshop, run: RunDirectory) -> RunDirectory:
@@ -60,6 +63,24 @@ def test_H18_only_a_completed_run_makes_a_version_and_its_hashes_hold(workshop: 
     last = workshop.make(training={"max_steps": 2})
     assert finished(last).type == "completed"
     assert [one.version for one in list_versions("demo")] == ["1.1.1", "1.0.0"]
+
+
+def test_H19_another_process_reads_the_version_that_was_written_and_what_it_holds_is_so(workshop: Workshop) -> None:
+    runs = [workshop.make(training={"max_steps": 2, "seed": seed}) for seed in (1, 2)]
+    assert all(finished(run).type == "completed" for run in runs)
+    command = [sys.executable, "-m", "peft_daemon", "runs", "versions", "demo", "--json"]
+    told = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=PATIENCE).stdout)["versions"]
+    records = [read_version(run) for run in reversed(runs)]
+    assert told == [record.model_dump(mode="json") for record in records if record is not None]
+    for one, run in zip(told, reversed(runs), strict=True):
+        assert one["config"] == json.loads(run.resolved.read_text())["config"]
+        text = json.dumps(one["config"], sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+        assert hashlib.sha256(text.encode()).hexdigest() == one["config_sha256"]
+        assert one["metrics"]["loss"] == losses(run)[-1]
+        assert one["completed"] == of(run, "completed")[0].time
+        assert one["artifacts"] == {name: sha256(run.path / name) for name in one["artifacts"]} != {}
+        assert list(one["data"].values()) == [sha256(workshop.folder / "train.jsonl")]
+    assert [one["parent"] for one in told] == ["1.0.0", None]
 
 
 def test_H5_the_store_has_the_series_that_the_worker_wrote(workshop: Workshop) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from peft_engine.rundir.checkpoints import verify_checkpoint
 from peft_engine.training.watched import resources
+from peft_engine.training.watched.recovery import GOES_ON
 from peft_engine.training.worker import work
 from peft_schemas.events import ControlFile, RecoveryRequest
 from tests.integration.training.interruption import interrupted, series, weights
@@ -139,6 +140,7 @@ def test_G10_memory_at_its_limit_cuts_the_batch_and_the_losses_stay_the_same(wor
     assert kinds(full) == ["memory-pressure"]
     (recovery,) = of(full, "recovery")
     assert recovery.action == "cut-batch"
+    assert_kept_before(full, recovery)
     assert {change.key: (change.before, change.after) for change in recovery.changes} == {
         "training.batch_size": (4, 2),
         "training.gradient_accumulation_steps": (1, 2),
@@ -172,6 +174,33 @@ def test_contract_G10_a_gpu_that_says_it_is_filled_to_nine_tenths_has_the_batch_
     assert after == batch
     assert after[0] * after[1] == 4, "the effective batch is kept"
     assert kinds(run) == (["memory-pressure"] if used >= 900 else [])
+
+
+def assert_kept_before(run, recovery):
+    """See that the last thing that was told before a recovery is a whole checkpoint of the same step."""
+    every = events(run)
+    before = every[every.index(recovery) - 1]
+    assert (before.type, before.step) == ("checkpoint", recovery.step)
+    assert verify_checkpoint(run.path / before.path, before.sha256)
+
+
+@pytest.mark.parametrize("action", sorted(GOES_ON))
+def test_G13_whatever_is_done_about_a_run_its_state_before_is_kept_and_can_be_had_again(workshop, action):
+    """Asked for at a step at which no checkpoint is due."""
+    run = workshop.make(
+        training={**STEADY, "max_steps": 6, "learning_rate": 0.01}, checkpoint={"every_steps": 2, "keep": 9}
+    )
+    asked = [{"id": "a", "action": action}, {"id": "b", "action": "undo", "undoes": "a"}]
+    _at_each_step(run, lambda step: ask(run, *asked[: step - 2]) if step in (3, 5) else None)
+    done, undone = of(run, "recovery")
+    assert [(one.action, one.step) for one in (done, undone)] == [(action, 3), ("undo", 5)]
+    assert_kept_before(run, done)
+    assert_kept_before(run, undone)
+    there = {change.key: (change.before, change.after) for change in done.changes}
+    back = {change.key: (change.after, change.before) for change in undone.changes}
+    if action == "roll-back":
+        assert (there.pop("weights_of_step"), back.pop("weights_of_step")) == ((3, 2), (3, 5))
+    assert there == back != {}
 
 
 def test_G11_what_a_person_asks_for_is_done_once_and_taken_back(workshop):

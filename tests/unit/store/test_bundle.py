@@ -88,14 +88,24 @@ def test_H8_ids_and_versions_do_not_collide(make_run: MakeRun, tmp_path: Path) -
     assert read_version(run) == first
 
 
-def test_H8_nothing_that_looks_like_a_key_leaves(make_run: MakeRun, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "file",
+    [
+        *("config.peft.yaml", "config.resolved.json", "environment.json", "events.jsonl", "notes.json"),
+        *("worker.log", "adapter/README.md", "adapter/chat_template.jinja", "adapter/deeper/settings.json"),
+    ],
+)
+def test_H8_nothing_that_looks_like_a_key_leaves(make_run: MakeRun, tmp_path: Path, file: str) -> None:
     run = make_run()
     secret = "hf_" + "a1" * 20
-    run.log.write_text(f"first line\nlogging in with {secret}\n")
+    path = run.path / file
+    path.parent.mkdir(exist_ok=True)
+    with path.open("a") as kept:
+        kept.write(f"# logging in with {secret}\n")
     with pytest.raises(WorkbenchError) as refused:
         export_run(run, tmp_path / "demo.zip")
     assert refused.value.code == "bundle-invalid"
-    assert "line 2" in refused.value.message and secret not in refused.value.message
+    assert file.rpartition("/")[2] in refused.value.message and secret not in refused.value.message
     assert list(tmp_path.iterdir()) == []
 
 
