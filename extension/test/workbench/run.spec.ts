@@ -1,52 +1,15 @@
 import fs from "node:fs";
 import path from "node:path";
 
-import type { FrameLocator } from "@playwright/test";
-
-import { expect, until, type Workbench } from "./harness";
+import { expect } from "./harness";
 import { altered, createProject, daemons, FILE, illustrate, test } from "./product";
+import { expectWholeCurve, pressRun, progress, RUN_MS, stepAfter } from "./runningRun";
 
-/** On two loaded cores; an idle machine takes a tenth. */
-const RUN_MS = 15 * 60_000;
 const ENDLESS = altered(
   ["name: quick", "name: endless"],
   ["max_steps: 10", "max_steps: 5000"],
   ["batch_size: 4", "batch_size: 1"],
 );
-
-async function pressRun(workbench: Workbench): Promise<FrameLocator> {
-  await workbench.openFile(FILE);
-  await workbench.page.locator(".editor-actions .codicon-play").click();
-  return workbench.webview("h1");
-}
-
-/** The step that the panel shows, and the number of points in its loss curve. */
-async function progress(panel: FrameLocator): Promise<{ step: number; points: number }> {
-  const label = await panel.locator(".plot").first().getAttribute("aria-label", { timeout: RUN_MS });
-  const facts = await panel.locator(".facts").textContent();
-  return {
-    step: Number(/step (\d+)/.exec(facts ?? "")?.[1] ?? 0),
-    points: Number(/(\d+) values/.exec(label ?? "")?.[1] ?? 0),
-  };
-}
-
-/** Waits for a step beyond the given one, and returns it. */
-function stepAfter(panel: FrameLocator, step: number): Promise<number> {
-  return until(`a step after ${step}`, RUN_MS, async () => {
-    const now = await progress(panel);
-    return now.step > step ? now.step : undefined;
-  });
-}
-
-/** Every step was logged once, so a curve with as many points as steps has neither gap nor repeat. */
-async function expectWholeCurve(panel: FrameLocator): Promise<void> {
-  await expect
-    .poll(async () => {
-      const { step, points } = await progress(panel);
-      return step > 0 && points === step;
-    })
-    .toBe(true);
-}
 
 test("a run is started, watched to its end, its adapter answers in the chat, and it is exported and brought back", async ({
   workbench,

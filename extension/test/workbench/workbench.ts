@@ -204,7 +204,8 @@ export class Workbench {
     return [...read.values()]
       .sort((a, b) => a.index - b.index)
       .flatMap(({ index: _, label, problem }) => {
-        if (!problem) file = label;
+        // Rows of related information have no label.
+        if (!problem && label) file = label;
         return problem ? [{ file, ...problem }] : [];
       });
   }
