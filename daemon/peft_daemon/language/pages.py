@@ -14,7 +14,7 @@ _NOT_KNOWN = "not known"
 
 def estimate_page(report: EstimateReport) -> str:
     """Return figures with their arithmetic as Markdown."""
-    rows = ["| | | |", "|---|---:|---|"]
+    rows = ["| Figure | Value | How it comes about |", "|---|---:|---|"]
     rows += [f"| {FIGURES[figure.name]} | {amount(figure)} | {figure.formula} |" for figure in report.figures]
     rows += [f"| {FIGURES[missing.name]} | ? | {missing.reason} |" for missing in report.unknown]
     missing = " and ".join(report.not_estimated).capitalize()

@@ -5,6 +5,7 @@ not there yet, or a key put where another is deleted. What comes out is a set of
 """
 
 import difflib
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
@@ -16,6 +17,8 @@ from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.document import Document, parse
 from peft_engine.config.text import SourceText
 from peft_schemas.findings import TextEdit
+
+_WORDS = re.compile(r"\s+|\S+")
 
 
 class NotInPlace(Exception):
@@ -72,17 +75,21 @@ class Revision:
         return self.changed([edit])
 
     def edits_from(self, original: Document) -> list[TextEdit]:
-        """Return the edits that make this text of an earlier one, line by line."""
-        before, after = _lines(original.source), _lines(self.document.source)
+        """Return the edits that make this text of an earlier one: of whole lines, or of words where a line changes."""
+        source = original.source
+        before, after = _lines(source), _lines(self.document.source)
         starts = [0]
         for line in before:
             starts.append(starts[-1] + len(line))
         matcher = difflib.SequenceMatcher(None, before, after, autojunk=False)
-        return [
-            TextEdit(range=original.source.range(starts[i1], starts[i2]), newText="".join(after[j1:j2]))
-            for kind, i1, i2, j1, j2 in matcher.get_opcodes()
-            if kind != "equal"
-        ]
+        edits = []
+        for kind, i1, i2, j1, j2 in matcher.get_opcodes():
+            if kind == "replace" and i2 - i1 == j2 - j1:
+                changed = zip(starts[i1:i2], before[i1:i2], after[j1:j2], strict=True)
+                edits += [_of_words(source, *line) for line in changed]
+            elif kind != "equal":
+                edits.append(TextEdit(range=source.range(starts[i1], starts[i2]), newText="".join(after[j1:j2])))
+        return edits
 
 
 def apply_edits(source: SourceText, edits: Sequence[TextEdit]) -> str:
@@ -99,3 +106,18 @@ def apply_edits(source: SourceText, edits: Sequence[TextEdit]) -> str:
 def _lines(source: SourceText) -> list[str]:
     starts = [source.line_start(line) for line in range(source.line_count)] + [len(source)]
     return [source.text[start:end] for start, end in pairwise(starts)]
+
+
+def _of_words(source: SourceText, start: int, before: str, after: str) -> TextEdit:
+    """Return the edit of one line, from its first word that changes to its last: so it reads in an editor's preview."""
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    head = _alike(old, new)
+    tail = _alike(old[head:][::-1], new[head:][::-1])
+    begin, end = len("".join(old[:head])), len("".join(old[: len(old) - tail]))
+    return TextEdit(range=source.range(start + begin, start + end), newText="".join(new[head : len(new) - tail]))
+
+
+def _alike(one: list[str], other: list[str]) -> int:
+    """Return how many words two lists begin with alike."""
+    shorter = min(len(one), len(other))
+    return next((at for at in range(shorter) if one[at] != other[at]), shorter)

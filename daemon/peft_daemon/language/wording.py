@@ -21,6 +21,8 @@ FIGURES: dict[FigureName, str] = {
 }
 """What each figure is called."""
 
+_OF_ONE: dict[FigureName, str] = {"examples": "example an epoch", "steps": "step", "tokens_per_step": "token a step"}
+
 
 def type_of(key: Key) -> str:
     """Say what kind of value a key takes."""
@@ -62,4 +64,5 @@ def phrase(figure: Figure) -> str:
             break
     if figure.name == "effective_batch":
         return f"effective batch {bound}{value}"
-    return f"{bound}{value} {FIGURES[figure.name]}"
+    name = FIGURES[figure.name]
+    return f"{bound}{value} {_OF_ONE.get(figure.name, name) if figure.value == 1 else name}"

@@ -5,11 +5,11 @@ from hypothesis import given
 from peft_daemon.language.check import check_text
 from peft_daemon.language.context import NOTHING_KNOWN
 from peft_daemon.language.fix_all import repaired
-from peft_daemon.language.revision import Revision
+from peft_daemon.language.revision import Revision, apply_edits
 from peft_engine.config.document import parse
 from peft_engine.config.text import SourceText
 from tests.property.faults import Planted, planted
-from tests.property.strategies import damaged, examples
+from tests.property.strategies import damaged, examples, texts
 
 BASE = "version: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: org/d\n"
 
@@ -44,6 +44,22 @@ def test_nothing_that_the_user_wrote_is_deleted_unasked() -> None:
     text = f"{BASE}zzz: 1\n"
     assert check_text(text)
     assert fixed(text) == text
+
+
+def test_a_preview_shows_the_words_that_change_and_not_their_lines() -> None:
+    text = f"{BASE}training:\n  learnin_rate: 1e-4 # low\n  packing: yes\n"
+    before = Revision(parse(SourceText(text)), NOTHING_KNOWN)
+    edits = repaired(before).edits_from(before.document)
+    assert [edit.newText for edit in edits] == ["learning_rate: 1.0e-4", "true"]
+    assert [edit.range.start.line for edit in edits] == [6, 7]
+
+
+@examples(100)
+@given(texts(), texts())
+def test_the_edits_between_two_texts_make_one_of_the_other(one: str, other: str) -> None:
+    before, after = (Revision(parse(SourceText(text)), NOTHING_KNOWN) for text in (one, other))
+    edits = after.edits_from(before.document)
+    assert apply_edits(before.document.source, edits) == after.document.source.text
 
 
 @examples(60)

@@ -16,6 +16,7 @@ from peft_daemon.language.known import known
 from peft_daemon.language.refactoring.offer import Change, Conflict
 from peft_daemon.language.refactoring.offers import offered
 from peft_daemon.language.revision import NotInPlace, Revision
+from peft_daemon.language.wording import counted
 from peft_daemon.lsp import types
 from peft_daemon.lsp.errors import CONTENT_MODIFIED, REQUEST_FAILED, ResponseError
 from peft_daemon.lsp.params import CodeActionParams
@@ -110,7 +111,7 @@ def resolved(
 
 def _effect(before: Revision, after: Revision) -> str:
     counts = [len(check_document(revision.document, revision.context)) for revision in (before, after)]
-    return f"{counts[0]} findings before, {counts[1]} after."
+    return f"{counted(counts[0], 'finding')} before, {counts[1]} after."
 
 
 def _data(document: OpenDocument, id_: str, line: int, *, by_hand: bool = True) -> dict[str, Any]:
