@@ -10,6 +10,11 @@ export interface Action {
 
 export const SHOW_LOGS: Action = { title: "Show Logs", run: () => vscode.commands.executeCommand("peft.showLogs") };
 
+export const SHOW_PROBLEMS: Action = {
+  title: "Show Problems",
+  run: () => vscode.commands.executeCommand("workbench.actions.view.problems"),
+};
+
 export async function showProblem(error: unknown, ...actions: Action[]): Promise<void> {
   const problem = Problem.from(error);
   const offered = actions.length > 0 ? actions : [SHOW_LOGS];

@@ -13,6 +13,13 @@ class ImportParams(Word):
     path: str
 
 
+class ConfigExportParams(Word):
+    """Write a config as another tool's: as it is in the editor when it is open there, else as it is on disk."""
+
+    tool: Literal["axolotl", "llamafactory", "trl"]
+    uri: str
+
+
 class TranslationReport(Word):
     """The whole answer of `peftw import --json` and `peftw export --json`."""
 

@@ -21,7 +21,7 @@ from peft_schemas.conversations import (
 )
 from peft_schemas.conversion import ConversionOffers, ConvertParams, ConvertProgressParams, ConvertResult
 from peft_schemas.hardware import HardwareReport
-from peft_schemas.interchange import ImportParams, TranslationReport
+from peft_schemas.interchange import ConfigExportParams, ImportParams, TranslationReport
 from peft_schemas.library import ModelAddParams, ModelEntry, ModelIdParams, ModelList, ModelQuery
 from peft_schemas.pages import ConfigParams, FindingParams, PageResult
 from peft_schemas.records import (
@@ -123,6 +123,7 @@ REQUESTS: tuple[Request, ...] = (
     Request("peft/config/effective", ConfigParams, PageResult, "Write out every value that a run would use, as YAML."),
     Request("peft/config/plan", ConfigParams, PageResult, "Make a dry run of the saved config; starts nothing."),
     Request("peft/config/import", ImportParams, TranslationReport, "Translate another tool's config; writes nothing."),
+    Request("peft/config/export", ConfigExportParams, TranslationReport, "Translate for another tool; writes nothing."),
     Request("peft/chat/models", Empty, ChatModelsResult, "List what can be chatted with; starts nothing."),
     Request("peft/chat/complete", ChatParams, ChatResult, "Ask a model; starts the inference process if need be."),
     Request("peft/conversations/list", ConversationQuery, ConversationList, "Find conversations, the latest first."),

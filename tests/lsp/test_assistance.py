@@ -99,6 +99,14 @@ def test_A14_the_editor_asks_again_when_the_data_was_counted(fresh: Client, conf
     assert "3 steps" in lens_titles(fresh, uri)[1]
 
 
+def test_one_of_a_thing_is_said_in_the_singular(able: Client) -> None:
+    uri = able.open("untitled:one.peft.yaml", GOOD + "training: {max_steps: 1}\nlora_r: 8\n")
+    assert lens_titles(able, uri)[1].startswith("Estimate · 1 step ·")
+    action = actions(able, uri, 0, only=["source.fixAll"])["Fix all that can be repaired"]
+    edit = able.request("codeAction/resolve", action)["result"]["edit"]
+    assert [one["description"] for one in edit["changeAnnotations"].values()] == ["1 finding before, 0 after."]
+
+
 def test_A12_an_offered_key_is_explained_when_it_is_looked_at(able: Client) -> None:
     text = f"{GOOD}profile: summarization\nmethod:\n  \n"
     uri = able.open("untitled:resolve.peft.yaml", text)
@@ -164,6 +172,7 @@ def test_an_estimate_shows_the_unsaved_text_with_its_arithmetic(able: Client, co
     config.write_text(GOOD)
     uri = able.open(config, GOOD + TRAINING)
     text = able.request("peft/config/estimate", {"uri": uri})["result"]["text"]
+    assert text.startswith("| Figure | Value | How it comes about |\n")
     assert "| effective batch | 4 | 4 × 1 (batch_size × gradient_accumulation_steps) |" in text
     assert "Time and memory are not estimated by this version." in text
 
@@ -200,6 +209,29 @@ def test_B24_an_import_is_shown_and_not_written(able: Client, tmp_path: Path) ->
     assert list(tmp_path.iterdir()) == [foreign]
     missing = able.request("peft/config/import", {"tool": "axolotl", "path": str(tmp_path / "no.yaml")})
     assert missing["error"]["data"]["code"] == "config-missing"
+
+
+def test_B24_json_that_is_indented_with_tabs_is_imported(able: Client, tmp_path: Path) -> None:
+    foreign = tmp_path / "axolotl.json"
+    foreign.write_text('{\n\t"base_model": "org/m",\n\t"adapter": "lora",\n\t"lora_r": 8\n}\n')
+    report = able.request("peft/config/import", {"tool": "axolotl", "path": str(foreign)})["result"]
+    assert "base: org/m" in report["config"]
+
+
+def test_an_export_is_made_of_what_the_editor_shows_and_says_what_cannot_be_said(able: Client, config: Path) -> None:
+    config.write_text(GOOD)
+    uri = able.open(config, GOOD + "training:\n  batch_size: 3\nwatch:\n  memory_limit: 0.5\n")
+    report = able.request("peft/config/export", {"tool": "axolotl", "uri": uri})["result"]
+    assert "micro_batch_size: 3" in report["config"]
+    assert {finding["range"]["start"]["line"] for finding in report["findings"] if "memory_limit" in finding["message"]}
+    assert config.read_text() == GOOD
+
+
+def test_a_config_with_errors_is_not_exported(able: Client, config: Path) -> None:
+    config.write_text(GOOD.replace("version: 1", "version: 7"))
+    report = able.request("peft/config/export", {"tool": "trl", "uri": config.as_uri()})["result"]
+    assert report["config"] == ""
+    assert [finding["code"] for finding in report["findings"] if finding["severity"] == "error"] == ["PW108"]
 
 
 @pytest.mark.parametrize("typed", ["", "b", "batch"])

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Annotated, Literal, cast, get_args
 
 import typer
-from pydantic import ValidationError
 
 from peft_daemon.cli.check_formats import print_text
 from peft_daemon.cli.conversion import PREPARING, carry_out
@@ -12,10 +11,9 @@ from peft_daemon.cli.output import FAILURE, OK, USAGE, err, finish, show_error
 from peft_daemon.cli.translation import deliver, refuse_existing
 from peft_daemon.language.check import CheckedFile, check_document
 from peft_daemon.models.exporting import request_for_run
-from peft_engine.config.document import Document, parse
-from peft_engine.config.foreign.outgoing.write import Exported, export_config
+from peft_engine.config.document import parse
+from peft_engine.config.foreign.outgoing.write import Exported, complete, export_config
 from peft_engine.config.read import read_source
-from peft_engine.config.resolve import ResolvedConfig, resolve
 from peft_engine.config.write import to_json
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.findings import FileFinding
@@ -64,7 +62,7 @@ def _export_config(form: Form, file: Path, output: Path | None, *, force: bool, 
         show_error(error.report())
         finish(USAGE)
     refuse_existing(output, force=force)
-    resolved = _resolved(document, file)
+    resolved = complete(document, file)
     if resolved is None:
         found = [FileFinding(path=str(file), **dict(finding)) for finding in check_document(document)]
         print_text(err, [CheckedFile(path=file, text=document.source.text, findings=found, resolved=None)])
@@ -72,13 +70,3 @@ def _export_config(form: Form, file: Path, output: Path | None, *, force: bool, 
     exported = Exported(to_json(document.to_plain()), []) if form == "json" else export_config(form, document, resolved)
     deliver(file, document.source.text, exported.config, exported.findings, output=output, as_json=as_json)
     finish(OK)
-
-
-def _resolved(document: Document, file: Path) -> ResolvedConfig | None:
-    """Return the complete config, None when the file is none. What this machine has or can train does not matter."""
-    if not document.is_sound:
-        return None
-    try:
-        return resolve(document.to_plain(), source=file)
-    except ValidationError:
-        return None

@@ -8,8 +8,7 @@ import typer
 from peft_daemon.cli.output import FAILURE, OK, USAGE, finish, show_error
 from peft_daemon.cli.translation import deliver, refuse_existing
 from peft_engine.config.foreign.tables import Tool
-from peft_engine.config.foreign.translate import import_config
-from peft_engine.config.read import read_source
+from peft_engine.config.foreign.translate import import_config, read_foreign
 from peft_schemas.errors import WorkbenchError
 
 
@@ -25,13 +24,11 @@ def command(
     Exit code 1 when something has to be mended by hand before the config can be used.
     """
     try:
-        text = read_source(file).text
+        text = read_foreign(file)
     except WorkbenchError as error:
         show_error(error.report())
         finish(USAGE)
     refuse_existing(output, force=force)
-    if file.suffix == ".json":  # JSON may be indented with tabs, YAML may not; one character stays one character
-        text = text.replace("\t", " ")
     imported = import_config(tool, text, file.absolute().parent)
     deliver(file, text, imported.config, imported.findings, output=output, as_json=as_json)
     finish(OK if imported.is_usable else FAILURE)

@@ -6,6 +6,7 @@ So is what a finding means, which `peft/finding/explain` answers.
 import asyncio
 from pathlib import Path
 
+from peft_daemon.language.check import check_document
 from peft_daemon.language.documents import OpenDocument
 from peft_daemon.language.figures import estimate
 from peft_daemon.language.known import known
@@ -18,11 +19,12 @@ from peft_daemon.rpc import bind
 from peft_daemon.runs.launch import ConfigRefused
 from peft_daemon.runs.plan import plan
 from peft_daemon.workbench import WorkbenchServer
-from peft_engine.config.foreign.translate import import_config
+from peft_engine.config.foreign.outgoing.write import Exported, Recipient, complete, export_config
+from peft_engine.config.foreign.translate import import_config, read_foreign
 from peft_engine.config.read import read_source
 from peft_schemas.errors import ErrorReport, WorkbenchError
 from peft_schemas.findings import FileFinding
-from peft_schemas.interchange import ImportParams, TranslationReport
+from peft_schemas.interchange import ConfigExportParams, ImportParams, TranslationReport
 from peft_schemas.pages import ConfigParams, FindingParams, PageResult
 
 
@@ -49,10 +51,15 @@ def register(server: WorkbenchServer) -> None:
     @bind(server, "peft/config/import")
     async def _(params: ImportParams) -> TranslationReport:
         path = Path(params.path)
-        source = await asyncio.to_thread(read_source, path)
-        imported = await asyncio.to_thread(import_config, params.tool, source.text, path.parent)
+        text = await asyncio.to_thread(read_foreign, path)
+        imported = await asyncio.to_thread(import_config, params.tool, text, path.parent)
         placed = [FileFinding(path=params.path, **dict(finding)) for finding in imported.findings]
         return TranslationReport(config=imported.config, findings=placed)
+
+    @bind(server, "peft/config/export")
+    async def _(params: ConfigExportParams) -> TranslationReport:
+        revision = await _known(server, params.uri)
+        return await asyncio.to_thread(_exported, params.tool, revision, _path(params.uri))
 
     @bind(server, "peft/finding/explain")
     async def _(params: FindingParams) -> PageResult:
@@ -67,6 +74,17 @@ def register(server: WorkbenchServer) -> None:
             )
             return PageResult(text=None, error=report)
         return PageResult(text=await asyncio.to_thread(page.read_text, encoding="utf-8"))
+
+
+def _exported(tool: Recipient, revision: Revision, path: Path) -> TranslationReport:
+    document = revision.document
+    resolved = complete(document, path)
+    if resolved is None:
+        exported = Exported("", check_document(document, revision.context))
+    else:
+        exported = export_config(tool, document, resolved)
+    placed = [FileFinding(path=str(path), **dict(finding)) for finding in exported.findings]
+    return TranslationReport(config=exported.config, findings=placed)
 
 
 async def _known(server: WorkbenchServer, uri: str) -> Revision:

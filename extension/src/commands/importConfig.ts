@@ -3,11 +3,12 @@ import path from "node:path";
 
 import * as vscode from "vscode";
 
-import { showProblem } from "../notices";
+import { SHOW_PROBLEMS, showProblem } from "../notices";
 import { Problem } from "../problem";
-import type { ImportParams, TranslationReport } from "../protocol/types";
+import type { ImportParams } from "../protocol/types";
 import type { Server } from "../server/server";
-import { importTarget } from "./importTarget";
+import { importTarget } from "./translationTarget";
+import { asDiagnostics, showTranslation } from "./translation";
 
 const TOOLS: readonly { readonly label: string; readonly tool: ImportParams["tool"] }[] = [
   { label: "Axolotl", tool: "axolotl" },
@@ -16,13 +17,6 @@ const TOOLS: readonly { readonly label: string; readonly tool: ImportParams["too
   { label: "Oumi", tool: "oumi" },
   { label: "TRL", tool: "trl" },
 ];
-
-const SEVERITIES: Record<TranslationReport["findings"][number]["severity"], vscode.DiagnosticSeverity> = {
-  error: vscode.DiagnosticSeverity.Error,
-  warning: vscode.DiagnosticSeverity.Warning,
-  information: vscode.DiagnosticSeverity.Information,
-  hint: vscode.DiagnosticSeverity.Hint,
-};
 
 /**
  * `PEFT: Import a Config from Another Tool`: shows the file beside what it becomes, which is not on disk until the user saves it.
@@ -37,27 +31,28 @@ export async function importConfig(
   if (!picked) return;
   const source = given instanceof vscode.Uri ? given : await chooseFile();
   if (!source) return;
-  const { config, findings } = await server.request("peft/config/import", { tool: picked.tool, path: source.fsPath });
-  remarks.set(source, findings.map(asDiagnostic));
-  if (!config) {
-    const refused = new Problem(`${path.basename(source.path)} was not imported: ${findings[0]?.message ?? ""}`);
-    await vscode.window.showTextDocument(source);
-    await showProblem(refused);
+  const report = await server.request("peft/config/import", { tool: picked.tool, path: source.fsPath });
+  const marks = asDiagnostics(report, "peftw import");
+  if (!report.config) {
+    const why = report.findings.find(({ severity }) => severity === "error")?.message ?? "";
+    const isShown = await canBeShown(source);
+    if (isShown) remarks.set(source, marks);
+    const problem = new Problem(`${path.basename(source.path)} was not imported: ${why}`);
+    await showProblem(problem, ...(isShown ? [SHOW_PROBLEMS] : []));
     return;
   }
-  const target = await unsaved(importTarget(source.fsPath, existsSync), config);
-  const title = `${path.basename(source.path)} → ${path.basename(target.path)} (save to accept)`;
-  await vscode.commands.executeCommand("vscode.diff", source, target, title);
+  remarks.set(source, marks);
+  await showTranslation(source, importTarget(source.fsPath, existsSync), report.config);
 }
 
-/** Makes a document with a name and a text that is nowhere on disk yet. */
-async function unsaved(file: string, text: string): Promise<vscode.Uri> {
-  const uri = vscode.Uri.file(file).with({ scheme: "untitled" });
-  const document = await vscode.workspace.openTextDocument(uri);
-  const edit = new vscode.WorkspaceEdit();
-  edit.replace(uri, new vscode.Range(0, 0, document.lineCount, 0), text);
-  await vscode.workspace.applyEdit(edit);
-  return uri;
+/** Shows a file that was refused, unless the editor refuses it as well, as it does what is no text. */
+async function canBeShown(source: vscode.Uri): Promise<boolean> {
+  try {
+    await vscode.window.showTextDocument(source);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function chooseFile(): Promise<vscode.Uri | undefined> {
@@ -66,13 +61,4 @@ async function chooseFile(): Promise<vscode.Uri | undefined> {
     filters: { Configs: ["yaml", "yml", "json"] },
   });
   return chosen?.[0];
-}
-
-function asDiagnostic({ code, message, range, severity }: TranslationReport["findings"][number]): vscode.Diagnostic {
-  const { start, end } = range;
-  const place = new vscode.Range(start.line, start.character, end.line, end.character);
-  const diagnostic = new vscode.Diagnostic(place, message, SEVERITIES[severity]);
-  diagnostic.code = code;
-  diagnostic.source = "peftw import";
-  return diagnostic;
 }

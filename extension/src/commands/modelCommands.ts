@@ -28,6 +28,11 @@ export async function addModel(library: ModelLibrary): Promise<void> {
   );
 }
 
+/** `PEFT: Look for Models`: in all the places where models are kept, which may take seconds. */
+export async function scanModels(library: ModelLibrary): Promise<void> {
+  await vscode.window.withProgress({ location: { viewId: "peft.models" } }, () => library.scan());
+}
+
 /** `PEFT: Filter Models`. */
 export async function filterModels(library: ModelLibrary): Promise<void> {
   const picked = await vscode.window.showQuickPick(filterItems(library.filter), {

@@ -17,6 +17,7 @@ import { cleanUpRuns } from "../runs/cleanUp";
 import { askAboutSelection, chatWithAdapter, chooseChatModel, compareAnswers, openChatPanel } from "./chatCommands";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { convertModel } from "./convertModel";
+import { exportConfig } from "./exportConfig";
 import { importConfig } from "./importConfig";
 import {
   addModel,
@@ -26,6 +27,7 @@ import {
   forgetModel,
   openDefinition,
   revealModel,
+  scanModels,
   useAsBase,
 } from "./modelCommands";
 import {
@@ -66,14 +68,18 @@ export interface Parts {
 
 export function registerCommands(parts: Parts): vscode.Disposable {
   const { server, setup, training, store, panels, models, library, modelsView, chats, serving, pages, log } = parts;
-  const remarks = vscode.languages.createDiagnosticCollection("peft.import");
+  const remarks = {
+    import: vscode.languages.createDiagnosticCollection("peft.import"),
+    export: vscode.languages.createDiagnosticCollection("peft.export"),
+  };
   const handlers: Record<string, (given: unknown, ...more: unknown[]) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
     "peft.estimate": (given) => estimate(server, pages, given),
     "peft.dryRun": (given) => dryRun(server, pages, given),
     "peft.compareConfigs": (given) => compareConfigs(server, pages, given),
     "peft.fixAll": (given) => fixAll(given),
-    "peft.importConfig": (given) => importConfig(server, remarks, given),
+    "peft.importConfig": (given) => importConfig(server, remarks.import, given),
+    "peft.exportConfig": (given) => exportConfig(server, remarks.export, given),
     "peft.pauseRun": (given) => pauseRun(server, store, given),
     "peft.resumeRun": (given) => resumeRun(server, store, panels, given),
     "peft.stopRun": (given) => stopRun(server, store, given),
@@ -100,7 +106,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.compareAnswers": (given) => compareAnswers(chats, given),
     "peft.chooseChatModel": () => chooseChatModel(models),
     "peft.addModel": () => addModel(library),
-    "peft.scanModels": () => library.scan(),
+    "peft.scanModels": () => scanModels(library),
     "peft.filterModels": () => filterModels(library),
     "peft.chatWithModel": (given) => chatWithModel(library, chats, given),
     "peft.copyModelId": (given) => copyModelId(library, given),
@@ -123,8 +129,10 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     },
   };
   return vscode.Disposable.from(
-    remarks,
-    vscode.workspace.onDidCloseTextDocument(({ uri }) => remarks.delete(uri)),
+    ...Object.values(remarks),
+    vscode.workspace.onDidCloseTextDocument(({ uri }) =>
+      Object.values(remarks).forEach((collection) => collection.delete(uri)),
+    ),
     ...Object.entries(handlers).map(([id, handler]) =>
       vscode.commands.registerCommand(id, async (given: unknown, ...more: unknown[]) => {
         try {

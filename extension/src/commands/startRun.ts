@@ -1,6 +1,6 @@
 import * as vscode from "vscode";
 
-import { showProblem } from "../notices";
+import { SHOW_PROBLEMS, showProblem } from "../notices";
 import { Problem } from "../problem";
 import type { RunPanels } from "../panels/runPanels";
 import type { Server } from "../server/server";
@@ -24,8 +24,5 @@ export async function startRun(server: Server, training: Training, panels: RunPa
 export async function showFindings(uri: vscode.Uri, count: number, outcome: string): Promise<void> {
   const errors = count === 1 ? "an error" : `${count} errors`;
   const problem = new Problem(`${outcome}: ${vscode.workspace.asRelativePath(uri)} has ${errors}.`);
-  await showProblem(problem, {
-    title: "Show Problems",
-    run: () => vscode.commands.executeCommand("workbench.actions.view.problems"),
-  });
+  await showProblem(problem, SHOW_PROBLEMS);
 }

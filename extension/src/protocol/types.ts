@@ -464,6 +464,13 @@ export interface Condition {
   value: string | number;
 }
 /**
+ * Write a config as another tool's: as it is in the editor when it is open there, else as it is on disk.
+ */
+export interface ConfigExportParams {
+  tool: "axolotl" | "llamafactory" | "trl";
+  uri: string;
+}
+/**
  * Name a config: as it is in the editor when it is open there, else as it is on disk.
  */
 export interface ConfigParams {
@@ -707,7 +714,7 @@ export interface ModelEntry {
  * What the headers and configuration files of a base say. What they do not say is None.
  */
 export interface ModelFacts {
-  format: "gguf" | "safetensors" | "onnx";
+  format: "gguf" | "safetensors" | "onnx" | "mlx";
   /**
    * Of all files with weights together.
    */
@@ -1008,7 +1015,7 @@ export interface ModelQuery {
   /**
    * Any of them.
    */
-  formats?: ("gguf" | "safetensors" | "onnx")[];
+  formats?: ("gguf" | "safetensors" | "onnx" | "mlx")[];
   /**
    * Any of them.
    */
@@ -1729,6 +1736,8 @@ export interface Requests {
   "peft/config/plan": { params: ConfigParams; result: PageResult };
   /** Translate another tool's config; writes nothing. */
   "peft/config/import": { params: ImportParams; result: TranslationReport };
+  /** Translate for another tool; writes nothing. */
+  "peft/config/export": { params: ConfigExportParams; result: TranslationReport };
   /** List what can be chatted with; starts nothing. */
   "peft/chat/models": { params: Empty; result: ChatModelsResult };
   /** Ask a model; starts the inference process if need be. */

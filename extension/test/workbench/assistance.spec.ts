@@ -96,4 +96,35 @@ test("a config of another tool is shown beside what it becomes, and nothing is w
       }),
     );
   expect(fs.readdirSync(folder).sort()).toEqual(["axolotl.yaml", "data", FILE]);
+
+  fs.writeFileSync(path.join(folder, "binary.yaml"), Buffer.from([0, 1, 255, 10, 0, 9]));
+  await workbench.runCommand("PEFT: Import a Config from Another Tool");
+  await workbench.pick("Axolotl");
+  await workbench.pick("binary.yaml");
+  await expect(workbench.notification("binary.yaml was not imported")).toBeVisible();
+  expect((await workbench.problems()).filter(({ file }) => file === "binary.yaml")).toEqual([]);
+});
+
+test("a config is shown beside what it is for another tool, and what cannot be said there is marked", async ({
+  workbench,
+  editor,
+}) => {
+  const watched = `${CONFIG}\nwatch:\n  memory_limit: 0.5\n`;
+  const folder = createProject(editor, "export", watched);
+  await workbench.open(folder);
+  await workbench.openFile(FILE);
+  await expect(workbench.editor().locator(".codelens-decoration").first()).toContainText("Run");
+  await workbench.runCommand("PEFT: Export Config to Another Tool");
+  await workbench.pick("Axolotl");
+  await expect(workbench.page.locator(".editor.modified").first()).toContainText("micro_batch_size: 4");
+  const remark = expect.objectContaining({
+    ...positionOf("memory_limit", watched),
+    source: "peftw export axolotl",
+    message: expect.stringContaining("memory_limit"),
+  });
+  await expect.poll(() => workbench.problems()).toContainEqual(remark);
+  expect(fs.readdirSync(folder).sort()).toEqual(["data", FILE]);
+
+  await workbench.runCommand("View: Revert and Close Editor");
+  await expect.poll(() => workbench.problems()).not.toContainEqual(remark);
 });

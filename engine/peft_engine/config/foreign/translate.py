@@ -16,6 +16,7 @@ from peft_engine.config.foreign.strays import report_strays
 from peft_engine.config.foreign.tables import Table, Tool, load_table
 from peft_engine.config.nodes import Mapping as MappingNode
 from peft_engine.config.nodes import target
+from peft_engine.config.read import read_source
 from peft_engine.config.schema import key_at
 from peft_engine.config.text import SourceText
 from peft_schemas.config import RunConfig
@@ -47,6 +48,19 @@ class Imported:
     def is_usable(self) -> bool:
         """Whether the config can be used as it is."""
         return bool(self.config) and all(finding.severity != "error" for finding in self.findings)
+
+
+def read_foreign(path: Path) -> str:
+    """Return the text of another tool's config.
+
+    JSON may be indented with tabs, YAML may not: in a `.json` each becomes a space, so that every character keeps its
+    place.
+
+    Raises:
+        WorkbenchError: There is no such file, or it cannot be opened (`config-missing`).
+    """
+    text = read_source(path).text
+    return text.replace("\t", " ") if path.suffix.lower() == ".json" else text
 
 
 def import_config(tool: Tool, text: str, folder: Path | None = None) -> Imported:

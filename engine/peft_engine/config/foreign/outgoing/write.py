@@ -2,13 +2,16 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
+
+from pydantic import ValidationError
 
 from peft_engine.config.document import Document
 from peft_engine.config.foreign.outgoing import axolotl, llamafactory, trl
 from peft_engine.config.foreign.outgoing.letter import Letter
 from peft_engine.config.foreign.tables import load_table
-from peft_engine.config.resolve import ResolvedConfig
+from peft_engine.config.resolve import ResolvedConfig, resolve
 from peft_engine.config.write import HEAD, Comment, to_yaml
 from peft_schemas.findings import Finding
 
@@ -46,6 +49,23 @@ def export_config(tool: Recipient, document: Document, resolved: ResolvedConfig)
     letter.finish(skip=idle)
     comments = {HEAD: Comment(above=tuple(f"# {line}" for line in letter.notes))}
     return Exported(to_yaml(letter.values, comments), letter.findings)
+
+
+def complete(document: Document, file: Path) -> ResolvedConfig | None:
+    """Return all that a config says for an export, None when the config is none.
+
+    What this machine has or can train does not matter.
+
+    Args:
+        document: The config as it is written.
+        file: Its place, which presets and relative paths count from.
+    """
+    if not document.is_sound:
+        return None
+    try:
+        return resolve(document.to_plain(), source=file)
+    except ValidationError:
+        return None
 
 
 def _idle(letter: Letter) -> tuple[str, ...]:
