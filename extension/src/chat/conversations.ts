@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 
 import type { ConversationSummary } from "../protocol/types";
+import { counted } from "../runs/describe";
 import type { Server } from "../server/server";
 
 const RENAME: vscode.QuickInputButton = { iconPath: new vscode.ThemeIcon("edit"), tooltip: "Rename" };
@@ -92,12 +93,11 @@ async function deleteConversation(server: Server, { id, title }: ConversationSum
 
 function item(conversation: ConversationSummary): Item {
   const { title, exchanges, updated, model } = conversation;
-  const count = exchanges === 1 ? "1 prompt" : `${exchanges} prompts`;
   return {
     conversation,
     label: title,
     description: new Date(updated).toLocaleString(),
-    detail: `${count} · ${model}`,
+    detail: `${counted(exchanges, "prompt")} · ${model}`,
     buttons: [EXPORT, RENAME, DELETE],
     // The daemon has searched already, in more than the editor sees.
     alwaysShow: true,

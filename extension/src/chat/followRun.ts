@@ -6,7 +6,7 @@ import { requireTrust } from "../commands/trust";
 import { Problem } from "../problem";
 import type { FileFinding, RunSummary } from "../protocol/types";
 import { isActive } from "../protocol/words";
-import { lossText, progressText } from "../runs/describe";
+import { counted, lossText, progressText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { Training } from "../server/training";
@@ -92,10 +92,9 @@ function ended(
 
 function report(run: RunSummary, stream: vscode.ChatResponseStream): void {
   if (run.state === "completed") {
-    const steps = run.step === 1 ? "1 step" : `${run.step} steps`;
     const { loss } = run.metrics;
     const last = typeof loss === "number" ? `, with a loss of ${lossText(loss)}` : "";
-    stream.markdown(`It is complete after ${steps}${last}.`);
+    stream.markdown(`It is complete after ${counted(run.step, "step")}${last}.`);
     if (run.chat_model !== null)
       stream.button({ command: "peft.chatWithAdapter", title: "Try It", arguments: [run.id] });
   } else if (run.error) {

@@ -5,7 +5,7 @@ import path from "node:path";
 import * as vscode from "vscode";
 
 import { Problem } from "../problem";
-import { sizeText, tagsOf } from "../runs/describe";
+import { counted, sizeText, tagsOf } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { RunRow } from "../views/runsTree";
@@ -55,9 +55,11 @@ export async function exportRun(server: Server, store: RunStore, given: unknown)
     filters: { Experiments: ["gz", "zip"] },
   });
   if (!target) return;
-  const manifest = await server.request("peft/run/export", { run_id: run.id, path: target.fsPath, checkpoints });
+  const manifest = await withTitle(`Exporting ${run.id}`, () =>
+    server.request("peft/run/export", { run_id: run.id, path: target.fsPath, checkpoints }),
+  );
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  const text = `${run.id} was exported to ${path.basename(target.fsPath)}: ${manifest.files.length} files, ${sizeText(bytes)}.`;
+  const text = `${run.id} was exported to ${path.basename(target.fsPath)}: ${counted(manifest.files.length, "file")}, ${sizeText(bytes)}.`;
   await showWritten(text, target);
 }
 
@@ -68,6 +70,11 @@ async function asksForCheckpoints(): Promise<boolean | undefined> {
   return chosen && chosen === withThem;
 }
 
+/** Shows that something is done that may take minutes, as an experiment of gigabytes does. */
+function withTitle<T>(title: string, work: () => Promise<T>): Thenable<T> {
+  return vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, work);
+}
+
 export async function importRun(server: Server, store: RunStore): Promise<void> {
   const chosen = await vscode.window.showOpenDialog({
     title: "Import Run",
@@ -76,7 +83,9 @@ export async function importRun(server: Server, store: RunStore): Promise<void> 
   });
   const file = chosen?.[0];
   if (!file) return;
-  const { run, error } = await server.request("peft/runs/import", { path: file.fsPath });
+  const { run, error } = await withTitle(`Importing ${path.basename(file.fsPath)}`, () =>
+    server.request("peft/runs/import", { path: file.fsPath }),
+  );
   if (error) throw Problem.fromReport(error);
   await store.refresh();
   if (!run) return;

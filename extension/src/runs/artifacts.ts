@@ -29,6 +29,6 @@ export function gather(artifacts: readonly Artifact[]): Made[] {
 
 export function madeText({ files, gone, bytes }: Made): string {
   if (gone === files) return "is gone";
-  if (gone > 0) return `${gone} of ${files} files are gone`;
+  if (gone > 0) return `${gone} of ${files} files ${gone === 1 ? "is" : "are"} gone`;
   return sizeText(bytes);
 }

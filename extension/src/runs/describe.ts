@@ -64,6 +64,11 @@ function shortText(value: number): string {
   return Number(value.toPrecision(4)).toLocaleString("en", { maximumSignificantDigits: 4 });
 }
 
+/** How many there are of what forms its plural by an s: `1 step`, `1,024 steps`. */
+export function counted(count: number, noun: string): string {
+  return `${count.toLocaleString("en")} ${noun}${count === 1 ? "" : "s"}`;
+}
+
 /** A size on a disk: `59 MB`, `1.2 GB`. */
 export function sizeText(bytes: number): string {
   if (bytes < 1e3) return `${bytes} bytes`;

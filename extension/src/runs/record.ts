@@ -3,7 +3,7 @@ import { readFile } from "node:fs/promises";
 import path from "node:path";
 
 import { type Fact, isRecord } from "../protocol/panel";
-import { sizeText } from "./describe";
+import { counted, sizeText } from "./describe";
 
 const FILE = "environment.json";
 const HASH_SHOWN = 12;
@@ -28,6 +28,7 @@ export function recordFacts(record: unknown): Fact[] {
   const hardware = isRecord(record.hardware) ? record.hardware : {};
   const base = isRecord(record.base) ? record.base : {};
   const datasets = Array.isArray(record.datasets) ? record.datasets.filter(isRecord) : [];
+  const examples = (count: unknown) => (typeof count === "number" ? `${counted(count, "example")}, ` : "");
   const facts: (readonly [string, string | undefined])[] = [
     ["Python", text(record.python)?.split(" ")[0]],
     ...Object.entries(packages).map(([name, version]) => [name, text(version)] as const),
@@ -39,8 +40,7 @@ export function recordFacts(record: unknown): Fact[] {
     ["Memory", typeof hardware.total_memory_bytes === "number" ? sizeText(hardware.total_memory_bytes) : undefined],
     ["Base", [text(base.id), text(base.revision)].filter(Boolean).join(" at ")],
     ...datasets.map(
-      (one) =>
-        [path.basename(text(one.path) ?? "data"), `${text(one.examples)} examples, ${hashText(one.sha256)}`] as const,
+      (one) => [path.basename(text(one.path) ?? "data"), `${examples(one.examples)}${hashText(one.sha256)}`] as const,
     ),
   ];
   return facts.flatMap(([name, value]): Fact[] => (value ? [[name, value]] : []));

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 
 import type { RunSummary } from "../../src/protocol/types";
 import { can } from "../../src/protocol/words";
-import { durationText, factLines, lossText, placeText, sizeText } from "../../src/runs/describe";
+import { counted, durationText, factLines, lossText, placeText, sizeText } from "../../src/runs/describe";
 
 const PAUSED: RunSummary = {
   id: "notes-1",
@@ -63,6 +63,16 @@ describe("durationText", () => {
     [-3, "0 s"],
   ])("%d seconds are %s", (seconds, text) => {
     expect(durationText(seconds)).toBe(text);
+  });
+});
+
+describe("counted", () => {
+  it.each([
+    [0, "0 steps"],
+    [1, "1 step"],
+    [12_345, "12,345 steps"],
+  ])("says of %d %s", (count, text) => {
+    expect(counted(count, "step")).toBe(text);
   });
 });
 

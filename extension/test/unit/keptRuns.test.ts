@@ -30,7 +30,7 @@ describe("what a run made", () => {
 
   it("H6 stays in sight when it is gone, whole or in part", () => {
     const found = gather([made("adapter.gguf", null), made("adapter/README.md", 10), made("adapter/model", null)]);
-    expect(found.map(madeText)).toEqual(["is gone", "1 of 2 files are gone"]);
+    expect(found.map(madeText)).toEqual(["is gone", "1 of 2 files is gone"]);
   });
 });
 

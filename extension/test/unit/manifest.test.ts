@@ -15,6 +15,11 @@ describe("the manifest", () => {
     expect(manifest.activationEvents).toEqual(["onWebviewPanel:peft.run", "onWebviewPanel:peft.talk"]);
   });
 
+  it("J16 asks for nothing that an open-source build of the editor does not have", () => {
+    expect(manifest).not.toHaveProperty("enabledApiProposals");
+    expect(manifest).not.toHaveProperty("extensionDependencies");
+  });
+
   it("names every command in the category that the palette shows", () => {
     for (const command of contributes.commands)
       expect(command).toMatchObject({ category: "PEFT", title: expect.stringMatching(/^[A-Z]/) as string });
@@ -63,6 +68,10 @@ describe("the manifest", () => {
     }
   });
 
+  it("says what an empty view is for in plain text, which the editor shows as it is", () => {
+    for (const { contents } of contributes.viewsWelcome) expect(contents).not.toMatch(/[`*_]/);
+  });
+
   it("has every file that it names", () => {
     const { languages, grammars, viewsContainers } = contributes;
     const files = [
@@ -72,6 +81,15 @@ describe("the manifest", () => {
       ...viewsContainers.activitybar.map(({ icon }) => icon),
     ];
     expect(files.filter((file) => !existsSync(path.join(ROOT, file)))).toEqual([]);
+  });
+});
+
+describe("the icon of a config", () => {
+  it("is seen on black and on white, because the light theme of high contrast takes the dark one", () => {
+    const svg = readFileSync(path.join(ROOT, contributes.languages[0]?.icon.dark ?? ""), "utf8");
+    const line = /<svg[^>]* stroke="(#\w+)"/.exec(svg)?.[1] ?? "";
+    expect(contrast(line, "#ffffff")).toBeGreaterThan(3);
+    expect(contrast(line, "#000000")).toBeGreaterThan(3);
   });
 });
 
@@ -90,3 +108,17 @@ describe("the lock file", () => {
     expect(readFileSync(path.join(ROOT, "package-lock.json"), "utf8")).not.toMatch(/"resolved"/);
   });
 });
+
+/** The ratio of WCAG 2, which wants 3 of what is drawn. */
+function contrast(one: string, other: string): number {
+  const [bright = 0, dark = 0] = [luminance(one), luminance(other)].sort((a, b) => b - a);
+  return (bright + 0.05) / (dark + 0.05);
+}
+
+function luminance(color: string): number {
+  const [red = 0, green = 0, blue = 0] = [1, 3, 5].map((at) => {
+    const share = parseInt(color.slice(at, at + 2), 16) / 255;
+    return share <= 0.04045 ? share / 12.92 : ((share + 0.055) / 1.055) ** 2.4;
+  });
+  return 0.2126 * red + 0.7152 * green + 0.0722 * blue;
+}

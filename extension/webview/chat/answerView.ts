@@ -2,7 +2,7 @@
 import type { ShownAnswer } from "../../src/chat/talk";
 import type { ChatPageMessage } from "../../src/protocol/chatPanel";
 import type { AnswerMeasures } from "../../src/protocol/types";
-import { memoryText } from "../../src/runs/describe";
+import { counted, memoryText } from "../../src/runs/describe";
 import { element } from "../element";
 import { markdown } from "./markdown";
 
@@ -72,7 +72,7 @@ export class AnswerView {
 /** `12 tokens · 31.4 tokens/s · first after 0.21 s · 256 MB`, with what was measured. */
 export function measuresText(measures: AnswerMeasures): string {
   const { completion_tokens, tokens_per_second, first_token_seconds, queued_seconds, memory_bytes } = measures;
-  const parts = [completion_tokens === 1 ? "1 token" : `${completion_tokens} tokens`];
+  const parts = [counted(completion_tokens, "token")];
   if (typeof tokens_per_second === "number") parts.push(`${tokens_per_second.toFixed(1)} tokens/s`);
   if (typeof first_token_seconds === "number") parts.push(`first after ${first_token_seconds.toFixed(2)} s`);
   if (typeof queued_seconds === "number" && queued_seconds >= 0.1)

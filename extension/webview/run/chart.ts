@@ -1,6 +1,7 @@
 /** One line chart in the colours of the editor's theme. */
 import uPlot from "uplot";
 
+import { counted } from "../../src/runs/describe";
 import { element } from "../element";
 import { align, type Curve } from "./model";
 
@@ -43,7 +44,7 @@ export class Chart {
     const zoom = this.zoom();
     this.lines = lines;
     this.data = [steps, ...columns];
-    this.plotArea.setAttribute("aria-label", `${this.look.title} by step, ${steps.length} values`);
+    this.plotArea.setAttribute("aria-label", `${this.look.title} by step, ${counted(steps.length, "value")}`);
     if (this.plot && alike) this.plot.setData(this.data);
     else this.draw();
     if (zoom) this.plot?.setScale("x", zoom);

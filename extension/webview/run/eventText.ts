@@ -1,6 +1,6 @@
 /** The events of a run in words, for the log and for what was done about anomalies. */
 import type { RunEvent } from "../../src/protocol/words";
-import { lossText } from "../../src/runs/describe";
+import { counted, lossText } from "../../src/runs/describe";
 
 export interface LogLine {
   readonly time: string;
@@ -52,7 +52,7 @@ function planText(plan: Extract<RunEvent, { type: "plan" }>): string {
   const share = ((100 * plan.trainable_parameters) / plan.total_parameters).toFixed(2);
   const count = (value: number) => value.toLocaleString("en");
   return (
-    `${count(plan.total_steps)} steps over ${count(plan.examples)} examples; ` +
+    `${counted(plan.total_steps, "step")} over ${counted(plan.examples, "example")}; ` +
     `training ${count(plan.trainable_parameters)} of ${count(plan.total_parameters)} parameters (${share} %) ` +
     `on ${plan.device} in ${plan.dtype} with ${plan.backend}`
   );
