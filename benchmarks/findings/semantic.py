@@ -242,6 +242,20 @@ COMBINATIONS = {
         at="schedule.at_close: schedule.at_close",
         without="schedule.window",
     ),
+    "tracker-without-an-address": Combination(
+        "PW841", {"tracker.url": "localhost:5000|./mlruns|file:///mlruns", "tracker.type": "mlflow"}, has_fix=False
+    ),
+    "password-for-a-tracker": Combination(
+        "PW842",
+        {"tracker.url": "https://me:secret@tracker.example.org|http://token@127.0.0.1:5000", "tracker.type": "mlflow"},
+        has_fix=False,
+    ),
+    "tracker-without-a-type": Combination(
+        "PW843",
+        {"tracker.url": "http://127.0.0.1:5001|https://tracker.example.org"},
+        at="tracker.url: tracker.url",
+        without="tracker.type tracker.experiment",
+    ),
     "impossible-learning-rate": Combination("PW501", {"training.learning_rate": "0.5|0.02|1.0e-7"}, also="PW504"),
     "daring-learning-rate": Combination(
         "PW501", {"training.learning_rate": "5.0e-3|2.0e-3", "method.type": "lora"}, also="PW504"

@@ -34,6 +34,7 @@ LATER = (
     "peft_daemon.language.service",
     "peft_daemon.runs.feature",
     "peft_daemon.runs.library",
+    "peft_daemon.tracking.feature",
     "peft_daemon.memory",
     "peft_daemon.serving.feature",
     "peft_daemon.serving.log",

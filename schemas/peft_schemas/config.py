@@ -27,6 +27,7 @@ Scheduler = Literal[
 Device = Literal["auto", "cpu", "cuda", "mps"]
 Backend = Literal["auto", "transformers", "unsloth"]
 Strategy = Literal["ddp", "fsdp"]
+TrackerType = Literal["none", "mlflow"]
 
 
 Cadence = Annotated[int, Field(ge=1)] | Annotated[float, Field(gt=0, lt=1)]
@@ -290,6 +291,19 @@ class ExportConfig(Word):
     """Also write the base with the adapter merged into it, as a model folder of its own."""
 
 
+class TrackerConfig(Word):
+    """Where the run's measurements are sent, beside the run's own record."""
+
+    type: TrackerType = "none"
+    """The service that gets every metric of the run: `none`, or an `mlflow` tracking server."""
+
+    url: Annotated[str, Field(min_length=1, examples=["http://127.0.0.1:5000"])] = "http://127.0.0.1:5000"
+    """The address of the server. A token for it never stands here: `MLFLOW_TRACKING_TOKEN` has it, if `MLFLOW_TRACKING_URI` names this server."""
+
+    experiment: Annotated[str, Field(min_length=1, max_length=250, examples=["support-desk"])] = "peft-workbench"
+    """The experiment under which the run is listed there. It is made if it is not there."""
+
+
 class RunConfig(Word):
     """A `.peft.yaml` file: the whole description of one fine-tuning run."""
 
@@ -337,6 +351,9 @@ class RunConfig(Word):
 
     export: ExportConfig = ExportConfig()
     """What is written when the run completes."""
+
+    tracker: TrackerConfig = TrackerConfig()
+    """Where the run's measurements are sent, beside the run's own record."""
 
 
 def json_schema() -> dict[str, Any]:

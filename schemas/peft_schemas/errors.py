@@ -45,6 +45,8 @@ ErrorCode = Literal[
     "run-active",
     "run-missing",
     "serve-failed",
+    "tracker-refused",
+    "tracker-unreachable",
     "worker-killed",
 ]
 

@@ -16,6 +16,7 @@ from peft_daemon.runs import commands
 from peft_daemon.runs.follow import RunFollower
 from peft_daemon.runs.launch import ConfigRefused, launch, lay_out
 from peft_daemon.runs.plan import plan
+from peft_daemon.tracking.duty import RunSender
 from peft_engine.rundir import RunDirectory
 from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport, WorkbenchError
@@ -71,7 +72,7 @@ def command(
         print_json(launched)
         finish(OK)
     watch = _JsonWatch() if json else RunProgress(run.id)
-    with watch:
+    with watch, RunSender(run, lambda text: err.print(f"{run.id}: {text}", markup=False)):
         final, interrupted = _follow(run, watch)
     if interrupted:
         finish(INTERRUPTED)

@@ -2,7 +2,7 @@
 
 import typer
 
-from peft_daemon.cli import runs_control, runs_keep, runs_list
+from peft_daemon.cli import runs_control, runs_keep, runs_list, runs_track
 from peft_daemon.cli.output import out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, duration, measurement, state_of, steps_of
 from peft_daemon.runs.follow import summarise
@@ -56,5 +56,6 @@ app.command("versions")(runs_keep.versions)
 app.command("pin")(runs_keep.pin)
 app.command("note")(runs_keep.note)
 app.command("clean")(runs_keep.clean)
+app.command("track")(runs_track.track)
 app.command("export")(runs_keep.export)
 app.command("import")(runs_keep.import_)

@@ -53,7 +53,8 @@ def _config(run: RunDirectory) -> Iterator[ChangedInput]:
         return
     before, after = dict(_values(began)), dict(_values(checked.resolved.config.model_dump(mode="json")))
     for key in sorted(before.keys() | after.keys()):
-        if before.get(key) != after.get(key):
+        # Where measurements are sent changes nothing of what is trained.
+        if not key.startswith("tracker.") and before.get(key) != after.get(key):
             yield ChangedInput(what="config", name=key, before=before.get(key), after=after.get(key))
 
 

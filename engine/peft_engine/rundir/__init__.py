@@ -8,6 +8,7 @@ runs/<id>/
   events.jsonl           append-only, one event a line
   state.json             who runs and how far; rewritten whole
   control.json           what a person asks of the worker
+  tracker.json           which measurements a tracker has, where the config names one
   checkpoints/step-000050/   with a manifest of hashes
   adapter/               a standard PEFT adapter
   adapter.gguf           the same for llama.cpp

@@ -317,6 +317,8 @@ export interface ErrorReport {
     | "run-active"
     | "run-missing"
     | "serve-failed"
+    | "tracker-refused"
+    | "tracker-unreachable"
     | "worker-killed";
   /**
    * One plain sentence that says what is wrong and where.

@@ -24,6 +24,7 @@ from peft_daemon.language.rules import (
     syntax,
     targets,
     timetable,
+    tracker,
     weights,
 )
 
@@ -51,5 +52,6 @@ __all__ = [
     "syntax",
     "targets",
     "timetable",
+    "tracker",
     "weights",
 ]

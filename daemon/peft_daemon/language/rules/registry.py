@@ -25,6 +25,7 @@ FAMILIES = {
     "hardware": "The machine cannot do what the config asks for.",
     "security": "The config trusts what should not be trusted blindly.",
     "cost": "The run would cost time or memory for nothing.",
+    "tracker": "What the run measures would not reach its tracker.",
     "support": "The language has it, and this version of PEFT Workbench cannot do it yet.",
 }
 """The families in their order, each with what its findings have in common."""
