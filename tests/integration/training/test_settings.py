@@ -128,6 +128,27 @@ def test_the_loss_in_bfloat16_is_near_the_one_in_float32(workshop):
     assert losses(completed(workshop, training={"max_steps": 1, "precision": "auto"})) == losses(chosen)
 
 
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+@pytest.mark.parametrize("method", ["lora", "full"])
+def test_no_method_and_no_precision_makes_logits_of_a_whole_batch(workshop, tiny_base, monkeypatch, method, precision):
+    """The output layer itself is never called: its product is made where something is learned, chunk by chunk."""
+    vocabulary = AutoModelForCausalLM.from_pretrained(tiny_base).lm_head.out_features
+    forward, called = torch.nn.Linear.forward, []
+
+    def watched(self, x):
+        called.append(self.out_features)
+        return forward(self, x)
+
+    monkeypatch.setattr(torch.nn.Linear, "forward", watched)
+    completed(
+        workshop,
+        method={"type": method},
+        training={"max_steps": 2, "precision": precision},
+        evaluation={"split": 0.25, "every_steps": 1},
+    )
+    assert vocabulary not in called
+
+
 @pytest.mark.parametrize("attention", ["eager", "sdpa"])
 def test_another_attention_gives_the_same_losses(workshop, attention):
     training = {"packing": True, "max_steps": 2}

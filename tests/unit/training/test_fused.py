@@ -274,6 +274,43 @@ def test_full_fine_tuning_has_the_gradients_of_the_plain_model(kind):
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4, msg=name)
 
 
+@pytest.mark.parametrize("padding", [None, 11])
+@pytest.mark.parametrize("passes", [1, 2])
+def test_F7_a_tied_table_learns_to_the_bit_what_it_learned_with_a_whole_gradient(padding, passes):
+    """By the plain lookup under the same loss, over tokens that come again and a padding token that has a row."""
+
+    def gradient(whole):
+        model = fused_all(tiny(tie_word_embeddings=True, pad_token_id=padding).train())
+        table = model.get_input_embeddings()
+        assert table.padding_idx == padding
+        if whole:
+            del table.forward
+        for _ in range(passes):
+            summed_loss(model, batch()).backward()
+        return table.weight.grad
+
+    assert batch()["input_ids"].unique().numel() < batch()["input_ids"].numel()
+    assert (batch()["input_ids"] == 11).any()
+    found, expected = gradient(False), gradient(True)
+    assert found.layout == torch.strided
+    assert torch.equal(found, expected)
+
+
+def test_F7_a_tied_table_gets_no_second_gradient_of_its_own_size():
+    model = fused_all(tiny(tie_word_embeddings=True).train())
+    with torch.profiler.profile(profile_memory=True) as profile:
+        summed_loss(model, batch()).backward()
+    names = {event.key for event in profile.key_averages()}
+    assert "aten::embedding_dense_backward" not in names
+    assert "aten::_coalesce" not in names
+
+
+def test_a_table_of_its_own_has_the_gradient_that_its_optimizer_takes():
+    model = fused_all(tiny(tie_word_embeddings=False).train())
+    summed_loss(model, batch()).backward()
+    assert model.get_input_embeddings().weight.grad.layout == torch.strided
+
+
 def test_the_same_step_twice_is_the_same_to_the_bit():
     (one, first), (two, second) = (loss_and_gradients(fused_all(adapted())) for _ in range(2))
     assert torch.equal(one, two)

@@ -14,6 +14,7 @@ from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM,
 from transformers.modeling_outputs import CausalLMOutput
 
 from peft_engine.training.fused.autocast import product_type
+from peft_engine.training.fused.embedding import fuse_tied_embedding
 
 _CHUNK_NUMBERS = 2**23
 """Logits that are held at a time: 32 MiB as float32, at which a matrix product is as fast as with all of them."""
@@ -30,7 +31,8 @@ def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
         inputs: A batch as `collate` makes it.
     """
     bare = _bare(model)
-    if isinstance(bare.forward, LossForward):
+    # Where every weight learns, it is this method that the library of the loop wraps, to have it computed in 16 bits.
+    if isinstance(inspect.unwrap(bare.forward), LossForward):
         total: Tensor = model(**inputs, use_cache=False).loss
         return total
     inputs = dict(inputs)
@@ -48,6 +50,7 @@ def fuse_loss(model: Any) -> None:
     head = getattr(bare, "lm_head", None)
     if type(bare) in _PLAIN_HEADS and type(head) is torch.nn.Linear and head.bias is None:
         bare.forward = LossForward(bare)
+        fuse_tied_embedding(bare.get_input_embeddings(), head)
 
 
 class LossForward:
