@@ -83,6 +83,11 @@ def test_a_comment_is_no_change(rested: RunDirectory, tmp_path: Path) -> None:
     assert changed(rested) == []
 
 
+def test_another_tracker_is_no_change(rested: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "demo.peft.yaml").write_text(CONFIG + "tracker:\n  type: mlflow\n  experiment: other\n")
+    assert changed(rested) == []
+
+
 def test_a_config_that_has_errors_now_is_a_change(rested: RunDirectory, tmp_path: Path) -> None:
     (tmp_path / "demo.peft.yaml").write_text(CONFIG + "nonsense: 1\n")
     assert changed(rested) == [("config", "demo.peft.yaml")]
