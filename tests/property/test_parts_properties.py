@@ -13,6 +13,23 @@ LONG = "version: 1\ndatasets: # many\n\n" + "".join(
     f"  # source {i}\n  - path: data/{i}.jsonl\n    weight: 2\n\n" for i in range(30)
 )
 
+FLAT = "# c\n\nversion: 1\ndatasets:\n" + "".join(f"- path: data/{i}.jsonl\n" for i in range(22)) + "name: x\n# end\n"
+PIECES = [
+    "\n",
+    "- ",
+    "  - path: z\n",
+    "- path: z\n",
+    "k: v\n",
+    "  k: v\n",
+    "#",
+    " ",
+    "x",
+    "\n---\n",
+    "\r\n",
+    "y" * 400,
+    "",
+]
+
 
 @examples(150)
 @given(texts())
@@ -55,6 +72,21 @@ def test_A3_a_document_does_not_depend_on_the_version_before_it(text: str, data:
     assert later.comments == fresh.comments
     # As text, because .nan is not equal to itself.
     assert repr(later.to_plain()) == repr(fresh.to_plain()) == repr(plain(fresh.root))
+
+
+@examples(150)
+@given(st.one_of(texts(), st.sampled_from([LONG, FLAT])), st.data())
+def test_A3_an_edited_text_is_divided_as_a_fresh_one_is(text: str, data: st.DataObject) -> None:
+    document = parse(SourceText(text))
+    for _ in range(4):
+        at = data.draw(st.integers(0, len(text)))
+        behind = at + data.draw(st.sampled_from([0, 0, 0, 1, 2, 30]))
+        text = text[:at] + data.draw(st.sampled_from([*SNIPPETS, *PIECES])) + text[behind:]
+        document = parse(SourceText(text), document)
+        fresh = parse(SourceText(text))
+        assert [
+            (placed.part.source.text, placed.part.list_key, placed.start, placed.line) for placed in document.parts
+        ] == [(placed.part.source.text, placed.part.list_key, placed.start, placed.line) for placed in fresh.parts]
 
 
 @examples(150)

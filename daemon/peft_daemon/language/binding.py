@@ -4,11 +4,23 @@ The match is made once; the rules, hover and completion read it.
 """
 
 from collections.abc import Iterator
+from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from functools import cached_property
 
 from peft_engine.config.document import Document, Path
-from peft_engine.config.nodes import Alias, Entry, LaidItems, Mapping, Node, Scalar, Sequence, effective_entries, target
+from peft_engine.config.nodes import (
+    Alias,
+    EffectiveEntry,
+    Entry,
+    LaidItems,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    effective_entries,
+    target,
+)
 from peft_engine.config.schema import Key, Section, language
 
 
@@ -92,6 +104,25 @@ class Binding:
     repeated: list[RepeatedKey] = field(default_factory=list)
     misshapen: list[Misshapen] = field(default_factory=list)
     found: list[BoundKey | _Later] = field(default_factory=list)
+    by_entry: dict[int, tuple[Entry, "Binding"]] = field(default_factory=dict)
+    """What was found below each top-level entry, by the identity of the entry; for the next version."""
+
+    def add(self, other: "Binding") -> None:
+        """Take what was found in a part that comes next in the text."""
+        self.stray += other.stray
+        self.absent += other.absent
+        self.repeated += other.repeated
+        self.misshapen += other.misshapen
+        self.found += other.found
+
+    @cached_property
+    def faulty_paths(self) -> tuple[list[Path], list[Path], list[Path]]:
+        """Where unknown keys stand, where required ones do not, and where values are misshapen."""
+        return (
+            [stray.path for stray in self.stray],
+            [absent.path for absent in self.absent],
+            [misshapen.path for misshapen in self.misshapen],
+        )
 
     @cached_property
     def known(self) -> list[BoundKey]:
@@ -128,12 +159,18 @@ class Binding:
         return {found.holder.path[0]: found for found in self.found if isinstance(found, _Later)}
 
 
-def bind(document: Document) -> Binding:
-    """Match a document with the language."""
+def bind(document: Document, before: Binding | None = None) -> Binding:
+    """Match a document with the language.
+
+    Args:
+        document: The document.
+        before: The match of an earlier version, whose unchanged top-level entries are not matched again. It changes
+            nothing but the time.
+    """
     binding = Binding()
     root = target(document.root)
     if isinstance(root, Mapping):
-        _bind_section(binding, language(), root, (), None, None)
+        _bind_root(binding, language(), root, {} if before is None else before.by_entry)
     elif root is None or _is_null(root):
         for key in language().keys.values():
             if key.required:
@@ -143,25 +180,67 @@ def bind(document: Document) -> Binding:
     return binding
 
 
+def _bind_root(binding: Binding, section: Section, mapping: Mapping, known: Lookup[int, tuple[Entry, Binding]]) -> None:
+    """Match the top-level entries, of which most are the same as in the last version."""
+    seen: dict[str, Entry] = {}
+    for effective in effective_entries(mapping):
+        entry = effective.entry
+        if entry.name in seen:
+            binding.repeated.append(RepeatedKey((entry.name,), seen[entry.name], entry))
+            continue
+        seen[entry.name] = entry
+        _, own = known.get(id(entry), (None, None))
+        if own is None:
+            own = Binding()
+            _bind_entry(own, section, mapping, (entry.name,), effective)
+        if entry.name in section.keys:  # what is said of any other key refers to the whole mapping
+            binding.by_entry[id(entry)] = entry, own
+        binding.add(own)
+    _bind_absent(binding, section, mapping, (), None, seen)
+
+
 def _bind_section(
     binding: Binding, section: Section, mapping: Mapping, path: Path, via: Alias | None, holder: BoundKey | None
 ) -> None:
     seen: dict[str, Entry] = {}
     for effective in effective_entries(mapping):
-        entry, here = effective.entry, via or effective.via
+        entry = effective.entry
         below = (*path, entry.name)
         if entry.name in seen:
             binding.repeated.append(RepeatedKey(below, seen[entry.name], entry))
             continue
         seen[entry.name] = entry
-        key = section.keys.get(entry.name)
-        if key is None:
-            binding.stray.append(StrayKey(below, section, mapping, entry, here))
-            continue
-        bound = BoundKey(below, key, entry, here)
-        binding.found.append(bound)
-        if key.section is not None:
-            _bind_below(binding, bound, key.section)
+        _bind_entry(binding, section, mapping, below, effective, via)
+    _bind_absent(binding, section, mapping, path, holder, seen)
+
+
+def _bind_entry(
+    binding: Binding,
+    section: Section,
+    mapping: Mapping,
+    path: Path,
+    effective: EffectiveEntry,
+    via: Alias | None = None,
+) -> None:
+    entry, here = effective.entry, via or effective.via
+    key = section.keys.get(entry.name)
+    if key is None:
+        binding.stray.append(StrayKey(path, section, mapping, entry, here))
+        return
+    bound = BoundKey(path, key, entry, here)
+    binding.found.append(bound)
+    if key.section is not None:
+        _bind_below(binding, bound, key.section)
+
+
+def _bind_absent(
+    binding: Binding,
+    section: Section,
+    mapping: Mapping,
+    path: Path,
+    holder: BoundKey | None,
+    seen: Lookup[str, Entry],
+) -> None:
     for key in section.keys.values():
         if key.required and key.name not in seen:
             binding.absent.append(AbsentKey((*path, key.name), key, mapping, holder))

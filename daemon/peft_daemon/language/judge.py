@@ -10,7 +10,7 @@ from peft_daemon.language.ignored import without_ignored
 from peft_daemon.language.rules.registry import rules_of
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.silence import Silence, Watched
-from peft_engine.config.document import Document, alone
+from peft_engine.config.document import Document, Path, alone
 from peft_engine.config.parts import Part
 from peft_engine.config.resolve import leaves
 from peft_schemas.findings import Finding, Fix, Position, Range, Related, TextEdit
@@ -45,9 +45,9 @@ def judge(document: Document, context: CheckContext, before: Judgement | None = 
             judged = _judge_part(placed.part, context, judged)
         if judged.findings:
             findings += _placed(judged.findings, placed.line)
-    subject = Subject(document, bind(document), context)
+    subject = Subject(document, bind(document, None if before is None else before.silence.subject.binding), context)
     silence = Silence(subject, {}, {}) if before is None else before.silence.after(subject)
-    silent: dict[str, frozenset[str]] = {}
+    silent: dict[str, frozenset[str | Path]] = {}
     for rule in rules_of("document"):
         if rule.code in silence.asked:
             continue

@@ -5,14 +5,17 @@ rule looks at is noted while it looks, so that nobody has to declare it and noth
 something, or looked at anything else of the document, is asked anew each time.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, NamedTuple, cast
 
+from peft_daemon.language.rules.entries import LISTS, DatasetEntry, listed
 from peft_daemon.language.rules.subject import DECISIVE_KEYS, Setting, Subject
+from peft_engine.config.document import Path
 from peft_engine.config.nodes import effective_entries
 from peft_engine.config.parts import Part
+from peft_engine.config.schema import walk
 
 
 @dataclass(frozen=True)
@@ -22,8 +25,8 @@ class Silence:
     subject: Subject
     """The version."""
 
-    asked: Mapping[str, frozenset[str]]
-    """The paths of the settings that each silent rule looked at, by its code."""
+    asked: Mapping[str, frozenset[str | Path]]
+    """The settings, by path, and the lists of datasets that each silent rule looked at, by its code."""
 
     settings: dict[str, Setting | None]
     """What these settings are, by path."""
@@ -36,15 +39,21 @@ class Silence:
         if change is None:
             kept = {}
         else:
-            touched, moved = change
-            kept = {path: before for path, before in self.settings.items() if _section(path) not in touched}
-            subject.inherit(self.subject, {p: s for p, s in kept.items() if _stands(s, moved)} if moved else kept)
+            kept = _without(self.settings, change.touched)
+            subject.inherit(self.subject, _without(kept, change.moved, keeping=_stands_nowhere))
         compared = self.settings.keys() - kept.keys()
-        differ = {path for path in compared if not _is_same(self.settings[path], subject.setting(path))}
-        asked = {code: paths for code, paths in self.asked.items() if differ.isdisjoint(paths)}
+        differ: set[str | Path] = {p for p in compared if not _is_same(self.settings[p], subject.setting(p))}
+        for list_ in LISTS:
+            if _is_same_list(self.subject.values, subject.values, list_):
+                subject.inherit_entries(self.subject, list_)
+            else:
+                differ.add(list_)
+        asked = (
+            {code: paths for code, paths in self.asked.items() if differ.isdisjoint(paths)} if differ else self.asked
+        )
         return Silence(subject, asked, kept)
 
-    def grown(self, silent: Mapping[str, frozenset[str]]) -> "Silence":
+    def grown(self, silent: Mapping[str, frozenset[str | Path]]) -> "Silence":
         """Return this with the rules that were asked anew and found nothing."""
         return Silence(self.subject, {**self.asked, **silent}, {**self.settings, **self.subject.asked})
 
@@ -55,8 +64,8 @@ class Watched:
     def __init__(self, subject: Subject) -> None:
         """Watch a subject, of which nothing was asked so far."""
         self.context = subject.context
-        self.asked: set[str] = set()
-        """The paths of the settings that were asked for."""
+        self.asked: set[str | Path] = set()
+        """The paths of the settings, and the lists of datasets, that were asked for."""
 
         self.was_read = False
         """Whether anything else of the document was asked for."""
@@ -78,6 +87,16 @@ class Watched:
         self.asked.update(paths)
         return self._subject.settings(*paths)
 
+    def entries(self, list_: Path) -> tuple[DatasetEntry, ...]:
+        """See `Subject`."""
+        self.asked.add(list_)
+        return self._subject.entries(list_)
+
+    def all_entries(self) -> Iterator[DatasetEntry]:
+        """See `Subject`."""
+        self.asked.update(LISTS)
+        return self._subject.all_entries()
+
     def __getattr__(self, name: str) -> Any:
         """Hand anything else on."""
         self.was_read = True
@@ -96,7 +115,8 @@ class _Change(NamedTuple):
 
 def _change(before: Subject, now: Subject) -> _Change | None:
     """Return what differs, None when it may be anything: settings depend on more than on their own section."""
-    if _faults(before) != _faults(now):
+    # What may keep a setting of any section from being known.
+    if before.document.is_sound != now.document.is_sound or before.binding.faulty_paths != now.binding.faulty_paths:
         return None
     old, new = before.document.sections, now.document.sections
     touched: set[str] = set()
@@ -115,30 +135,39 @@ def _change(before: Subject, now: Subject) -> _Change | None:
     return _Change(touched, moved)
 
 
-def _faults(subject: Subject) -> tuple[object, ...]:
-    """Return what may keep a setting of any section from being known."""
-    binding = subject.binding
-    return (
-        subject.document.is_sound,
-        [stray.path for stray in binding.stray],
-        [absent.path for absent in binding.absent],
-        [misshapen.path for misshapen in binding.misshapen],
-    )
+def _without(
+    settings: dict[str, Setting | None],
+    sections: Iterable[str],
+    keeping: Callable[[Setting | None], bool] = lambda _: False,
+) -> dict[str, Setting | None]:
+    """Return the settings but for those of some sections, of which those that pass a test are kept."""
+    if not sections:
+        return settings
+    # Copied as a whole first: most sections stay.
+    rest = dict(settings)
+    for section in sections:
+        for path in _paths().get(section, ()):
+            if path in rest and not keeping(rest[path]):
+                del rest[path]
+    return rest
 
 
-def _stands(setting: Setting | None, moved: set[str]) -> bool:
-    """Tell whether a setting is where it was, or nowhere."""
-    return setting is None or setting.bound is None or _section(setting.path) not in moved
+def _stands_nowhere(setting: Setting | None) -> bool:
+    return setting is None or setting.bound is None
+
+
+@cache
+def _paths() -> dict[str, list[str]]:
+    """Return the paths of all keys outside lists, by top-level key."""
+    paths: dict[str, list[str]] = {}
+    for path, _ in walk():
+        paths.setdefault(path.partition(".")[0], []).append(path)
+    return paths
 
 
 def _keys(part: Part) -> list[str]:
     """Return the top-level keys that a part gives, those of a merge included, which stand elsewhere in its text."""
     return [] if part.entries is None else [effective.entry.name for effective in effective_entries(part.entries)]
-
-
-@cache
-def _section(path: str) -> str:
-    return path.partition(".")[0]
 
 
 def _is_same(before: Setting | None, now: Setting | None) -> bool:
@@ -148,3 +177,11 @@ def _is_same(before: Setting | None, now: Setting | None) -> bool:
     alike = before.origin == now.origin and before.is_written == now.is_written
     # As text, because true, 1 and 1.0 are equal.
     return alike and (before.value is now.value or repr(before.value) == repr(now.value))
+
+
+def _is_same_list(before: Any, now: Any, list_: Path) -> bool:
+    """Tell whether two versions list the same datasets. A part that did not change has the very same values."""
+    olds, news = listed(before, list_), listed(now, list_)
+    return len(olds) == len(news) and all(
+        old is new or repr(old) == repr(new) for old, new in zip(olds, news, strict=True)
+    )

@@ -17,7 +17,7 @@ from peft_engine.config.nodes import (
     shifted_entry,
     target,
 )
-from peft_engine.config.parts import Known, Part, Placed, split
+from peft_engine.config.parts import Known, Part, Placed, edited, split
 from peft_engine.config.problems import Problem
 from peft_engine.config.reading import Reading
 from peft_engine.config.text import SourceText
@@ -177,7 +177,9 @@ def parse(source: SourceText, before: Document | None = None) -> Document:
         message = f"This file has {len(source):,} characters; a config may have at most {MAX_LENGTH:,}."
         refusal = Problem("limit", message, 0, source.line_end(0))
         return Document(source, (Placed(Part(source, Reading(None, (refusal,), ())), 0, 0),))
-    return Document(source, split(source, {} if before is None else before.known_parts))
+    if before is None or not before.is_split:
+        return Document(source, split(source, {}))
+    return Document(source, edited(source, before.parts) or split(source, before.known_parts))
 
 
 def _step(place: Place, part: str | int) -> Place | None:

@@ -7,6 +7,7 @@ not to the file. Where parts would not mean the same alone, as an alias of an an
 import re
 from collections import Counter
 from collections.abc import Mapping as Lookup
+from collections.abc import Sequence as Row
 from dataclasses import dataclass, field, replace
 from functools import cache, cached_property
 from itertools import accumulate, pairwise, starmap
@@ -125,6 +126,85 @@ def split(source: SourceText, known: Known) -> tuple[Placed, ...]:
     starts = accumulate([len(part.source.text) for part in parts], initial=0)
     lines = accumulate([part.source.line_count - 1 for part in parts], initial=0)
     return tuple(starmap(Placed, zip(parts, starts, lines, strict=False)))
+
+
+def edited(source: SourceText, before: Row[Placed]) -> tuple[Placed, ...] | None:
+    """Return what `split` would, for a text that differs from an earlier one within one part, which stays one.
+
+    That is nearly every keystroke, and dividing the whole text again takes longer than reading the part.
+
+    Args:
+        source: The text.
+        before: The parts of the earlier text, which has several.
+
+    Returns:
+        None where more may differ.
+    """
+    text = source.text
+    found = _only_difference(text, before)
+    if found is None:
+        return None
+    index, end = found
+    start, line, old = before[index].start, before[index].line, before[index].part
+    piece = text[start:end]
+    # What another part leaves open may be closed in this one.
+    if any(placed.part.reading.problems for at, placed in enumerate(before) if at != index):
+        return None
+    part = _read_part(piece, old.list_key) if _stays_one(piece, before, index) else None
+    if part is None or part.reading.has_aliases:
+        return None
+    if part.reading.problems and _may_go_on(piece, text[end:]) and is_valid(text):
+        return None
+    by, lines = len(piece) - len(old.source.text), part.source.line_count - old.source.line_count
+    behind = [Placed(placed.part, placed.start + by, placed.line + lines) for placed in before[index + 1 :]]
+    parts = (*before[:index], Placed(part, start, line), *behind)
+    return parts if any(placed.part.entries is not None for placed in parts) else None
+
+
+def _only_difference(text: str, before: Row[Placed]) -> tuple[int, int] | None:
+    """Return which part is the only one that differs, and where it ends now; None when there is no such part."""
+    differing = (at for at, placed in enumerate(before) if not text.startswith(placed.part.source.text, placed.start))
+    index = next(differing, None)
+    if index is None:
+        return None
+    end = len(text)
+    for placed in reversed(before[index + 1 :]):
+        if not text.endswith(placed.part.source.text, before[index].start, end):
+            return None
+        end -= len(placed.part.source.text)
+    return index, end
+
+
+def _stays_one(piece: str, before: Row[Placed], index: int) -> bool:
+    """Tell whether a text would be divided into the same parts with this piece in the place of one of them."""
+    behind = before[index + 1] if index + 1 < len(before) else None
+    if (behind is not None and not piece.endswith("\n")) or _NOT_APART.search(piece) or "\n---" in "\n" + piece:
+        return False
+    tops = [match.start() for match in _TOP.finditer("\n" + piece)]
+    old = before[index].part
+    if old.list_key is not None:
+        indent = len(old.source.text) - len(old.source.text.lstrip(" "))
+        entry, other = _lines_of_list(indent)
+        dashes = [match.start() for match in entry.finditer("\n" + piece)]
+        grown = len(piece) - len(old.source.text)
+        return (
+            not tops and dashes == [0] and not other.search(piece) and _list_length(before, index) + grown > _LONG_LIST
+        )
+    if (behind is not None and behind.part.list_key is not None) or len(tops) != 1:
+        return False
+    if piece[tops[0]] in _MARKERS or (index > 0 and tops[0] > 0):
+        return False
+    return len(piece) <= _LONG_LIST or not _list_entries(piece, 0, len(piece), {})
+
+
+def _list_length(parts: Row[Placed], index: int) -> int:
+    """Return the characters of the top-level list that a part is an entry of, its key included."""
+    first = last = index
+    while parts[first].part.list_key is not None:
+        first -= 1
+    while last + 1 < len(parts) and parts[last + 1].part.list_key is not None:
+        last += 1
+    return parts[last].start + len(parts[last].part.source.text) - parts[first].start
 
 
 def _pieces(text: str, known: Known) -> list[Piece] | None:

@@ -47,8 +47,11 @@ class Diagnostics:
 
     def __init__(self, server: WorkbenchServer) -> None:
         self._server = server
+        self._due: dict[str, asyncio.Handle] = {}
+        """The call that will look at a document, by URI."""
+
         self._jobs: dict[str, asyncio.Task[None]] = {}
-        """The job that will tell of a document, by URI."""
+        """The job that will tell of a document for which something is waited, by URI."""
 
         self._checks: dict[str, tuple[OpenDocument, asyncio.Task[_Result]]] = {}
         """The running check of a document, by URI. Whoever asks meanwhile waits for it, too."""
@@ -63,7 +66,8 @@ class Diagnostics:
     @property
     def busy(self) -> bool:
         """Whether some document waits for its diagnostics."""
-        return not all(task.done() for task in (*self._jobs.values(), *(task for _, task in self._checks.values())))
+        running = (*self._jobs.values(), *(task for _, task in self._checks.values()))
+        return bool(self._due) or not all(task.done() for task in running)
 
     async def findings(self, document: OpenDocument) -> list[Finding]:
         """Return the findings of an open document, checked once a version.
@@ -80,7 +84,10 @@ class Diagnostics:
         took, so that half of the time is left for typing.
         """
         self._cancel(uri)
-        self._jobs[uri] = self._server.spawn(self._push(uri))
+        # At least one turn of the loop, so that edits that are here already come before the check.
+        wait = self._rested_at - time.perf_counter()
+        loop = asyncio.get_running_loop()
+        self._due[uri] = loop.call_later(wait, self._push, uri) if wait > 0 else loop.call_soon(self._push, uri)
 
     def forget(self, uri: str) -> None:
         """Take a closed document's diagnostics away."""
@@ -131,32 +138,52 @@ class Diagnostics:
         return {"kind": "full", "items": items, "resultId": result.id}
 
     def _cancel(self, uri: str) -> None:
-        if (job := self._jobs.pop(uri, None)) is not None:
-            job.cancel()
+        for waiting in (self._due.pop(uri, None), self._jobs.pop(uri, None)):
+            if waiting is not None:
+                waiting.cancel()
 
-    async def _push(self, uri: str) -> None:
-        # At least one turn of the loop, so that edits that are here already come before the check.
-        await asyncio.sleep(max(0.0, self._rested_at - time.perf_counter()))
+    def _push(self, uri: str) -> None:
+        del self._due[uri]
         document = self._server.documents.get(uri)
         if document is None or self._client_pulls:
             return
-        with contextlib.suppress(ResponseError):  # edited meanwhile: that edit has a job of its own
-            findings = await self.findings(document)
-            diagnostics = [to_diagnostic(uri, finding) for finding in findings]
-            self._publish({"uri": uri, "diagnostics": diagnostics, "version": document.version})
+        # Nearly every keystroke names what was named before. Then nothing has to be waited for in a task.
+        result = self._result_at_hand(document)
+        if result is None:
+            self._jobs[uri] = self._server.spawn(self._push_later(document))
+        else:
+            self._tell(result)
 
-    async def _result(self, document: OpenDocument) -> _Result:
+    async def _push_later(self, document: OpenDocument) -> None:
+        with contextlib.suppress(ResponseError):  # edited meanwhile: that edit has a job of its own
+            self._tell(await self._result(document))
+
+    def _tell(self, result: _Result) -> None:
+        uri = result.document.uri
+        diagnostics = [to_diagnostic(uri, finding) for finding in result.judgement.findings]
+        self._publish({"uri": uri, "diagnostics": diagnostics, "version": result.document.version})
+
+    def _result_at_hand(self, document: OpenDocument) -> _Result | None:
+        """Return what is found in a document, None where something has to be waited for."""
         known = self._results.get(document.uri)
         if known is not None and known.document is document:
             return known
         running = self._checks.get(document.uri)
+        if running is not None and running[0] is document:
+            return None
+        context = self._server.world.at_hand(document.document, document.path)
+        if context is None:
+            return None
+        result = self._judge(document, context)
+        self._keep(result)
+        return result
+
+    async def _result(self, document: OpenDocument) -> _Result:
+        at_hand = self._result_at_hand(document)
+        if at_hand is not None:
+            return at_hand
+        running = self._checks.get(document.uri)
         if running is None or running[0] is not document:
-            # Nearly every keystroke names what was named before. Then nothing has to be waited for in a task.
-            context = self._server.world.at_hand(document.document, document.path)
-            if context is not None:
-                result = self._judge(document, context)
-                self._keep(result)
-                return result
             running = document, asyncio.get_running_loop().create_task(self._check(document))
             # Nobody may be left who hears that the document was edited meanwhile.
             running[1].add_done_callback(lambda task: task.cancelled() or task.exception())

@@ -5,7 +5,6 @@ from collections.abc import Iterator
 
 from peft_daemon.language.binding import BoundKey
 from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.entries import entries
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.subject import Subject
@@ -123,7 +122,7 @@ def rows_longer_than_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     found = subject.settings("training.max_length", "training.packing")
     if found is None or not found[0].is_written or not subject.context.datasets:
         return
-    lengths = [fact.tokens_p99 if (fact := entry.fact(subject)) else None for entry in entries(subject, ("datasets",))]
+    lengths = [fact.tokens_p99 if (fact := entry.fact(subject)) else None for entry in subject.entries(("datasets",))]
     known = [length for length in lengths if length is not None]
     if not known or len(known) < len(lengths):
         return

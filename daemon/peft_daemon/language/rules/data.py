@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from peft_daemon.language.binding import BoundKey
 from peft_daemon.language.context import CheckContext, FileFact
-from peft_daemon.language.rules.entries import all_entries
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.subject import Subject
@@ -84,7 +83,7 @@ def datasets(subject: Subject) -> list[tuple[BoundKey, str, FileFact]]:
 
 
 def _find(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
-    for entry in all_entries(subject):
+    for entry in subject.all_entries():
         fact = None if entry.path is None else subject.context.files.get(entry.path)
         bound = None if fact is None else entry.key(subject, "path")
         if fact is not None and bound is not None and entry.path is not None:

@@ -1,13 +1,14 @@
 """The entries of `datasets` and `evaluation.datasets`, as rules look at them."""
 
 from collections.abc import Iterator, Mapping
-from itertools import chain
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from peft_daemon.language.binding import BoundKey
-from peft_daemon.language.rules.subject import Subject
 from peft_engine.config.document import Path
 from peft_engine.facts import DatasetFact
+
+if TYPE_CHECKING:
+    from peft_daemon.language.rules.subject import Subject
 
 LISTS: tuple[Path, ...] = (("datasets",), ("evaluation", "datasets"))
 """Where datasets are listed."""
@@ -32,15 +33,15 @@ class DatasetEntry(NamedTuple):
         named = columns.items() if isinstance(columns, dict) else ()
         return {field: column for field, column in named if isinstance(column, str)}
 
-    def key(self, subject: Subject, *names: str) -> BoundKey | None:
+    def key(self, subject: "Subject", *names: str) -> BoundKey | None:
         """Return a written key, such as `path` or `columns`, `prompt`."""
         return subject.binding.at((*self.place, *names))
 
-    def fact(self, subject: Subject) -> DatasetFact | None:
+    def fact(self, subject: "Subject") -> DatasetFact | None:
         """Return what is known of its data."""
         return None if self.path is None else subject.context.datasets.get(self.path)
 
-    def format(self, subject: Subject) -> str | None:
+    def format(self, subject: "Subject") -> str | None:
         """Return the written format, else the recognised one, None when it is not known."""
         written = self.values.get("format", "auto")
         if written != "auto":
@@ -49,23 +50,16 @@ class DatasetEntry(NamedTuple):
         return None if fact is None else fact.format
 
 
-def entries(subject: Subject, list_: Path) -> tuple[DatasetEntry, ...]:
-    """Return the written entries of one list of datasets."""
-    known: tuple[DatasetEntry, ...] | None = subject.shared.get(list_)
-    if known is None:
-        known = subject.shared[list_] = tuple(_find(subject.values, list_))
-    return known
-
-
-def all_entries(subject: Subject) -> Iterator[DatasetEntry]:
-    """Yield the written entries of both lists."""
-    return chain.from_iterable(entries(subject, list_) for list_ in LISTS)
-
-
-def _find(values: Any, list_: Path) -> Iterator[DatasetEntry]:
+def listed(values: Any, list_: Path) -> list[Any]:
+    """Return the entries of one list of datasets as they are written, plain; none where there is no list."""
     for part in list_:
         values = values.get(part) if isinstance(values, dict) else None
-    for index, entry in enumerate(values if isinstance(values, list) else ()):
+    return values if isinstance(values, list) else []
+
+
+def dataset_entries(values: Any, list_: Path) -> Iterator[DatasetEntry]:
+    """Yield the written datasets of one list."""
+    for index, entry in enumerate(listed(values, list_)):
         if isinstance(entry, dict):
             path = entry.get("path")
             yield DatasetEntry((*list_, index), entry, path if isinstance(path, str) and path else None)

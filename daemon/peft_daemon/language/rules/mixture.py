@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.entries import DatasetEntry, entries
+from peft_daemon.language.rules.entries import DatasetEntry
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.steps import effective_batch, training_records
@@ -57,8 +57,8 @@ def less_than_a_batch(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def evaluated_on_training_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same file, and the same part of it, in both lists."""
-    evaluated = entries(subject, _EVALUATION)
-    trained = {_identity(entry): entry for entry in entries(subject, _TRAINING)} if evaluated else {}
+    evaluated = subject.entries(_EVALUATION)
+    trained = {_identity(entry): entry for entry in subject.entries(_TRAINING)} if evaluated else {}
     for entry in evaluated:
         same = trained.get(_identity(entry))
         if same is not None and entry.path is not None:
@@ -79,7 +79,7 @@ def evaluated_on_training_data(subject: Subject, this: Rule) -> Iterator[Finding
 def listed_twice(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the same part of the same file twice in one list."""
     for list_ in (_TRAINING, _EVALUATION):
-        listed = [entry for entry in entries(subject, list_) if entry.path is not None]
+        listed = [entry for entry in subject.entries(list_) if entry.path is not None]
         if len({_bare(str(entry.path)) for entry in listed}) == len(listed):
             continue
         seen: dict[tuple[object, object], DatasetEntry] = {}
@@ -105,7 +105,7 @@ def answers_of_text(subject: Subject, this: Rule) -> Iterator[Finding]:
     setting = subject.setting("training.completion_only_loss")
     if setting is None or not setting.is_written or not setting.value:
         return
-    formats = [entry.format(subject) for entry in entries(subject, _TRAINING)]
+    formats = [entry.format(subject) for entry in subject.entries(_TRAINING)]
     if formats and all(format_ == "text" for format_ in formats):
         message = "`completion_only_loss` has no effect: the data is plain text, without prompts and answers."
         yield this.about(subject, message, setting, fixes=subject.remove(setting.path), at_key=True)
@@ -127,7 +127,7 @@ def mostly_cut(subject: Subject, this: Rule) -> Iterator[Finding]:
     max_length = subject.setting("training.max_length")
     if max_length is None:
         return
-    for entry in entries(subject, _TRAINING) if subject.context.datasets else ():
+    for entry in subject.entries(_TRAINING) if subject.context.datasets else ():
         fact = entry.fact(subject)
         if fact is None or fact.tokens_p50 is None or fact.tokens_p50 <= max_length.value:
             continue
@@ -139,7 +139,7 @@ def mostly_cut(subject: Subject, this: Rule) -> Iterator[Finding]:
         most = None if model is None else model.context_length
         wanted = fact.tokens_p99 or fact.tokens_p50
         better = wanted if most is None else min(wanted, most)
-        longest = max((other.tokens_p50 or 0) for e in entries(subject, _TRAINING) if (other := e.fact(subject)))
+        longest = max((other.tokens_p50 or 0) for e in subject.entries(_TRAINING) if (other := e.fact(subject)))
         fixes = subject.set(max_length.path, better) if better >= longest else []
         yield this.about(subject, message, max_length, fixes=fixes)
         return

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from peft_daemon.language.context import CheckContext, FileFact
 from peft_daemon.language.rules.data import alternatives
-from peft_daemon.language.rules.entries import all_entries
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
@@ -139,7 +138,7 @@ def no_template(subject: Subject, this: Rule) -> Iterator[Finding]:
     if model is None or model.has_chat_template is not False or template is None or template.value is not None:
         return
     base = subject.setting("model.base")
-    for entry in all_entries(subject):
+    for entry in subject.all_entries():
         if base is not None and entry.format(subject) in _CONVERSATIONS:
             shown = shorten(str(entry.path))
             message = f"{model.name} has no chat template, and `{shown}` holds prompts and answers."

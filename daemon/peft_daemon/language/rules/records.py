@@ -6,7 +6,7 @@ from typing import get_args
 
 from peft_daemon.language.binding import BoundKey
 from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.entries import DatasetEntry, all_entries
+from peft_daemon.language.rules.entries import DatasetEntry
 from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, replace, rule
 from peft_daemon.language.rules.subject import Subject
@@ -141,7 +141,7 @@ def duplicated_records(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def bad_split(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find values of `split` that are no slices, lie beyond the records, or name what a file does not have."""
-    for entry in all_entries(subject):
+    for entry in subject.all_entries():
         split = entry.values.get("split")
         if isinstance(split, str) and split:
             fault = _split_fault(split, entry.fact(subject), _is_file(subject, entry))
@@ -175,7 +175,7 @@ def _split_fault(split: str, fact: DatasetFact | None, is_file: bool) -> str | N
 
 def _known(subject: Subject) -> Iterator[tuple[DatasetEntry, DatasetFact]]:
     """Yield the entries whose data is known."""
-    for entry in all_entries(subject):
+    for entry in subject.all_entries():
         fact = entry.fact(subject)
         if fact is not None:
             yield entry, fact

@@ -3,7 +3,6 @@
 import math
 from fractions import Fraction
 
-from peft_daemon.language.rules.entries import entries
 from peft_daemon.language.rules.subject import Subject
 
 
@@ -31,25 +30,18 @@ def effective_batch(subject: Subject) -> int | None:
 
 def training_records(subject: Subject) -> int | None:
     """Return the records that an epoch trains on, None when not all datasets were read whole."""
-    if training_records not in subject.shared:
-        subject.shared[training_records] = _count_records(subject)
-    known: int | None = subject.shared[training_records]
-    return known
-
-
-def exact(cadence: float) -> Fraction:
-    """Return a cadence as the exact number that was written: 0.3 is three tenths."""
-    return Fraction(repr(cadence))
-
-
-def _count_records(subject: Subject) -> int | None:
     share = subject.setting("evaluation.split")
     if share is None or not subject.context.datasets:
         return None
     total, known = 0.0, subject.context.datasets
-    for _, values, path in entries(subject, ("datasets",)):
+    for _, values, path in subject.entries(("datasets",)):
         fact, weight = None if path is None else known.get(path), values.get("weight", 1)
         if fact is None or fact.records is None or "split" in values or not isinstance(weight, int | float):
             return None
         total += fact.records * weight
     return math.ceil(total * (1 - float(share.value)))
+
+
+def exact(cadence: float) -> Fraction:
+    """Return a cadence as the exact number that was written: 0.3 is three tenths."""
+    return Fraction(repr(cadence))

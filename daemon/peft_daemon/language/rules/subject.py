@@ -1,13 +1,15 @@
 """What rules judge: a document with its effective values, and what is known of the world around it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
+from itertools import chain
 from typing import Any
 
 from peft_daemon.language.binding import Binding, BoundKey
 from peft_daemon.language.context import CheckContext
 from peft_daemon.language.rules.edits import delete_entry, insert_below, insert_key, insert_root_key
+from peft_daemon.language.rules.entries import LISTS, DatasetEntry, dataset_entries
 from peft_daemon.language.rules.moves import meant_paths
 from peft_daemon.language.rules.places import key_place, value_place
 from peft_daemon.language.rules.values import Fault, faults, written
@@ -58,6 +60,20 @@ class Subject:
     @cached_property
     def shared(self) -> dict[object, Any]:
         """What one rule worked out and others need as well."""
+        return {}
+
+    def entries(self, list_: Path) -> tuple[DatasetEntry, ...]:
+        """Return the written entries of one list of datasets."""
+        if list_ not in self._entries:
+            self._entries[list_] = tuple(dataset_entries(self.values, list_))
+        return self._entries[list_]
+
+    def all_entries(self) -> Iterator[DatasetEntry]:
+        """Yield the written entries of every list of datasets."""
+        return chain.from_iterable(self.entries(list_) for list_ in LISTS)
+
+    @cached_property
+    def _entries(self) -> dict[Path, tuple[DatasetEntry, ...]]:
         return {}
 
     @cached_property
@@ -130,6 +146,11 @@ class Subject:
         self.asked.update(settings)
         if "layers" in vars(before):
             vars(self)["layers"] = before.layers
+
+    def inherit_entries(self, before: "Subject", list_: Path) -> None:
+        """Take the entries of a list from an earlier version that lists the same."""
+        if list_ in before._entries:
+            self._entries[list_] = before._entries[list_]
 
     def settings(self, *paths: str) -> tuple[Setting, ...] | None:
         """Return several effective values, None when one of them cannot be known."""

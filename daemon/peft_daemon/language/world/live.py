@@ -16,8 +16,9 @@ from pathlib import Path
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
 from peft_daemon.language.world.answers import Answers
 from peft_daemon.language.world.gather import complete, look_at_files, questions
-from peft_daemon.language.world.named import Named, named_in
+from peft_daemon.language.world.named import Named, named_in, names_alike
 from peft_engine.config.document import Document
+from peft_engine.config.parts import Placed
 from peft_engine.look import Answer, Question
 
 _FRESH = 2.0
@@ -46,6 +47,9 @@ class _View:
 
     until: float
     """When the files shall be looked at again."""
+
+    parts: tuple[Placed, ...] = ()
+    """The text that was last seen to name just that."""
 
 
 class World:
@@ -84,24 +88,29 @@ class World:
         """
         if path is None:
             return NOTHING_KNOWN
-        named = named_in(document)
-        at_hand = self._at_hand(path, named)
+        at_hand = self.at_hand(document, path)
         if at_hand is not None:
             return at_hand
         view = self._views.get(path)
-        return await self._look(path, named, None if view is None or view.news != self._news else view.context)
+        before = None if view is None or view.news != self._news else view.context
+        return await self._look(path, named_in(document), before)
 
     def at_hand(self, document: Document, path: Path | None) -> CheckContext | None:
         """Return the same without waiting, None when something has to be looked at first."""
-        return NOTHING_KNOWN if path is None else self._at_hand(path, named_in(document))
-
-    def _at_hand(self, path: Path, named: Named) -> CheckContext | None:
+        if path is None:
+            return NOTHING_KNOWN
         view = self._views.get(path)
         if view is None or view.news != self._news:
             return None
+        named = view.named
+        if named is None or not names_alike(view.parts, document.parts):
+            named = named_in(document)
         if time.monotonic() > view.until and path not in self._looks:
             self._looks[path] = asyncio.get_running_loop().create_task(self._look_in_the_background(path, named))
-        return view.context if view.named == named else None
+        if view.named != named:
+            return None
+        view.parts = document.parts
+        return view.context
 
     def look_again(self) -> None:
         """Trust no look from before: the editor says that files changed."""

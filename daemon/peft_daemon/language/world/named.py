@@ -1,6 +1,6 @@
 """What a document names: its base model, datasets, template and preset, as far as they are texts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, get_args
@@ -8,7 +8,7 @@ from typing import Any, get_args
 from pydantic import ValidationError
 
 from peft_engine.config.document import Document
-from peft_engine.config.parts import Part
+from peft_engine.config.parts import Part, Placed
 from peft_schemas.config import ColumnsConfig, DatasetFormat
 
 _FORMATS: dict[str | None, DatasetFormat] = {format: format for format in get_args(DatasetFormat)}
@@ -49,7 +49,7 @@ def named_in(document: Document) -> Named:
     sections: list[Named] = []
     for placed in document.parts:
         part = placed.part
-        own: Named = part.memo.get(_MEMO) or _remember(part)
+        own = _own(part)
         datasets += own.datasets
         if part.list_key is None:
             sections.append(own)
@@ -60,6 +60,18 @@ def named_in(document: Document) -> Named:
         preset=_first(section.preset for section in sections),
         datasets=tuple(datasets),
     )
+
+
+def names_alike(before: Sequence[Placed], now: Sequence[Placed]) -> bool:
+    """Tell whether two versions of a text name the same things, part by part; where parts came or went, they do not."""
+    return len(before) == len(now) and all(
+        old.part is new.part or (old.part.list_key == new.part.list_key and _own(old.part) == _own(new.part))
+        for old, new in zip(before, now, strict=True)
+    )
+
+
+def _own(part: Part) -> Named:
+    return part.memo.get(_MEMO) or _remember(part)
 
 
 def _remember(part: Part) -> Named:
