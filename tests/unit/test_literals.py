@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-SERVICES = ("daemon", "engine")
+SERVICES = ("daemon", "engine", "connectors")
 
 WAITS = {"timeout", "retries", "interval", "delay", "limit", "max_workers"}
 """Arguments that say how long or how often something is tried."""

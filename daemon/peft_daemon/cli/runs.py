@@ -1,12 +1,14 @@
 """`peftw runs`: what has run, what runs, and what can be done with it."""
 
 import typer
+from rich.markup import escape
 
 from peft_daemon.cli import runs_control, runs_keep, runs_list, runs_track
 from peft_daemon.cli.output import out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, duration, measurement, state_of, steps_of
 from peft_daemon.runs.follow import summarise
-from peft_engine.rundir import find_run
+from peft_engine.rundir import RunDirectory, find_run
+from peft_engine.rundir.tracking import read_tracker
 
 app = typer.Typer(name="runs", help="List, show and control runs.", no_args_is_help=True)
 
@@ -30,6 +32,7 @@ def show_command(run_id: RunId, json: Json = False) -> None:
     rows += [(name, measurement(name, value)) for name, value in sorted(run.metrics.items())]
     rows += [("config", run.config_path), ("directory", run.directory), ("checkpoint", run.checkpoint)]
     rows.append(("chat", f"peftw chat --model {run.chat_model}" if run.chat_model else None))
+    rows.append(("tracker", _tracker(find_run(run_id))))
     rows.append(("resume", f"peftw runs resume {run.id}" if run.state == "paused" else None))
     for name, value in rows:
         # Not a table: a path or a command that is folded cannot be copied.
@@ -41,6 +44,12 @@ def show_command(run_id: RunId, json: Json = False) -> None:
             out.print(f"  {proposed.title}: peftw runs recover {run.id} {proposed.action}", markup=False)
     if run.error:
         out.print(f"\n{run.error.message}\n{run.error.remedy}", markup=False)
+
+
+def _tracker(run: RunDirectory) -> str | None:
+    """Return where the run's measurements are sent as well, and what hinders that."""
+    file = read_tracker(run)
+    return None if file is None else escape(file.problem or f"experiment {file.experiment} at {file.url}")
 
 
 app.command("pause")(runs_control.pause)

@@ -27,8 +27,7 @@ def address_that_is_none(subject: Subject, this: Rule) -> Iterator[Finding]:
     found = subject.settings("tracker.url", "tracker.type")
     if found is None or found[1].value == "none":
         return
-    parts = _parts(str(found[0].value))
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+    if not _can_be_asked(str(found[0].value)):
         yield this.about(subject, "The tracker's address is no `http://` or `https://` URL.", found[0])
 
 
@@ -68,7 +67,14 @@ def tracker_without_type(subject: Subject, this: Rule) -> Iterator[Finding]:
     described = [setting for setting in found[1:] if setting.is_written]
     if described:
         message = "This has no effect: the tracker's `type` is `none`."
-        yield this.about(subject, message, *described, fixes=subject.set("tracker.type", "mlflow"), at_key=True)
+        # With an address that is none, that would be the next finding.
+        fixes = subject.set("tracker.type", "mlflow") if _can_be_asked(str(found[1].value)) else []
+        yield this.about(subject, message, *described, fixes=fixes, at_key=True)
+
+
+def _can_be_asked(url: str) -> bool:
+    parts = _parts(url)
+    return parts is not None and parts.scheme in ("http", "https") and bool(parts.hostname)
 
 
 def _parts(url: str) -> SplitResult | None:

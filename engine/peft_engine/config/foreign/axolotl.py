@@ -6,6 +6,7 @@ from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE
 from peft_engine.config.foreign.loop import put_cadence, put_every_epoch, put_holdout, put_precision, put_warmup
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
 from peft_engine.config.foreign.source import Leaf
+from peft_engine.config.foreign.tracking import put_mlflow
 
 _ATTENTION = {
     "flash_attention": "flash_attention_2",
@@ -328,5 +329,6 @@ STEPS: dict[str, Step] = {
     "evaluation": evaluation,
     "checkpoints": checkpoints,
     "warmup": warmup,
+    "tracking": put_mlflow,
 }
 """What reads the keys that the table lists under `together`, in this order."""

@@ -12,11 +12,11 @@ from peft_engine.config.foreign.loop import (
     put_cadence,
     put_holdout,
     put_precision,
-    put_trackers,
     put_warmup,
 )
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets
 from peft_engine.config.foreign.source import Leaf
+from peft_engine.config.foreign.tracking import put_reported
 
 _MOST_BYTES = 4_000_000
 """Bytes of the longest `dataset_info.json` that is read; LLaMA-Factory's own has 20,000."""
@@ -159,7 +159,7 @@ def attention(draft: Draft) -> None:
 
 def tracking(draft: Draft) -> None:
     """Read the trackers."""
-    put_trackers(draft, draft.get("report_to"))
+    put_reported(draft, draft.get("report_to"))
 
 
 def _scale(draft: Draft) -> None:

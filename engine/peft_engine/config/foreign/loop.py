@@ -1,6 +1,6 @@
 """The training loop in the terms of the Transformers Trainer, on which most tools stand."""
 
-from peft_engine.config.foreign.convert import AT_THE_END, number_of, texts, truth
+from peft_engine.config.foreign.convert import AT_THE_END, number_of, truth
 from peft_engine.config.foreign.draft import CONTRADICTION, Draft
 from peft_engine.config.foreign.source import Leaf
 
@@ -122,15 +122,6 @@ def put_holdout(draft: Draft, leaf: Leaf | None) -> bool:
         draft.leave_out(leaf, "It counts examples; the language holds out a share, and the total is not known here.")
         return False
     return _hold_out_first(draft, int(size), leaf)
-
-
-def put_trackers(draft: Draft, leaf: Leaf | None) -> None:
-    """Say what becomes of the trackers that a run reports to."""
-    wanted = [name for name in texts(None if leaf is None else leaf.value) if name not in ("none", "all")]
-    if wanted:
-        draft.leave_out(leaf, "Every metric is kept in the run's own events; no tracker is written to.", "information")
-    else:
-        draft.confirm(leaf)
 
 
 def _hold_out_first(draft: Draft, size: int, leaf: Leaf | None) -> bool:

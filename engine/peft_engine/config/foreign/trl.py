@@ -5,10 +5,10 @@ from peft_engine.config.foreign.draft import CONTRADICTION, Draft, Step
 from peft_engine.config.foreign.loop import (
     put_cadence,
     put_precision,
-    put_trackers,
     put_warmup,
 )
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
+from peft_engine.config.foreign.tracking import put_reported
 
 
 def method(draft: Draft) -> None:
@@ -126,7 +126,7 @@ def checkpoints(draft: Draft) -> None:
 
 def tracking(draft: Draft) -> None:
     """Read the trackers."""
-    put_trackers(draft, draft.get("report_to"))
+    put_reported(draft, draft.get("report_to"))
 
 
 def _put_of_mixture(draft: Draft, index: int) -> None:

@@ -3,6 +3,7 @@
 from typing import Any
 
 from peft_engine.config.foreign.outgoing.letter import Letter
+from peft_engine.config.foreign.outgoing.tracking import write_mlflow
 from peft_schemas.config import DatasetConfig
 
 _COLUMNS = {"alpaca": (), "text": ("text",), "messages": ("messages",), "sharegpt": ("conversations",)}
@@ -30,6 +31,7 @@ def write(letter: Letter) -> None:
         letter.put("chat_template", "jinja")
         letter.put("chat_template_jinja", letter.config.model.chat_template, "model.chat_template")
     _data(letter)
+    write_mlflow(letter)
     letter.put("save_steps", letter.config.checkpoint.every_steps, "checkpoint.every_steps")
 
 

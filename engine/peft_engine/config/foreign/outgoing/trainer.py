@@ -1,6 +1,7 @@
 """What is said in the Transformers Trainer's words."""
 
 from peft_engine.config.foreign.outgoing.letter import Letter
+from peft_engine.config.foreign.outgoing.tracking import write_reported
 
 
 def put_schedule(letter: Letter) -> None:
@@ -11,7 +12,7 @@ def put_schedule(letter: Letter) -> None:
     else:
         letter.put("warmup_steps", training.warmup_steps, "training.warmup_steps")
     letter.put("save_steps", letter.config.checkpoint.every_steps, "checkpoint.every_steps")
-    letter.put("report_to", "none")
+    write_reported(letter)
 
 
 def put_evaluation_cadence(letter: Letter) -> None:
