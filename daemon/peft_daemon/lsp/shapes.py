@@ -17,9 +17,9 @@ def misfit(value: Any, shape: Any, where: str = "") -> str | None:
     """
     if type(value) is shape:
         return None
-    if is_typeddict(shape):
+    is_object, origin, arguments = _taken_apart(shape)
+    if is_object:
         return _misfit_of_object(value, shape, where)
-    origin, arguments = get_origin(shape), get_args(shape)
     if origin is list and isinstance(value, list):
         found = (misfit(item, arguments[0], f"{where}[{index}]") for index, item in enumerate(value))
         return next((problem for problem in found if problem), None)
@@ -54,6 +54,12 @@ def _fits(value: Any, shape: Any, origin: Any, arguments: tuple[Any, ...]) -> bo
         return shape is bool
     # The numbered kinds are open: an editor may know more of them than we do.
     return isinstance(value, int if isinstance(shape, type) and issubclass(shape, int) else origin or shape)
+
+
+@cache
+def _taken_apart(shape: Any) -> tuple[bool, Any, tuple[Any, ...]]:
+    """Return whether a type is a `TypedDict`, its origin and its arguments. Every message from the editor asks."""
+    return is_typeddict(shape), get_origin(shape), get_args(shape)
 
 
 @cache
