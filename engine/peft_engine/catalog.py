@@ -12,7 +12,7 @@ from peft_engine.library.definitions import Defined, read_definitions
 from peft_engine.library.entries import Entry, list_entries
 from peft_engine.library.facts import folder_facts, gguf_facts
 from peft_engine.library.ids import ChosenAdapter, ModelId, format_model_id, parse_model_id
-from peft_engine.library.layouts import is_genai_folder
+from peft_engine.library.layouts import is_served_only
 from peft_engine.library.trained import Trained, read_trained
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.profiles import known_models
@@ -178,7 +178,7 @@ def of_definition(defined: Defined) -> Servable:
     definition, folder = defined.definition, defined.path.parent
     base = (
         _base_or_none(definition.model)
-        or _genai_or_none(definition.model, folder)
+        or _served_only_or_none(definition.model, folder)
         or _of_base(resolve_base(definition.model, folder=folder))
     )
     adapters = tuple(
@@ -241,10 +241,10 @@ def _base_or_none(base: str) -> Servable | None:
     return None
 
 
-def _genai_or_none(base: str, folder: Path) -> Servable | None:
-    """Return a folder for ONNX Runtime GenAI, which no config can be trained from."""
+def _served_only_or_none(base: str, folder: Path) -> Servable | None:
+    """Return a folder in a form that is served, but that no config can be trained from."""
     path = folder / Path(base).expanduser()
-    if path.is_dir() and is_genai_folder(list(path.glob("*"))):
+    if path.is_dir() and is_served_only(list(path.glob("*"))):
         return _servable(base, path, folder_facts(path), "folder", trains_as=None)
     return None
 

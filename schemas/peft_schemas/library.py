@@ -8,7 +8,7 @@ from peft_schemas.base import Word
 from peft_schemas.errors import ErrorReport
 from peft_schemas.findings import Range
 
-ModelFormat = Literal["gguf", "safetensors", "onnx"]
+ModelFormat = Literal["gguf", "safetensors", "onnx", "mlx"]
 """What a base's weights are stored as, which decides the engine that loads them."""
 
 ModelCapability = Literal["chat", "tools", "infill", "embeddings", "vision"]

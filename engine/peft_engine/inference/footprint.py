@@ -12,7 +12,7 @@ FileState = tuple[tuple[str, int, int], ...]
 BaseKey = tuple[Path, int]
 """What makes two models share one base in memory: the weights, and the context for which K/V memory is set apart."""
 
-_WEIGHT_FILES = ("*.safetensors", "*.onnx", "*.onnx.data", "*.json")
+_WEIGHT_FILES = ("*.safetensors", "*.npz", "*.onnx", "*.onnx.data", "*.json")
 
 _OVERHEAD = 1.1
 """What an engine takes beside weights and K/V, relative to the weights: buffers of one step. Our own estimate; what it

@@ -74,6 +74,12 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
             provider=read_settings().serving.onnx_provider,
             slots=SLOTS,
         )
+    if model.format == "mlx":
+        require_library("mlx_lm")
+        try_in_child(model.weights, on_progress, "mlx_lm")
+        from peft_engine.inference.mlx import MlxEngine
+
+        return MlxEngine(model.weights, context_length=model.context_length, slots=SLOTS)
     raise WorkbenchError(
         "base-not-servable",
         f"{model.base} is in the format {model.format}, which is not served.",
@@ -97,7 +103,7 @@ class _Native:
     crash_remedy: str
 
 
-Library = Literal["llama_cpp", "onnxruntime_genai"]
+Library = Literal["llama_cpp", "onnxruntime_genai", "mlx_lm"]
 _NATIVE: dict[Library, _Native] = {
     "llama_cpp": _Native(
         title="llama.cpp",
@@ -114,6 +120,14 @@ _NATIVE: dict[Library, _Native] = {
         engine="onnx",
         lacking="no ONNX model can be served",
         crash_remedy="Take the model as GGUF or safetensors, or try another release of onnxruntime-genai.",
+    ),
+    "mlx_lm": _Native(
+        title="MLX",
+        distribution="mlx-lm",
+        extra="mlx",
+        engine="mlx",
+        lacking="no MLX model can be served",
+        crash_remedy="Take the model as GGUF or safetensors, or try another release of mlx.",
     ),
 }
 """By the module that is imported."""

@@ -11,7 +11,9 @@ from peft_engine.library.layouts import is_genai_folder
 from peft_engine.models import ResolvedBase
 from peft_engine.models.damage import DamagedFile
 from peft_engine.models.describe import describe_model, described_files
+from peft_engine.models.formats import detect
 from peft_engine.models.formats.genai import read_genai
+from peft_engine.models.formats.mlx import mlx_packing
 from peft_engine.models.formats.onnx import check_onnx
 from peft_engine.models.gguf_header import read_gguf_header
 from peft_engine.models.tokenizer_files import read_json, read_tokenizer
@@ -53,15 +55,18 @@ def gguf_facts(path: Path) -> ModelFacts:
 
 
 def folder_facts(folder: Path) -> ModelFacts:
-    """Return what a folder saved by transformers, or one for ONNX Runtime GenAI, says.
+    """Return what a folder saved by transformers, one of MLX, or one for ONNX Runtime GenAI, says.
 
     Raises:
-        WorkbenchError: Its weights are not in safetensors files (`base-not-servable`), or cannot be read
+        WorkbenchError: Its weights are in none of their forms (`base-not-servable`), or cannot be read
             (`model-unreadable`).
     """
     if is_genai_folder(list(folder.glob("*"))):
         return _genai_facts(folder, _states(sorted(file for file in folder.iterdir() if file.is_file()), folder))
     files = [file for file in described_files(_resolved(folder)) if file.exists()]
+    detected = detect(folder)
+    if detected.format == "mlx":
+        return _mlx_facts(folder, _states([*files, *detected.files], folder))
     return _folder_facts(folder, _states(files, folder))
 
 
@@ -150,6 +155,30 @@ def _folder_facts(folder: Path, states: _States) -> ModelFacts:
             architecture=described.model_type,
             infills=_marks_gaps(described.tokens or ()),
             sees="vision_config" in config,
+        ),
+        licence=_licence(folder),
+    )
+
+
+@lru_cache(maxsize=256)
+def _mlx_facts(folder: Path, states: _States) -> ModelFacts:
+    described = describe_model(_resolved(folder))
+    config = read_json(folder / "config.json")
+    if described is None or not config:
+        raise _unreadable(folder, ValueError("it has no config.json, which says what its tensors mean"))
+    packing = mlx_packing(config)
+    return ModelFacts(
+        format="mlx",
+        size_bytes=sum(file.stat().st_size for file in detect(folder).files),
+        architecture=described.model_type,
+        parameters=described.parameters,
+        quantization=described.stored_dtype if packing is None else f"{packing['bits']}-bit",
+        context_length=described.context_length,
+        capabilities=_capabilities(
+            template=read_tokenizer(folder).chat_template,
+            architecture=described.model_type,
+            infills=_marks_gaps(described.tokens or ()),
+            sees=False,
         ),
         licence=_licence(folder),
     )

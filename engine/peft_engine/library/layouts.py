@@ -50,7 +50,7 @@ def _tree(walk: Walk) -> Iterator[Found]:
         if is_model_folder(files):
             yield Found(folder, folder.relative_to(walk.root).as_posix(), str(folder))
             walk.leave(folder)
-        elif is_genai_folder(files):
+        elif is_served_only(files):
             yield Found(folder, folder.relative_to(walk.root).as_posix(), None)
             walk.leave(folder)
         for file in _gguf_files(files):
@@ -69,7 +69,7 @@ def _hub_cache(walk: Walk) -> Iterator[Found]:
         for folder, files in walk.folders(snapshot, within=repository):
             if folder == snapshot and is_model_folder(files):
                 yield Found(folder, name, name)
-            elif is_genai_folder(files):
+            elif is_served_only(files):
                 below = folder.relative_to(snapshot).as_posix()
                 yield Found(folder, name if below == "." else f"{name}/{below}", None)
             for file in _gguf_files(files):
@@ -135,9 +135,20 @@ def is_model_folder(files: Sequence[Path]) -> bool:
     return "config.json" in names and bool(weights)
 
 
+def is_served_only(files: Sequence[Path]) -> bool:
+    """Tell whether files are those of a folder that can be served, but that no config can be trained from."""
+    return is_genai_folder(files) or _is_archive_folder(files)
+
+
 def is_genai_folder(files: Sequence[Path]) -> bool:
     """Tell whether files are those of a folder for ONNX Runtime GenAI alone."""
     return any(file.name == CONFIG for file in files) and not is_model_folder(files)
+
+
+def _is_archive_folder(files: Sequence[Path]) -> bool:
+    """Tell whether files are those of a folder that MLX kept its weights in before it took to safetensors."""
+    names = {file.name for file in files}
+    return {"config.json", "weights.npz"} <= names and not is_model_folder(files)
 
 
 def _gguf_files(files: Sequence[Path]) -> Iterator[Path]:

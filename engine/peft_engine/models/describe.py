@@ -8,6 +8,7 @@ from typing import Any
 
 from peft_engine.facts import ModelFact
 from peft_engine.models.architectures import Family, family_of, model_type_of_gguf
+from peft_engine.models.formats.mlx import mlx_packing
 from peft_engine.models.gguf_data import gguf_data
 from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
 from peft_engine.models.outline import outline
@@ -188,6 +189,8 @@ def _context_length(config: Mapping[str, Any]) -> int | None:
 
 
 def _quantization(config: Mapping[str, Any]) -> str | None:
+    if mlx_packing(config):
+        return "mlx"
     quantization = config.get("quantization_config")
     if not isinstance(quantization, dict):
         return None

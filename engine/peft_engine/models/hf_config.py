@@ -3,6 +3,31 @@
 from pathlib import Path
 from typing import Any
 
+from peft_engine.models.damage import DamagedFile
+from peft_engine.models.tokenizer_files import read_json
+
+_LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
+"""What config.json calls the number of layers, depending on the family."""
+
+
+def require_layers(folder: Path, *, tensors: int) -> None:
+    """See that config.json describes no more layers than there are tensors.
+
+    Libraries make lists and modules of that many before they find that the weights are missing.
+
+    Args:
+        folder: The model's folder.
+        tensors: How many its files hold.
+
+    Raises:
+        DamagedFile: It describes more, or no number.
+    """
+    config = read_json(folder / "config.json")
+    for part in (config, *(part for part in config.values() if isinstance(part, dict))):
+        for layers in (part[name] for name in _LAYERS if name in part):
+            if not isinstance(layers, int) or layers > tensors:
+                raise DamagedFile(f"config.json describes {layers!r} layers, and the files hold {tensors} tensors")
+
 
 def read_hf_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
     """Return the config without the attention that it may name: that may be code in a repository of the hub.

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from peft_engine.facts import FlawKind, ModelFlaw
 from peft_engine.models.damage import DamagedFile, TruncatedFile
-from peft_engine.models.formats import detect, serving_answer
+from peft_engine.models.formats import Detected, detect, serving_answer
 from peft_engine.models.formats.archives import zip_names
 from peft_engine.models.formats.data import formats_data
 from peft_engine.models.formats.genai import read_genai
@@ -82,9 +82,7 @@ def find_flaw(path: Path) -> Flaw | None:
             case "safetensors" if not path.is_dir():
                 check_safetensors(path)
             case "mlx":
-                for file in detected.files:
-                    if zip_names(file) is not None:
-                        read_npz_header(file)
+                return _flaw_of_mlx(detected)
             case "onnx":
                 for graph in detected.files:
                     check_onnx(graph)
@@ -123,6 +121,20 @@ def _flaw_of_gguf(path: Path) -> Flaw | None:
     return None
 
 
+def _flaw_of_mlx(detected: Detected) -> Flaw | None:
+    archives = [file for file in detected.files if zip_names(file) is not None]
+    for file in archives:
+        try:
+            read_npz_header(file)
+        except DamagedFile as error:
+            return _damage(file, error)
+    if detected.path.is_dir():
+        return _flaw_of_vocabulary(detected.path) if archives else _flaw_of_folder(detected.path)
+    if not archives:
+        check_safetensors(detected.path)
+    return None
+
+
 def _flaw_of_folder(folder: Path) -> Flaw | None:
     config = read_json(folder / "config.json")
     if not config:
@@ -142,13 +154,17 @@ def _flaw_of_folder(folder: Path) -> Flaw | None:
             "and config.json does not say how it was packed.",
             "Take the model in float32, bfloat16 or float16, or one whose config.json has its quantization_config.",
         )
-    if not any((folder / name).is_file() for name in _VOCABULARIES):
-        return Flaw(
-            "model-tokenizer-missing",
-            f"{folder.name} has no tokenizer: none of {', '.join(_VOCABULARIES[:3])} is there.",
-            "Copy the tokenizer's files from where the model came from.",
-        )
-    return None
+    return _flaw_of_vocabulary(folder)
+
+
+def _flaw_of_vocabulary(folder: Path) -> Flaw | None:
+    if any((folder / name).is_file() for name in _VOCABULARIES):
+        return None
+    return Flaw(
+        "model-tokenizer-missing",
+        f"{folder.name} has no tokenizer: none of {', '.join(_VOCABULARIES[:3])} is there.",
+        "Copy the tokenizer's files from where the model came from.",
+    )
 
 
 def shards(folder: Path) -> dict[str, set[str]]:

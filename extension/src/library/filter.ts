@@ -24,6 +24,7 @@ export const FILTER_CHOICES: readonly FilterChoice[] = [
   { group: "Format", label: "GGUF", query: { formats: ["gguf"] } },
   { group: "Format", label: "Safetensors", query: { formats: ["safetensors"] } },
   { group: "Format", label: "ONNX", query: { formats: ["onnx"] } },
+  { group: "Format", label: "MLX", query: { formats: ["mlx"] } },
   { group: "Size", label: "Up to 1 GB", query: { max_bytes: GB } },
   { group: "Size", label: "1 to 5 GB", query: { min_bytes: GB, max_bytes: 5 * GB } },
   { group: "Size", label: "5 to 20 GB", query: { min_bytes: 5 * GB, max_bytes: 20 * GB } },

@@ -6,9 +6,11 @@ import sys
 from itertools import product
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from safetensors.numpy import save
 
 from peft_engine.models.damage import DamagedFile
 from peft_engine.models.formats import backends, detect, refuse_backend, serving_answer
@@ -117,6 +119,22 @@ def test_E17_a_folder_for_onnx_runtime_genai_is_told_and_served(tmp_path: Path) 
     assert serving_answer(detected).require() == "onnxruntime-genai"
 
 
+def test_E18_a_folder_of_MLX_is_told_by_what_it_packed_or_wrote_and_served(tmp_path: Path) -> None:
+    packed, archive, plain = tmp_path / "packed", tmp_path / "archive", tmp_path / "plain"
+    for folder, name, content in (
+        (packed, "model.safetensors", CONTENTS["safetensors"]),
+        (archive, "weights.npz", npz()),
+        (plain, "model.safetensors", save({"a": np.ones(4, np.float32)}, metadata={"format": "mlx"})),
+    ):
+        folder.mkdir()
+        (folder / name).write_bytes(content)
+        (folder / "config.json").write_text('{"model_type": "llama"}')
+    (packed / "config.json").write_text('{"quantization": {"group_size": 64, "bits": 4}}')
+    for folder in (packed, archive, plain):
+        assert detect(folder).format == "mlx"
+        assert serving_answer(detect(folder)).require() == "mlx"
+
+
 def test_E17_a_graph_alone_is_told_what_it_lacks(tmp_path: Path) -> None:
     (tmp_path / "model.onnx").write_bytes(onnx())
     for path in (tmp_path, tmp_path / "model.onnx"):
@@ -147,7 +165,7 @@ def test_E19_a_package_reads_nothing_outside_itself(tmp_path: Path, place: str) 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS computes with Core ML")
 @pytest.mark.parametrize(
-    ("kind", "words"), [("coreml", "only macOS"), ("mlx", "Apple silicon"), ("onnx", "genai_config")]
+    ("kind", "words"), [("coreml", "only macOS"), ("mlx", "without the config.json"), ("onnx", "genai_config")]
 )
 def test_E18_E19_what_is_not_served_here_gives_its_reason(tmp_path: Path, kind: str, words: str) -> None:
     path = tmp_path / "model"

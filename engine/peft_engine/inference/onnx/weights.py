@@ -34,7 +34,10 @@ class Weights:
                 refuses them (`model-unreadable`), or the provider is not there (`not-supported`).
         """
         require_provider(provider)
-        self.described = _described(folder)
+        self._described = described = _described(folder)
+        self.vocabulary_size = described.vocabulary_size
+        self.ends = described.ends
+        self.trained_context = described.context_length
         settings = {"intra_op_num_threads": threads, "inter_op_num_threads": 1}
         try:
             config = genai.Config(str(folder))
@@ -50,8 +53,8 @@ class Weights:
                 f"ONNX Runtime GenAI cannot load {folder.name}: {reason}.",
                 "Export the model again with `python -m onnxruntime_genai.models.builder`, or take it as GGUF.",
             ) from error
-        self.memory_bytes = self.described.graph.stat().st_size + sum(
-            file.stat().st_size for file in check_onnx(self.described.graph)
+        self.memory_bytes = described.graph.stat().st_size + sum(
+            file.stat().st_size for file in check_onnx(described.graph)
         )
         """What the weights take."""
 
@@ -63,7 +66,7 @@ class Weights:
         """
         params = genai.GeneratorParams(self._model)
         params.set_search_options(max_length=capacity, batch_size=1, num_beams=1)
-        return KeyValues(genai.Generator(self._model, params), capacity * self.described.kv_elements * _KV_BYTES)
+        return KeyValues(genai.Generator(self._model, params), capacity * self._described.kv_elements * _KV_BYTES)
 
     def unload(self) -> None:
         """Free the memory. No sequence may be left."""

@@ -45,6 +45,8 @@ def serving_answer(detected: Detected) -> Answer:
         )
     if detected.layout == "genai":
         return Answer("onnxruntime-genai")
+    if detected.format == "mlx" and detected.path.is_dir() and (folder / "config.json").is_file():
+        return Answer("mlx")
     if data.served_by is not None:
         return Answer(data.served_by)
     name = detected.path.name

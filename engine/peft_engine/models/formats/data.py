@@ -51,6 +51,8 @@ class FormatsData(Word):
     formats: dict[Format, FormatData]
     backends: dict[str, BackendData]
     coreml: CoreMlNumbers
+    mlx_families: list[str]
+    """Families, as `model_type` names them, that are computed by MLX."""
 
 
 @cache

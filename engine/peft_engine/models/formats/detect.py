@@ -9,6 +9,7 @@ from peft_engine.models.formats.archives import ZIP_MAGIC, zip_names
 from peft_engine.models.formats.coreml import MANIFEST, package_model, read_coreml
 from peft_engine.models.formats.data import Format
 from peft_engine.models.formats.genai import CONFIG
+from peft_engine.models.formats.mlx import mlx_packing
 from peft_engine.models.formats.onnx import is_onnx
 from peft_engine.models.formats.pickles import looks_pickled
 from peft_engine.models.gguf_header import GGUF_MAGIC
@@ -68,16 +69,10 @@ def _folder(folder: Path) -> Detected:
     for file in files:
         found.setdefault(_file(file), []).append(file)
     best: Format = next((format_ for format_ in _PREFERRED if format_ in found), "unknown")
-    if best == "safetensors" and _packed_by_mlx(folder):
+    if best == "safetensors" and mlx_packing(read_json(folder / "config.json")):
         best, found = "mlx", {"mlx": found["safetensors"]}
     layout: Layout | None = "genai" if best == "onnx" and (folder / CONFIG).is_file() else None
     return Detected(folder, best, tuple(found.get(best, ())), layout)
-
-
-def _packed_by_mlx(folder: Path) -> bool:
-    """Tell whether config.json has the quantisation that MLX writes, which says no method."""
-    packed = read_json(folder / "config.json").get("quantization")
-    return isinstance(packed, dict) and {"group_size", "bits"} <= packed.keys()
 
 
 def _file(path: Path) -> Format:

@@ -9,11 +9,11 @@ import pytest
 
 from peft_engine.inference.contract import Engine
 
-Kind = Literal["llama", "transformers", "onnx"]
+Kind = Literal["llama", "transformers", "onnx", "mlx"]
 ADAPTED: tuple[Kind, ...] = ("llama", "transformers")
 """Engines that take adapters."""
 
-KINDS: tuple[Kind, ...] = (*ADAPTED, "onnx")
+KINDS: tuple[Kind, ...] = (*ADAPTED, "onnx", "mlx")
 
 
 @dataclass(frozen=True)
@@ -43,6 +43,10 @@ class Forms:
             from peft_engine.inference.onnx import OnnxEngine
 
             return OnnxEngine(self.base, context_length=length, threads=1, slots=slots)
+        if self.kind == "mlx":
+            from peft_engine.inference.mlx import MlxEngine
+
+            return MlxEngine(self.base, context_length=length, slots=slots)
         from peft_engine.inference.llama import LlamaEngine
 
         return LlamaEngine(self.base, context_length=length, threads=1, slots=slots)
@@ -51,7 +55,7 @@ class Forms:
 @pytest.fixture(scope="session")
 def tiny_forms(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> dict[Kind, Forms]:
     """The random weights in every form."""
-    from tests.integration.serving.engines.tiny import kept_onnx, write_base, write_gguf
+    from tests.integration.serving.engines.tiny import kept_onnx, write_base, write_gguf, write_mlx
 
     folder = tmp_path_factory.mktemp("tiny")
     base = folder / "tiny"
@@ -62,6 +66,7 @@ def tiny_forms(tmp_path_factory: pytest.TempPathFactory, model_cache: Path) -> d
         "transformers": Forms("transformers", base, *adapters["transformers"]),
         "llama": Forms("llama", folder / "tiny.gguf", *adapters["llama"]),
         "onnx": Forms("onnx", kept_onnx(base, model_cache), *adapters["transformers"]),
+        "mlx": Forms("mlx", write_mlx(base, folder / "mlx"), *adapters["transformers"]),
     }
 
 

@@ -47,10 +47,13 @@ def test_E24_the_first_step_is_the_same_in_every_form(loaded: Loaded, adapter: s
         assert np.mean(differences) < TOLERANCE / 10
 
 
-def test_E17_what_ONNX_computes_is_what_torch_does(loaded: Loaded) -> None:
+@pytest.mark.parametrize(
+    "kind", [pytest.param("onnx", id="E17_ONNX_Runtime_does"), pytest.param("mlx", id="E18_MLX_does")]
+)
+def test_what_torch_computes(loaded: Loaded, kind: Kind) -> None:
     for length in (1, 64, 200):
         one, other = (
-            first_logprobs(loaded[kind][1], range(3000, 3000 + length), top=49152) for kind in ("onnx", "transformers")
+            first_logprobs(loaded[which][1], range(3000, 3000 + length), top=49152) for which in (kind, "transformers")
         )
         assert max(abs(one[token] - other[token]) for token in other) < EXACT
 
@@ -95,5 +98,7 @@ def test_E24_embeddings_are_the_same_points(loaded: Loaded) -> None:
     able = [engine for _, engine in loaded.values() if "embeddings" in engine.capabilities]
     found = [engine.embed(["The sea is wide.", LONG], ()) for engine in able]
 
-    for one, other in zip(*found, strict=True):
-        assert np.allclose(one.vector, other.vector, atol=1e-3)
+    assert len(found) == 3
+    for first, *others in zip(*found, strict=True):
+        for other in others:
+            assert np.allclose(first.vector, other.vector, atol=1e-3)

@@ -343,7 +343,7 @@ def test_E24_an_adapter_under_which_nothing_can_be_computed_fails_alone(
     assert {one.text for one in answer(engine, *[request(LONG)] * engine.slots)} == {alone}
 
 
-@pytest.mark.parametrize("forms", ["onnx"], indirect=True, scope="session")
+@pytest.mark.parametrize("forms", ["onnx", "mlx"], indirect=True, scope="session")
 def test_E17_a_graph_takes_no_adapter_and_does_not_look_at_it(engine: Engine, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "adapter.gguf")
     assert "no adapter" in refuse(engine, tmp_path / "adapter.gguf")

@@ -63,6 +63,7 @@ def test_a_context_beyond_what_the_model_was_made_for_is_not_promised(tiny_forms
     [
         ("config.json", "{"),
         ("config.json", '{"model_type": "llama"}'),
+        ("config.json", '{"model_type": "qwen2", "num_hidden_layers": 1000000000}'),
         ("model.safetensors", ""),
         ("tokenizer.json", "{}"),
         ("tokenizer.json", None),
@@ -84,6 +85,29 @@ def test_a_damaged_folder_is_refused(
 
     assert refused.value.code == "model-unreadable"
     assert "damaged" in refused.value.message
+
+
+def test_E15_one_file_and_several_compute_what_the_model_in_memory_does(
+    tiny_forms: dict[Kind, Forms], tmp_path: Path
+) -> None:
+    import torch
+    from transformers import AutoModelForCausalLM
+
+    from peft_engine.inference.transformers import TransformersEngine
+    from tests.integration.serving.engines.asking import first_logprobs
+
+    one = tiny_forms["transformers"].base
+    several = shutil.copytree(one, tmp_path / "several", ignore=shutil.ignore_patterns("*.safetensors"))
+    model = AutoModelForCausalLM.from_pretrained(one, dtype=torch.float32)
+    model.save_pretrained(several, max_shard_size="1MB")
+    assert len(list(several.glob("model-*.safetensors"))) > 2
+    prompt = list(range(1000, 1090))
+    expected = model(input_ids=torch.tensor([prompt])).logits[0, -1].log_softmax(0).detach()
+    for folder in (one, several):
+        engine = TransformersEngine(folder, context_length=256, threads=1)
+        found = first_logprobs(engine, prompt, top=49152)
+        engine.unload()
+        assert max(abs(found[token] - float(expected[token])) for token in range(49152)) < 1e-3
 
 
 FAMILIES: dict[str, dict[str, Any]] = {

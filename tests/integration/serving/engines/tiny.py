@@ -105,6 +105,18 @@ def write_onnx(base: Path, folder: Path) -> Path:
     return folder
 
 
+def write_mlx(base: Path, folder: Path) -> Path:
+    """Write a folder of transformers as MLX writes one, and return it."""
+    import mlx.core as mx
+
+    shutil.copytree(base, folder)
+    file = str(folder / "model.safetensors")
+    tensors = mx.load(file)
+    mx.eval(tensors)
+    mx.save_safetensors(file, tensors, metadata={"format": "mlx"})
+    return folder
+
+
 def write_adapter(base: Path, folder: Path, *, seed: int, strength: float = 0.1, **settings: Any) -> Path:
     """Write a PEFT adapter whose every number is random, as training leaves it, and return its folder."""
     torch.manual_seed(seed)

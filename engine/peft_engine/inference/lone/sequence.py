@@ -1,14 +1,14 @@
 """One answer in the making."""
 
 from peft_engine.inference.answer import Answer
-from peft_engine.inference.onnx.weights import KeyValues
+from peft_engine.inference.lone.weights import KeyValues
 from peft_engine.inference.sequence import EngineSequence
 
 BLOCK = 64
 """Prompt tokens in one step. A cancel waits for one of them."""
 
 
-class OnnxSequence(EngineSequence):
+class LoneSequence(EngineSequence):
     """Its prompt is computed in blocks first, then a token at each step."""
 
     def __init__(self, prompt: tuple[int, ...], memory: KeyValues, answer: Answer) -> None:

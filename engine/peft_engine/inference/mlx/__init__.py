@@ -1,0 +1,5 @@
+"""The engine for folders of MLX."""
+
+from peft_engine.inference.mlx.engine import MlxEngine
+
+__all__ = ["MlxEngine"]

@@ -1,0 +1,16 @@
+"""The child process that tries a base, which may crash: `python -m peft_engine.inference.mlx.trial FOLDER`."""
+
+import sys
+from pathlib import Path
+
+from peft_engine.inference.lone.trial import try_base
+from peft_engine.inference.mlx.weights import Weights
+
+
+def main(folder: Path) -> int:
+    """Try a folder and return the exit code."""
+    return try_base(folder, lambda: Weights(folder))
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
