@@ -112,7 +112,7 @@ def write(run: RunDirectory, what: str, how: Any, step: int) -> int:
 
 
 @given(writes=WRITES)
-@examples(60)
+@examples(40)
 def test_H5_through_outages_kills_and_resumes_the_tracker_receives_the_series_of_the_store(
     server: MlflowStandIn, writes: list[tuple[str, Any]]
 ) -> None:

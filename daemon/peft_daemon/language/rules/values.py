@@ -236,7 +236,8 @@ def _meant_choice(key: Key, value: Any) -> str | None:
         return None
     word = plainly(str(value))
     words = foreign_words().get(key.name, {})
-    if word.lower() in words:
+    # Words are of a key's name, and two sections may have keys of one name.
+    if word.lower() in words and words[word.lower()] in (None, *key.choices):
         return words[word.lower()]
     return nearest(word, [str(choice) for choice in key.choices]) if isinstance(value, str) else None
 

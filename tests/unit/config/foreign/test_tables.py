@@ -84,12 +84,11 @@ def test_a_foreign_value_that_is_written_otherwise_is_one_of_ours() -> None:
 
 
 def test_a_word_of_another_tool_means_a_choice_of_ours_or_nothing() -> None:
-    choices: dict[str, set[str | int]] = {}
-    for _, key in walk():
-        choices.setdefault(key.name, set()).update(key.choices)
     for name, words in foreign_words().items():
-        assert {meaning for meaning in words.values() if meaning is not None} <= choices[name], name
-        assert not set(words) & choices[name], name
+        meanings = {meaning for meaning in words.values() if meaning is not None}
+        homes = [choices for _, key in walk() if key.name == name and meanings <= (choices := set(key.choices))]
+        assert homes, name
+        assert not any(set(words) & choices for choices in homes), name
 
 
 def test_a_foreign_key_without_an_equivalent_is_known_with_its_reason() -> None:

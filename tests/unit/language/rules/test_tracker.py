@@ -31,6 +31,11 @@ def test_what_hinders_a_tracker_is_found(case: Case) -> None:
     case.holds()
 
 
+def test_a_word_of_another_tool_for_the_method_is_none_for_the_tracker() -> None:
+    (found,) = findings(tracker("type: fft"))
+    assert [edit.newText for fix in found.fixes for edit in fix.edits if edit.newText == "full"] == []
+
+
 def test_a_password_is_never_repeated() -> None:
     found = findings(tracker("type: mlflow", "url: https://me:hunter2@h.example"))
     assert "hunter2" not in "".join(finding.model_dump_json() for finding in found)
