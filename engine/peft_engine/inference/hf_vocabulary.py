@@ -8,6 +8,7 @@ import llguidance
 import llguidance.hf
 from transformers import AutoTokenizer, TokenizersBackend
 
+from peft_engine.models.hf_config import require_layers
 from peft_engine.prompt_formats import prompt_formats, recognise_format, recognise_infill
 from peft_schemas.errors import WorkbenchError
 
@@ -22,6 +23,7 @@ class Vocabulary:
             WorkbenchError: There is none, it is damaged, or it is of a kind that needs code (`model-unreadable`).
         """
         try:
+            require_layers(folder)
             tokenizer: Any = AutoTokenizer.from_pretrained(folder, trust_remote_code=False, local_files_only=True)
         except Exception as error:  # A tokenizer's files can be wrong in any way.
             raise _unreadable(folder, str(error).strip().partition("\n")[0]) from error

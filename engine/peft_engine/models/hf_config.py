@@ -9,24 +9,26 @@ from peft_engine.models.tokenizer_files import read_json
 _LAYERS = ("num_hidden_layers", "n_layer", "num_layers", "n_layers")
 """What config.json calls the number of layers, depending on the family."""
 
+_MOST_LAYERS = 2**12
+"""The deepest models have a few hundred."""
 
-def require_layers(folder: Path, *, tensors: int) -> None:
-    """See that config.json describes no more layers than there are tensors.
 
-    Libraries make lists and modules of that many before they find that the weights are missing.
+def require_layers(folder: Path) -> None:
+    """See that config.json describes no more layers than a model can have.
+
+    Transformers makes lists and modules of that many as soon as it reads the config, for a tokenizer too.
 
     Args:
         folder: The model's folder.
-        tensors: How many its files hold.
 
     Raises:
         DamagedFile: It describes more, or no number.
     """
     config = read_json(folder / "config.json")
     for part in (config, *(part for part in config.values() if isinstance(part, dict))):
-        for layers in (part[name] for name in _LAYERS if name in part):
-            if not isinstance(layers, int) or layers > tensors:
-                raise DamagedFile(f"config.json describes {layers!r} layers, and the files hold {tensors} tensors")
+        for layers in (part[name] for name in _LAYERS if part.get(name) is not None):
+            if not isinstance(layers, int) or layers > _MOST_LAYERS:
+                raise DamagedFile(f"config.json describes {str(layers)[:40]} layers, which no model has")
 
 
 def read_hf_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
@@ -44,6 +46,7 @@ def read_hf_config(folder: Path, *, trust_remote_code: bool = False) -> Any:
     # Here and not above: this package is looked into by processes that never load a model.
     from transformers import AutoConfig
 
+    require_layers(folder)
     config = AutoConfig.from_pretrained(folder, trust_remote_code=trust_remote_code, local_files_only=True)
     config._attn_implementation = "eager"
     return config

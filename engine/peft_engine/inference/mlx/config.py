@@ -5,27 +5,22 @@ from typing import Any
 
 from peft_engine.models.formats.data import formats_data
 from peft_engine.models.formats.mlx import mlx_packing
-from peft_engine.models.hf_config import read_hf_config, require_layers
+from peft_engine.models.hf_config import read_hf_config
 from peft_engine.models.tokenizer_files import read_json
 from peft_schemas.errors import WorkbenchError
 
 
-def read_mlx_config(folder: Path, *, tensors: int) -> dict[str, Any]:
+def read_mlx_config(folder: Path) -> dict[str, Any]:
     """Return the config with all that it leaves out, as mlx-lm reads it.
 
     Transformers 5 writes down what differs from its own defaults and keeps the rotation's numbers under
     `rope_parameters`. mlx-lm has other defaults and looks for `rope_theta` and `rope_scaling`: from the same file it
     computes something else, and says nothing.
 
-    Args:
-        folder: The model's folder.
-        tensors: How many the files hold: a config that describes more layers is not followed.
-
     Raises:
         OSError, ValueError, KeyError: It cannot be read.
         WorkbenchError: It is of a family whose answers were not compared with PyTorch's (`not-supported`).
     """
-    require_layers(folder, tensors=tensors)
     config: dict[str, Any] = read_hf_config(folder).to_dict()
     family, known = config["model_type"], formats_data().mlx_families
     if family not in known:

@@ -41,11 +41,10 @@ class Weights:
         """
         require_sound(folder)
         try:
-            tensors = _tensors(folder)
-            config = read_mlx_config(folder, tensors=len(tensors))
+            config = read_mlx_config(folder)
             self.trained_context = trained_context(config)
             self.ends = ends_of(folder, config)
-            self._model = _load(config, tensors)
+            self._model = _load(config, _tensors(folder))
         except WorkbenchError:
             raise
         except Exception as error:  # A model's files can be wrong in any way.

@@ -11,8 +11,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from peft_engine.inference.transformers.attention import NAME, Span, attending
 from peft_engine.inference.transformers.memory import KeyValues
-from peft_engine.models.hf_config import read_hf_config, require_layers
-from peft_engine.models.safetensors_header import read_safetensors_header
+from peft_engine.models.hf_config import read_hf_config
 from peft_schemas.errors import WorkbenchError
 
 _TOLERANCE = {torch.float32: 1e-3, torch.bfloat16: 0.15}
@@ -135,8 +134,6 @@ class Weights:
 
 def _load(folder: Path) -> Any:
     try:
-        stored = sum(len(read_safetensors_header(file)) for file in folder.glob("*.safetensors"))
-        require_layers(folder, tensors=stored)
         config = read_hf_config(folder)
         with torch.device("meta"):
             described = AutoModelForCausalLM.from_config(config, trust_remote_code=False)

@@ -228,7 +228,7 @@ def _pack(folder: Path, bits: int) -> dict[str, torch.Tensor]:
     import mlx.core as mx
     from mlx_lm.utils import load_model, quantize_model, save_config, save_model
 
-    model, config = load_model(folder, model_config=read_mlx_config(folder, tensors=1000))
+    model, config = load_model(folder, model_config=read_mlx_config(folder))
     config.pop("quantization")
     model, config = quantize_model(model, config, group_size=32, bits=bits)
     save_model(folder, model)
