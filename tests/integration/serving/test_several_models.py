@@ -54,13 +54,18 @@ def client(record: ServeRecord) -> openai.OpenAI:
 
 
 def say(record: ServeRecord, model: str, *, max_tokens: int = 4) -> str:
+    return answered(record, model, max_tokens=max_tokens)[0]
+
+
+def answered(record: ServeRecord, model: str, *, max_tokens: int) -> tuple[str, str | None]:
+    """Return which model is said to have answered, and what."""
     answer = client(record).chat.completions.create(
         model=model,
         messages=QUESTION,  # type: ignore[arg-type]
         temperature=0,
         max_tokens=max_tokens,
     )
-    return answer.model
+    return answer.model, answer.choices[0].message.content
 
 
 def status() -> ServeStatus:
@@ -97,16 +102,21 @@ def test_a_base_over_the_budget_is_refused_with_the_numbers(models: Path, home: 
 
 
 def test_I13_twenty_switches_under_load_leave_no_gap(models: Path) -> None:
+    # The same weights under another template, so that a text tells which of the two wrote it.
+    other = {"model": "two.gguf", "context_length": CONTEXT, "prompt_format": "plain"}
+    (models / "two.yaml").write_text(yaml.safe_dump(other))
     record = ensure_running()
     asyncio.run(control.switch("one"))
-    answered: list[str] = []
+    own = {answered(record, model, max_tokens=4) for model in ("one", "two")}
+    assert len({text for _, text in own}) == 2
+    answers: list[tuple[str, str | None]] = []
     faults: list[Exception] = []
     over = threading.Event()
 
     def ask() -> None:
         while not over.is_set():
             try:
-                answered.append(say(record, "default", max_tokens=2))
+                answers.append(answered(record, "default", max_tokens=4))
             except Exception as error:
                 faults.append(error)
                 return
@@ -117,14 +127,14 @@ def test_I13_twenty_switches_under_load_leave_no_gap(models: Path) -> None:
     for number in range(20):
         chosen = ("two", "one")[number % 2]
         assert asyncio.run(control.switch(chosen)).model == chosen
-        before = len(answered)
-        wait_until(lambda: len(answered) > before or bool(faults))  # noqa: B023  (called at once)
+        before = len(answers)
+        wait_until(lambda: len(answers) > before or bool(faults))  # noqa: B023  (called at once)
     over.set()
     for asker in askers:
         asker.join()
 
     assert not faults
-    assert set(answered) == {"one", "two"}
+    assert set(answers) == own
 
 
 def test_J8_a_bad_id_leaves_the_default_model_as_it_was(models: Path) -> None:
