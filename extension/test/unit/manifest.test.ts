@@ -72,6 +72,12 @@ describe("the manifest", () => {
     for (const { contents } of contributes.viewsWelcome) expect(contents).not.toMatch(/[`*_]/);
   });
 
+  it("offers to start a language server again that does not run", () => {
+    const failed = contributes.viewsWelcome.filter(({ when }) => when.includes("peft.server == failed"));
+    expect(failed.map(({ view }) => view)).toEqual(["peft.models", "peft.runs"]);
+    for (const { contents } of failed) expect(contents).toContain("command:peft.restartServer");
+  });
+
   it("has every file that it names", () => {
     const { languages, grammars, viewsContainers } = contributes;
     const files = [
