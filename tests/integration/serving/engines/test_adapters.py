@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from peft_engine.inference.contract import AdapterUse, Engine, Tokens
+from peft_engine.inference.contract import AdapterUse, Engine, Sampling, Tokens
 from peft_schemas.errors import WorkbenchError
 from tests.integration.serving.engines.asking import LONG, Answer, answer, first_logprobs, request
 from tests.integration.serving.engines.conftest import ADAPTED, Forms, Kind
@@ -106,6 +106,33 @@ def test_what_was_computed_before_changes_nothing(engine: Engine, forms: Forms, 
 
     assert (cold.cached_tokens, warm.cached_tokens) == (0, 64)
     assert warm.logprobs == cold.logprobs
+
+
+@pytest.fixture(scope="module")
+def untouched(tmp_path_factory: pytest.TempPathFactory, tiny_forms: dict[Kind, Forms]) -> dict[Kind, Path]:
+    """An adapter as it is before the first step of training: its second matrices are zero."""
+    from tests.integration.serving.engines.tiny import write_adapter, write_adapter_gguf
+
+    base = tiny_forms["transformers"].base
+    adapter = write_adapter(base, tmp_path_factory.mktemp("untouched") / "adapter", seed=3, strength=0)
+    return {"transformers": adapter, "llama": write_adapter_gguf(base, adapter, adapter.with_suffix(".gguf"))}
+
+
+@examples(12)
+@given(
+    prompt=st.lists(st.integers(5, 40000), min_size=1, max_size=80),
+    seed=st.integers(0, 2**32 - 1),
+    temperature=st.sampled_from([0.0, 0.7, 1.5]),
+)
+def test_I10_an_untouched_adapter_says_what_its_base_says(
+    engine: Engine, forms: Forms, untouched: dict[Kind, Path], prompt: list[int], seed: int, temperature: float
+) -> None:
+    sampling = Sampling(temperature, 0.95, seed)
+    asked = [request(Tokens(tuple(prompt)), *uses, sampling=sampling) for uses in ((), (untouched[forms.kind],))]
+    bare, tuned = answer(engine, *asked)
+
+    assert tuned.text == bare.text
+    assert tuned.finish_reason == bare.finish_reason is not None
 
 
 _PLANS = st.lists(
