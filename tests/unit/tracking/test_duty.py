@@ -1,6 +1,8 @@
 """Whoever sends measurements: told once of an outage, patient with the server, and never two at a time."""
 
+import asyncio
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -9,7 +11,7 @@ import pytest
 from peft_connectors.mlflow import MlflowTracker
 from peft_connectors.tracker import TrackerRefused
 from peft_daemon.tracking.connect import connect
-from peft_daemon.tracking.duty import RunSender, TrackerDuty, tracked_runs
+from peft_daemon.tracking.duty import RunSender, TrackerDuty, send_forever, tracked_runs
 from peft_daemon.tracking.send import send_missing
 from peft_engine.rundir import EventLog, RunDirectory
 from peft_engine.rundir.tracking import lay_out_tracker, read_tracker, sending_of
@@ -17,6 +19,7 @@ from peft_schemas.config import TrackerConfig
 from peft_schemas.events import MetricEvent
 from tests.mlflow_server import MlflowStandIn
 from tests.unit.store.conftest import make_run_directory
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -166,3 +169,13 @@ def test_a_connection_is_one_to_mlflow(server: MlflowStandIn) -> None:
     assert file is not None
     with connect(file) as tracker:
         assert isinstance(tracker, MlflowTracker)
+
+
+async def test_the_daemon_sends_what_any_run_lacks(server: MlflowStandIn) -> None:
+    run = tracked(server.url)
+    work = asyncio.create_task(send_forever())
+    deadline = time.monotonic() + PATIENCE
+    while (file := read_tracker(run)) is not None and file.state != "completed" and time.monotonic() < deadline:
+        await asyncio.sleep(0.02)
+    work.cancel()
+    assert sent_steps(server) == [1, 2]
