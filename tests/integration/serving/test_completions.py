@@ -41,6 +41,14 @@ def test_J4_a_stop_text_cuts_and_another_seed_changes(served: Served) -> None:
     assert len(texts) > 1
 
 
+def test_J4_of_a_hot_answer_the_smallest_share_of_probability_leaves_the_likeliest_words(served: Served) -> None:
+    create = served.client().completions.create
+
+    hot = COUNT | {"temperature": 2, "seed": 1}
+    assert create(**hot, top_p=1e-6).choices[0].text == create(**COUNT).choices[0].text
+    assert create(**hot, top_p=1).choices[0].text != create(**COUNT).choices[0].text
+
+
 def test_J4_a_stream_joined_equals_the_whole(served: Served) -> None:
     create = served.client().completions.create
     chunks = [*create(**COUNT, stream=True, stream_options={"include_usage": True})]

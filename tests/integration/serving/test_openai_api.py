@@ -4,10 +4,12 @@ import json
 import socket
 import threading
 import time
+from pathlib import Path
 
 import httpx
 import openai
 import pytest
+from transformers import AutoTokenizer
 
 from peft_daemon.serving.endpoint import authorization
 from peft_engine.catalog import CONTEXT_LIMIT
@@ -53,6 +55,19 @@ def test_an_answer_has_text_usage_and_finish_reason(served: Served) -> None:
     assert answer.usage is not None
     assert answer.usage.completion_tokens == 8
     assert answer.usage.total_tokens == answer.usage.prompt_tokens + 8
+
+
+def test_J2_usage_is_what_the_tokenizer_counts(served: Served, model_cache: Path) -> None:
+    tokenizer = AutoTokenizer.from_pretrained(model_cache / "HuggingFaceTB--SmolLM2-135M-Instruct")
+    written = tokenizer.apply_chat_template(ASKED, add_generation_prompt=True, tokenize=False)
+    answer = served.client().chat.completions.create(
+        model=BASE, messages=ASKED, temperature=0, max_tokens=8, logprobs=True
+    )
+
+    assert answer.usage is not None
+    assert answer.usage.prompt_tokens == len(tokenizer(written, add_special_tokens=False)["input_ids"])
+    assert answer.choices[0].logprobs is not None
+    assert answer.usage.completion_tokens == len(answer.choices[0].logprobs.content or [])
 
 
 def test_an_answer_that_the_model_ends_says_stop(served: Served) -> None:
