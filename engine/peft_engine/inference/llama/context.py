@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters
 from peft_engine.inference.llama.blocks import BLOCK
-from peft_engine.inference.llama.native import complaint, forget_complaints, lib
+from peft_engine.inference.llama.native import complaint, forget_complaints, lib, unheard
 from peft_engine.inference.llama.weights import Weights
 from peft_schemas.errors import WorkbenchError
 
@@ -76,6 +76,8 @@ class Context:
         self._adapters = adapters
         self.key: AdapterKey = ()
         """The adapters that are computed under."""
+        self._planned = True
+        """Whether the library has planned its work under them, which it says hundreds of things of."""
         self._threads = threads
         # Made once: filling a batch costs a few microseconds, making one about a hundred.
         self._batch = lib.llama_batch_init(max(BLOCK, sequences), 0, 1)
@@ -87,6 +89,7 @@ class Context:
         if key != self.key:
             self._adapters.apply(self._handle, key)
             self.key = key
+            self._planned = False
 
     def compute_block(self, sequence: int, position: int, tokens: Sequence[int], *, every_row: bool = False) -> None:
         """Compute the next tokens of one prompt.
@@ -151,7 +154,12 @@ class Context:
     def _decode(self, count: int) -> None:
         forget_complaints()
         self._batch.n_tokens = count
-        status = lib.llama_decode(self._handle, self._batch)
+        if self._planned:
+            status = lib.llama_decode(self._handle, self._batch)
+        else:
+            with unheard():
+                status = lib.llama_decode(self._handle, self._batch)
+            self._planned = True
         if status != 0:
             raise WorkbenchError(
                 "internal",

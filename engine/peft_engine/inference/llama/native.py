@@ -1,11 +1,14 @@
 """llama.cpp's library, loaded once; what it complains about is kept for error messages."""
 
+import ctypes
 import logging
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import llama_cpp as lib
 
-__all__ = ["complaint", "forget_complaints", "lib"]
+__all__ = ["complaint", "forget_complaints", "lib", "unheard"]
 
 _log = logging.getLogger(__name__)
 _WARNING, _ERROR, _CONTINUED = 3, 4, 5
@@ -28,6 +31,23 @@ _callback = lib.llama_log_callback(_on_log)
 
 lib.llama_log_set(_callback, None)
 lib.llama_backend_init()
+
+
+_deaf = ctypes.cast(lib.llama_supports_mmap, lib.llama_log_callback)
+"""A native function without effects, whatever it is given."""
+
+
+@contextmanager
+def unheard() -> Iterator[None]:
+    """Do something of which the library has hundreds of things to tell that nobody wants to know.
+
+    Each of them takes the interpreter's lock, which other threads may hold, before it can be ignored in Python.
+    """
+    lib.llama_log_set(_deaf, None)
+    try:
+        yield
+    finally:
+        lib.llama_log_set(_callback, None)
 
 
 def forget_complaints() -> None:
