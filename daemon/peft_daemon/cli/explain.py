@@ -44,7 +44,9 @@ def command(
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
     table.add_column("key", no_wrap=True)
     table.add_column("value", overflow="fold", min_width=8)
-    table.add_column("origin", overflow="fold")
+    # A long value is folded sooner than the name of a layer, which people search for.
+    widest = max((len(f"{origin} {name}") for origin, name in sources.items() if name), default=0)
+    table.add_column("origin", overflow="fold", min_width=widest)
     for value in checked.resolved.explained:
         style = _STYLES[value.origin]
         shown = ", ".join(map(str, value.value)) if isinstance(value.value, list) else written(value.value)
