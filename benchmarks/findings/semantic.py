@@ -268,7 +268,7 @@ COMBINATIONS = {
         "PW504",
         {"training.learning_rate": "2.0e-4|1.0e-3", **{k: v for k, v in FULL.items() if "rate" not in k}},
         at="training.learning_rate method.type",
-        without=NOT_FULL,
+        without=f"{NOT_FULL} training.optimizer",
     ),
     "full-rate-with-an-adapter": Combination(
         "PW504",

@@ -72,6 +72,8 @@ def colon_in_value(text: str, dice: random.Random) -> Planted:
     path, spot = plain_spot(text, dice)
     if Sheet(text).at(path[:-1]).kind != "block":
         raise CannotPlantError("needs block style")
+    if not text[text.rfind("\n", 0, spot.start) + 1 : spot.start].strip():
+        raise CannotPlantError("on a line of its own it becomes a key")
     broken = Splice(spot.end, spot.end, ": more").on(text)
     return said(broken, "PW001", [(spot.end, spot.end + 1), (spot.start, spot.end + 6)])
 
@@ -166,6 +168,8 @@ def conflict(text: str, dice: random.Random) -> Planted:
 def unknown_alias(text: str, dice: random.Random) -> Planted:
     """An alias without its anchor."""
     _, spot = plain_spot(text, dice)
+    if text[: spot.start].rsplit(maxsplit=1)[-1].startswith("!"):
+        raise CannotPlantError("an alias cannot have a tag")
     return said(Splice(spot.start, spot.end, "*absent").on(text), "PW005", [(spot.start, spot.start + 7)])
 
 
