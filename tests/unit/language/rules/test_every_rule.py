@@ -16,6 +16,7 @@ from tests.unit.language.rules import (
     test_scalars,
     test_schedule,
     test_several,
+    test_tracker,
 )
 from tests.unit.language.rules.marked import Case, findings
 
@@ -32,6 +33,7 @@ CASES: list[Case] = [
         test_scalars,
         test_schedule,
         test_several,
+        test_tracker,
     )
     for case in module.CASES
 ]
