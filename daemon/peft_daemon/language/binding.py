@@ -115,6 +115,11 @@ class Binding:
         self.misshapen += other.misshapen
         self.found += other.found
 
+    @property
+    def is_faulty(self) -> bool:
+        """Whether keys are unknown, absent, repeated or misshapen."""
+        return bool(self.stray or self.absent or self.repeated or self.misshapen)
+
     @cached_property
     def faulty_paths(self) -> tuple[list[Path], list[Path], list[Path]]:
         """Where unknown keys stand, where required ones do not, and where values are misshapen."""
@@ -290,7 +295,7 @@ def _is_faulty(section: Section, item: Node, holder: BoundKey) -> bool:
     """Tell whether an entry of a list has keys that are unknown, absent, repeated or misshapen."""
     own = Binding()
     _bind_item(own, section, item, 0, holder, None)
-    return bool(own.stray or own.absent or own.repeated or own.misshapen)
+    return own.is_faulty
 
 
 def _is_null(node: Node) -> bool:

@@ -46,6 +46,10 @@ def judge(document: Document, context: CheckContext, before: Judgement | None = 
         if judged.findings:
             findings += _placed(judged.findings, placed.line)
     subject = Subject(document, bind(document, None if before is None else before.silence.subject.binding), context)
+    faulty = rules_of("problems") if document.problems else ()
+    faulty += rules_of("keys") if subject.binding.is_faulty else ()
+    for rule in faulty:
+        findings += islice(rule.find(subject, rule), MAX_FINDINGS)
     silence = Silence(subject, {}, {}) if before is None else before.silence.after(subject)
     silent: dict[str, frozenset[str | Path]] = {}
     for rule in rules_of("document"):

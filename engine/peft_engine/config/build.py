@@ -118,11 +118,17 @@ class Builder:
         return mapping
 
     def _entry(self, syntax: SyntaxNode, depth: int, indent: int) -> Entry:
-        key_syntax, value_syntax = syntax.child_by_field_name("key"), syntax.child_by_field_name("value")
-        for child in syntax.named_children:
-            if child.type == "comment":
-                self._comment(child)
-        colon = next((child for child in syntax.children if child.type == ":"), None)
+        key_syntax = value_syntax = colon = None
+        for child in syntax.children:
+            match child.type:
+                case ":":
+                    colon = colon or child
+                case "comment":
+                    self._comment(child)
+                case "block_node" | "flow_node" if colon is None:
+                    key_syntax = key_syntax or child
+                case "block_node" | "flow_node":
+                    value_syntax = value_syntax or child
         start = self.offset(syntax.start_byte)
         behind = self.offset(colon.end_byte) if colon is not None else self.offset(syntax.end_byte)
         key = _nothing(start) if key_syntax is None else self.build(key_syntax, depth + 1, indent)

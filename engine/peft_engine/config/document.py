@@ -179,7 +179,7 @@ def parse(source: SourceText, before: Document | None = None) -> Document:
         return Document(source, (Placed(Part(source, Reading(None, (refusal,), ())), 0, 0),))
     if before is None or not before.is_split:
         return Document(source, split(source, {}))
-    return Document(source, edited(source, before.parts) or split(source, before.known_parts))
+    return Document(source, edited(source, before.parts, len(before.problems)) or split(source, before.known_parts))
 
 
 def _step(place: Place, part: str | int) -> Place | None:

@@ -128,7 +128,7 @@ def split(source: SourceText, known: Known) -> tuple[Placed, ...]:
     return tuple(starmap(Placed, zip(parts, starts, lines, strict=False)))
 
 
-def edited(source: SourceText, before: Row[Placed]) -> tuple[Placed, ...] | None:
+def edited(source: SourceText, before: Row[Placed], problems: int) -> tuple[Placed, ...] | None:
     """Return what `split` would, for a text that differs from an earlier one within one part, which stays one.
 
     That is nearly every keystroke, and dividing the whole text again takes longer than reading the part.
@@ -136,6 +136,7 @@ def edited(source: SourceText, before: Row[Placed]) -> tuple[Placed, ...] | None
     Args:
         source: The text.
         before: The parts of the earlier text, which has several.
+        problems: How many problems they have in all.
 
     Returns:
         None where more may differ.
@@ -148,7 +149,7 @@ def edited(source: SourceText, before: Row[Placed]) -> tuple[Placed, ...] | None
     start, line, old = before[index].start, before[index].line, before[index].part
     piece = text[start:end]
     # What another part leaves open may be closed in this one.
-    if any(placed.part.reading.problems for at, placed in enumerate(before) if at != index):
+    if problems > len(old.reading.problems):
         return None
     part = _read_part(piece, old.list_key) if _stays_one(piece, before, index) else None
     if part is None or part.reading.has_aliases:

@@ -40,6 +40,7 @@ _MOST_EXPLAINED = 50
     why="Ignored, a misspelt learning rate would train with the default and say nothing.",
     advice="Correct the spelling, move the key to the section that has it, or delete it.",
     example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\ntraining:\n  learning_rat: 1.0e-4\n",
+    judges="keys",
 )
 def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find keys that are neither in the language nor known from other tools."""
@@ -61,6 +62,7 @@ def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="Every tool has its own names for the same things; ignored, your value would silently become the default.",
     advice="Use the language's own name; the fix renames the key and moves it where it belongs.",
     example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\nmethod:\n  type: lora\n  lora_r: 8\n",
+    judges="keys",
 )
 def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the key names of Axolotl, LLaMA-Factory, TRL, torchtune and Oumi."""
@@ -87,6 +89,7 @@ def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="YAML parsers differ in which of the two they keep, so one of your values would be lost in silence.",
     advice="Keep one of the two; the first one counts until then.",
     example="version: 1\nversion: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n",
+    judges="keys",
 )
 def repeated_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find keys that their mapping has already."""
@@ -108,6 +111,7 @@ def repeated_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="The run cannot be built without the key, and no default could be right for everyone.",
     advice="Add the key; the fix inserts it with an example value where one can be known to work.",
     example="version: 1\nmodel:\n  dtype: auto\ndatasets:\n  - path: org/data\n",
+    judges="keys",
 )
 def missing_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find required keys that are not written, nor meant by another finding's key.

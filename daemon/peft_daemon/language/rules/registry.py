@@ -30,6 +30,11 @@ FAMILIES = {
 }
 """The families in their order, each with what its findings have in common."""
 
+Judged = Literal["document", "part", "problems", "keys"]
+"""What a rule is given, and when: a whole document with its effective values; each part of it (a top-level entry, or
+one entry of a long list) on its own; a document of which something could not be read; one with keys that are unknown,
+absent, repeated or misshapen. A rule about single values judges parts, so that an edit costs one part."""
+
 
 @dataclass(frozen=True)
 class Rule:
@@ -57,9 +62,8 @@ class Rule:
     source: str
     """Where the rule comes from: documentation, a paper, an issue. Empty where it is our own language's."""
 
-    judges: Literal["document", "part"]
-    """What `find` is given: a whole document with its effective values, or each part of it (a top-level entry, or one
-    entry of a long list) on its own. A rule about single values judges parts, so that an edit costs one part."""
+    judges: Judged
+    """What `find` is given."""
 
     def about(
         self,
@@ -111,7 +115,7 @@ def rule(
     example: str,
     known: CheckContext = NOTHING_KNOWN,
     source: str = "",
-    judges: Literal["document", "part"] = "document",
+    judges: Judged = "document",
 ) -> Callable[[Callable[[Subject, Rule], Iterator[Finding]]], Callable[[Subject, Rule], Iterator[Finding]]]:
     """Register the decorated function under a code.
 
@@ -136,8 +140,8 @@ def rules() -> tuple[Rule, ...]:
 
 
 @cache
-def rules_of(judges: Literal["document", "part"]) -> tuple[Rule, ...]:
-    """Return the rules that are given whole documents, or parts."""
+def rules_of(judges: Judged) -> tuple[Rule, ...]:
+    """Return the rules that are given one kind of thing."""
     return tuple(rule for rule in rules() if rule.judges == judges)
 
 

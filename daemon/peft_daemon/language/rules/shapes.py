@@ -36,6 +36,7 @@ def holder_of(subject: Subject, misshapen: Misshapen) -> BoundKey | None:
     why="Keys can be found only in a mapping, and entries only in a list.",
     advice="Write the section's keys below it, indented; begin each entry of a list with `- `.",
     example="version: 1\nmodel: gpt2\ndatasets:\n  - path: org/data\n",
+    judges="keys",
 )
 def wrong_shape(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find single values and lists where keys belong, and the other way round."""

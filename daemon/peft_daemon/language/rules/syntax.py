@@ -34,6 +34,7 @@ def _named(subject: Subject, this: Rule, kind: ProblemKind) -> Iterator[Finding]
     why="A text that is not YAML has no values, so nothing in the lines that it spoils can be read.",
     advice="Correct the line; quote a value that holds `: `, `#`, `@` or a backtick.",
     example="name: a: b\n",
+    judges="problems",
 )
 def invalid_yaml(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find faults of the YAML itself."""
@@ -51,6 +52,7 @@ def invalid_yaml(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="Without the colon YAML takes the line for a part of the value above it, or for no key at all.",
     advice="Write `key: value`.",
     example="version: 1\nmodel:\n  base: gpt2\n  dtype\n",
+    judges="problems",
 )
 def no_colon(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find lines that are neither `key: value` nor a list entry, as while a key is typed."""
@@ -73,6 +75,7 @@ def no_colon(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="YAML counts spaces; how wide a tab is would differ from editor to editor, so YAML forbids it.",
     advice="Indent with spaces. The fix replaces every tab of an indentation by two spaces.",
     example="version: 1\nmodel:\n\tbase: gpt2\ndatasets:\n  - path: org/data\n",
+    judges="problems",
 )
 def tab_indent(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find tabs where YAML counts spaces."""
@@ -92,6 +95,7 @@ def tab_indent(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="Both sides of the conflict stand in the file, and no program can tell which one you want.",
     advice="Keep one side and delete the marker lines.",
     example="<<<<<<< HEAD\nversion: 1\n=======\nversion: 1\n>>>>>>> other\n",
+    judges="problems",
 )
 def merge_conflict(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find the markers that a version control system leaves."""
@@ -106,6 +110,7 @@ def merge_conflict(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="An alias stands for the value that its anchor marks; without the anchor it stands for nothing.",
     advice="Define `&name` above the first `*name`, or correct the name.",
     example="version: 1\nname: *missing\n",
+    judges="problems",
 )
 def undefined_alias(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find aliases whose anchor does not stand before them."""
@@ -120,6 +125,7 @@ def undefined_alias(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="Another program's tag changes what a value means, or even runs code; a config is only values.",
     advice="Remove the tag. Only the tags of YAML's core schema, such as `!!str`, are known.",
     example="version: 1\nname: !custom x\n",
+    judges="problems",
 )
 def unknown_tag(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find tags outside the core schema."""
@@ -134,6 +140,7 @@ def unknown_tag(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="A merge key copies the keys of a mapping; from anything else there are no keys to copy.",
     advice="Write `<<: *name`, where `&name` marks a mapping.",
     example="version: 1\ntraining:\n  <<: 3\n  seed: 1\n",
+    judges="problems",
 )
 def bad_merge(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find merge keys that cannot be followed."""
@@ -148,6 +155,7 @@ def bad_merge(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="YAML forbids control characters, and programs differ in what they do with them.",
     advice="Delete it, or save the file as UTF-8.",
     example="version: 1\nname: a\u0000b\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n",
+    judges="problems",
 )
 def control_character(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find control characters and bytes that are not UTF-8."""
@@ -163,6 +171,7 @@ def control_character(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="Only one of the documents could be the run, and which one would be a guess.",
     advice="Keep one config a file.",
     example="version: 1\n---\nversion: 1\n",
+    judges="problems",
 )
 def several_documents(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find further documents, which no command reads."""
@@ -177,6 +186,7 @@ def several_documents(subject: Subject, this: Rule) -> Iterator[Finding]:
     why="Texts made to be huge or endlessly nested would stop the editor; no config comes near these limits.",
     advice="Check that this is the file that you meant.",
     example="[" * 70 + "]" * 70,
+    judges="problems",
 )
 def beyond_limits(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find files that are not read at all."""
@@ -193,6 +203,7 @@ def beyond_limits(subject: Subject, this: Rule) -> Iterator[Finding]:
     advice="Replace it by a plain space, as the fix does.",
     example="version: 1\nmodel:\n\u00a0\u00a0base: gpt2\ndatasets:\n  - path: org/data\n",
     source="YAML 1.2, section 5.5",
+    judges="problems",
 )
 def odd_space(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find no-break and other typesetters' spaces in an indentation, and around a key's colon."""
