@@ -122,7 +122,9 @@ def rows_longer_than_data(subject: Subject, this: Rule) -> Iterator[Finding]:
     found = subject.settings("training.max_length", "training.packing")
     if found is None or not found[0].is_written or not subject.context.datasets:
         return
-    lengths = [fact.tokens_p99 if (fact := entry.fact(subject)) else None for entry in subject.entries(("datasets",))]
+    lengths = [
+        fact.tokens_p99 if (fact := entry.fact(subject.context)) else None for entry in subject.entries(("datasets",))
+    ]
     known = [length for length in lengths if length is not None]
     if not known or len(known) < len(lengths):
         return

@@ -85,6 +85,6 @@ def datasets(subject: Subject) -> list[tuple[BoundKey, str, FileFact]]:
 def _find(subject: Subject) -> Iterator[tuple[BoundKey, str, FileFact]]:
     for entry in subject.all_entries():
         fact = None if entry.path is None else subject.context.files.get(entry.path)
-        bound = None if fact is None else entry.key(subject, "path")
+        bound = None if fact is None else entry.key(subject.binding, "path")
         if fact is not None and bound is not None and entry.path is not None:
             yield bound, entry.path, fact

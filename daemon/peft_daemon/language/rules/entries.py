@@ -1,14 +1,12 @@
 """The entries of `datasets` and `evaluation.datasets`, as rules look at them."""
 
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
-from peft_daemon.language.binding import BoundKey
+from peft_daemon.language.binding import Binding, BoundKey
+from peft_daemon.language.context import CheckContext
 from peft_engine.config.document import Path
 from peft_engine.facts import DatasetFact
-
-if TYPE_CHECKING:
-    from peft_daemon.language.rules.subject import Subject
 
 LISTS: tuple[Path, ...] = (("datasets",), ("evaluation", "datasets"))
 """Where datasets are listed."""
@@ -33,20 +31,20 @@ class DatasetEntry(NamedTuple):
         named = columns.items() if isinstance(columns, dict) else ()
         return {field: column for field, column in named if isinstance(column, str)}
 
-    def key(self, subject: "Subject", *names: str) -> BoundKey | None:
+    def key(self, binding: Binding, *names: str) -> BoundKey | None:
         """Return a written key, such as `path` or `columns`, `prompt`."""
-        return subject.binding.at((*self.place, *names))
+        return binding.at((*self.place, *names))
 
-    def fact(self, subject: "Subject") -> DatasetFact | None:
+    def fact(self, context: CheckContext) -> DatasetFact | None:
         """Return what is known of its data."""
-        return None if self.path is None else subject.context.datasets.get(self.path)
+        return None if self.path is None else context.datasets.get(self.path)
 
-    def format(self, subject: "Subject") -> str | None:
+    def format(self, context: CheckContext) -> str | None:
         """Return the written format, else the recognised one, None when it is not known."""
         written = self.values.get("format", "auto")
         if written != "auto":
             return written if isinstance(written, str) else None
-        fact = self.fact(subject)
+        fact = self.fact(context)
         return None if fact is None else fact.format
 
 

@@ -105,7 +105,7 @@ def answers_of_text(subject: Subject, this: Rule) -> Iterator[Finding]:
     setting = subject.setting("training.completion_only_loss")
     if setting is None or not setting.is_written or not setting.value:
         return
-    formats = [entry.format(subject) for entry in subject.entries(_TRAINING)]
+    formats = [entry.format(subject.context) for entry in subject.entries(_TRAINING)]
     if formats and all(format_ == "text" for format_ in formats):
         message = "`completion_only_loss` has no effect: the data is plain text, without prompts and answers."
         yield this.about(subject, message, setting, fixes=subject.remove(setting.path), at_key=True)
@@ -128,7 +128,7 @@ def mostly_cut(subject: Subject, this: Rule) -> Iterator[Finding]:
     if max_length is None:
         return
     for entry in subject.entries(_TRAINING) if subject.context.datasets else ():
-        fact = entry.fact(subject)
+        fact = entry.fact(subject.context)
         if fact is None or fact.tokens_p50 is None or fact.tokens_p50 <= max_length.value:
             continue
         message = (
@@ -139,7 +139,7 @@ def mostly_cut(subject: Subject, this: Rule) -> Iterator[Finding]:
         most = None if model is None else model.context_length
         wanted = fact.tokens_p99 or fact.tokens_p50
         better = wanted if most is None else min(wanted, most)
-        longest = max((other.tokens_p50 or 0) for e in subject.entries(_TRAINING) if (other := e.fact(subject)))
+        longest = max((other.tokens_p50 or 0) for e in subject.entries(_TRAINING) if (other := e.fact(subject.context)))
         fixes = subject.set(max_length.path, better) if better >= longest else []
         yield this.about(subject, message, max_length, fixes=fixes)
         return
@@ -157,7 +157,7 @@ def _bare(path: str) -> str:
 def _at_path(
     subject: Subject, this: Rule, entry: DatasetEntry, other: DatasetEntry, message: str, note: str
 ) -> Iterator[Finding]:
-    here, there = entry.key(subject, "path"), other.key(subject, "path")
+    here, there = entry.key(subject.binding, "path"), other.key(subject.binding, "path")
     if here is None or there is None:
         return
     range_, related = value_place(subject.document, here.entry.value, here.via)

@@ -139,7 +139,7 @@ def no_template(subject: Subject, this: Rule) -> Iterator[Finding]:
         return
     base = subject.setting("model.base")
     for entry in subject.all_entries():
-        if base is not None and entry.format(subject) in _CONVERSATIONS:
+        if base is not None and entry.format(subject.context) in _CONVERSATIONS:
             shown = shorten(str(entry.path))
             message = f"{model.name} has no chat template, and `{shown}` holds prompts and answers."
             yield this.about(subject, message, base)

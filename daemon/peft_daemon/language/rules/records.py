@@ -44,7 +44,7 @@ def unreadable_record(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find datasets with a record that the reader refuses."""
     for entry, fact in _known(subject):
         if fact.problem is not None:
-            yield from _at(subject, this, entry.key(subject, "path"), " ".join(fact.problem.split()))
+            yield from _at(subject, this, entry.key(subject.binding, "path"), " ".join(fact.problem.split()))
 
 
 @rule(
@@ -72,7 +72,7 @@ def unknown_column(subject: Subject, this: Rule) -> Iterator[Finding]:
             meant = nearest(column, list(fact.columns))
             there = f"did you mean `{meant}`?" if meant else f"there are {shorten(', '.join(fact.columns), 80)}."
             message = f"The records have no column `{shorten(column)}`; {there}"
-            yield from _at(subject, this, entry.key(subject, "columns", field), message, meant)
+            yield from _at(subject, this, entry.key(subject.binding, "columns", field), message, meant)
 
 
 @rule(
@@ -101,11 +101,11 @@ def other_format(subject: Subject, this: Rule) -> Iterator[Finding]:
                 message = f"The records have no {lacks}, which `{format_}` needs."
                 if fact.format is not None:
                     message = f"{message[:-1]}; they look like `{fact.format}`."
-                yield from _at(subject, this, entry.key(subject, "format"), message, fact.format)
+                yield from _at(subject, this, entry.key(subject.binding, "format"), message, fact.format)
         elif format_ == "auto" and all(lacking_fields(columns, shape) for shape in get_args(KnownFormat)):
             shown = shorten(", ".join(fact.columns), 60)
             message = f"The records have the columns {shown}, which fit no known format; map them with `columns`."
-            yield from _at(subject, this, entry.key(subject, "path"), message)
+            yield from _at(subject, this, entry.key(subject.binding, "path"), message)
 
 
 @rule(
@@ -125,7 +125,7 @@ def duplicated_records(subject: Subject, this: Rule) -> Iterator[Finding]:
     for entry, fact in _known(subject):
         if fact.duplicates:
             copies = "1 record is a copy" if fact.duplicates == 1 else f"{fact.duplicates} records are copies"
-            yield from _at(subject, this, entry.key(subject, "path"), f"{copies} of others in the same file.")
+            yield from _at(subject, this, entry.key(subject.binding, "path"), f"{copies} of others in the same file.")
 
 
 @rule(
@@ -144,9 +144,9 @@ def bad_split(subject: Subject, this: Rule) -> Iterator[Finding]:
     for entry in subject.all_entries():
         split = entry.values.get("split")
         if isinstance(split, str) and split:
-            fault = _split_fault(split, entry.fact(subject), _is_file(subject, entry))
+            fault = _split_fault(split, entry.fact(subject.context), _is_file(subject, entry))
             if fault is not None:
-                yield from _at(subject, this, entry.key(subject, "split"), f"`{shorten(split)}` {fault}.")
+                yield from _at(subject, this, entry.key(subject.binding, "split"), f"`{shorten(split)}` {fault}.")
 
 
 def _split_fault(split: str, fact: DatasetFact | None, is_file: bool) -> str | None:
@@ -176,7 +176,7 @@ def _split_fault(split: str, fact: DatasetFact | None, is_file: bool) -> str | N
 def _known(subject: Subject) -> Iterator[tuple[DatasetEntry, DatasetFact]]:
     """Yield the entries whose data is known."""
     for entry in subject.all_entries():
-        fact = entry.fact(subject)
+        fact = entry.fact(subject.context)
         if fact is not None:
             yield entry, fact
 
