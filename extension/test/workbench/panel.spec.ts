@@ -218,7 +218,7 @@ test("G1 a history of a long run is drawn, and one that has become long is asked
   const series = [{ metric: "loss", steps, values: steps.map((step) => 1 + 1 / step), total: 1_000_000 }];
   const long = { ...RUN, step: 1_000_000, total_steps: 2_000_000 };
   await panel.show(long, [], { history: series });
-  await expect(page.getByRole("img", { name: "Loss by step, 2000 values" })).toBeVisible();
+  await expect(page.getByRole("img", { name: "Loss by step, 2,000 values" })).toBeVisible();
   const time = RUN.created;
   const more = Array.from({ length: 9000 }, (_, index) => ({
     ...{ seq: index + 1, time, type: "metric" as const, step: 1_000_001 + index, epoch: 1, values: { loss: 1 } },
@@ -228,7 +228,7 @@ test("G1 a history of a long run is drawn, and one that has become long is asked
   const asked = () => panel.sent().then((messages) => messages.filter(({ type }) => type === "ready").length);
   await expect.poll(asked).toBe(2);
   await panel.show(long, [], { history: series });
-  await expect(page.getByRole("img", { name: "Loss by step, 2000 values" })).toBeVisible();
+  await expect(page.getByRole("img", { name: "Loss by step, 2,000 values" })).toBeVisible();
   expect(await asked()).toBe(2);
 });
 
