@@ -3,6 +3,7 @@
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from peft_daemon.language.binding import bind
 from peft_engine.config.document import parse
 from peft_engine.config.nodes import plain
 from peft_engine.config.reading import read
@@ -110,6 +111,17 @@ def test_A10_an_edit_of_a_long_file_reads_one_part_again() -> None:
     known = {id(placed.part) for placed in before.parts}
     assert len(before.parts) == 32
     assert sum(id(placed.part) not in known for placed in after.parts) == 1
+    # What stands before it was not even placed anew, as it is where the whole text is divided again.
+    edited = next(index for index, placed in enumerate(after.parts) if id(placed.part) not in known)
+    assert all(now is then for now, then in zip(after.parts[:edited], before.parts[:edited], strict=True))
+
+
+def test_A10_an_edit_matches_the_entries_before_it_no_second_time() -> None:
+    before = parse(SourceText(LONG.replace("version: 1", "version: 1\nmethod:\n  r: 8")))
+    after = parse(SourceText(before.source.text.replace("data/17.jsonl", "data/x.jsonl")), before)
+    known = bind(before)
+    assert bind(after, known).at(("method", "r")) is known.at(("method", "r"))
+    assert bind(after).at(("method", "r")) == known.at(("method", "r"))
 
 
 def test_A10_a_half_typed_key_leaves_the_parts_around_it_as_they_were() -> None:
