@@ -1,7 +1,16 @@
 """Axolotl: keys that only mean something together."""
 
 from peft_engine.config.foreign import records
-from peft_engine.config.foreign.convert import AT_THE_END, refuse, switched_on, texts, translate_word, truth, whole
+from peft_engine.config.foreign.convert import (
+    AT_THE_END,
+    number_of,
+    refuse,
+    switched_on,
+    texts,
+    translate_word,
+    truth,
+    whole,
+)
 from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_cadence, put_every_epoch, put_holdout, put_precision, put_warmup
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
@@ -69,10 +78,16 @@ def batch(draft: Draft) -> None:
 
 
 def precision(draft: Draft) -> None:
-    """Read the number types, the older names included."""
+    """Read the number types, the older names included. Of `bf16` an empty value is not the absent one: it is off."""
     bf16, fp16 = switched_on(draft, "bf16", "bfloat16"), switched_on(draft, "fp16", "float16")
+    empty = draft.get("bf16")
     draft.confirm(*(draft.get(name) for name in ("bf16", "bfloat16", "fp16", "float16", "float32")))
-    put_precision(draft, bf16, fp16, usual="auto")
+    put_precision(draft, bf16, fp16, usual="auto" if empty is None else "float32")
+    if empty is not None and bf16 is None and not truth(fp16):
+        message = (
+            "Axolotl takes an empty `bf16` for off, and then computes in float32; write `auto` if that is not meant."
+        )
+        draft.change(empty, message, "warning")
 
 
 def attention(draft: Draft) -> None:
@@ -169,7 +184,13 @@ def checkpoints(draft: Draft) -> None:
 
 def warmup(draft: Draft) -> None:
     """Read the warmup, for which Axolotl takes a share of the run when none is written."""
-    put_warmup(draft, draft.get("warmup_steps"), draft.get("warmup_ratio"))
+    steps, ratio = draft.get("warmup_steps"), draft.get("warmup_ratio")
+    if number_of(draft, steps) == 0 and truth(ratio):
+        draft.confirm(steps)
+        message = "`warmup_steps: 0` is written as well and counts, so this is left out."
+        draft.report(CONTRADICTION, "warning", message, ratio)
+        return
+    put_warmup(draft, steps, ratio)
     if draft.value("warmup_steps") is None and draft.value("warmup_ratio") is None:
         draft.default("training.warmup_ratio", 0.03)
 

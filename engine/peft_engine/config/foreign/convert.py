@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from peft_engine.config.foreign.draft import UNUSABLE, Draft
@@ -16,11 +17,16 @@ NO_CLIPPING = 1_000_000
 AT_THE_END = 0.9999
 """A share of the run that is its last step: the way to say that something happens once, at the end."""
 
+LONGEST = 8192
+"""Tokens at which examples are cut where a tool cuts none, for there is no way to say that here."""
+
 _TRUE, _FALSE = {"true", "yes", "on", "1"}, {"false", "no", "off", "0"}
 
 
 def carry(draft: Draft, leaf: Leaf, rule: KeyRule) -> None:
     """Set our value from a foreign one that stands for itself."""
+    if leaf.value is None and rule.empty is not None:
+        leaf = replace(leaf, value=rule.empty)
     if leaf.value is None:
         draft.confirm(leaf)
         return
@@ -81,6 +87,18 @@ def switched_on(draft: Draft, *paths: str) -> Leaf | None:
     """Return the first of several switches that is on, else the first that says anything."""
     leaves = [leaf for path in paths if (leaf := draft.get(path)) is not None and leaf.value is not None]
     return next((leaf for leaf in leaves if truth(leaf) or isinstance(leaf.value, str)), next(iter(leaves), None))
+
+
+def put_length(draft: Draft, leaf: Leaf | None) -> None:
+    """Set the longest example, of a tool that cuts nothing where none is written."""
+    cut = whole(draft, leaf)
+    draft.confirm(leaf)
+    if cut:
+        draft.put("training.max_length", cut, leaf)
+        return
+    title = draft.table.title
+    draft.put("training.max_length", LONGEST, leaf, note=f"{title} cuts nothing")
+    draft.change(leaf, f"{title} then cuts no example; here they are cut at {LONGEST} tokens.", "warning")
 
 
 def texts(value: Any) -> list[str]:
@@ -145,6 +163,11 @@ def _steps(draft: Draft, leaf: Leaf, path: str) -> None:
         draft.put(path, max(int(number), 1), leaf)
 
 
+def _length(draft: Draft, leaf: Leaf, _path: str) -> None:
+    """A number of tokens of which none means that nothing is cut."""
+    put_length(draft, leaf)
+
+
 def _clip(draft: Draft, leaf: Leaf, path: str) -> None:
     """A gradient norm of which zero means that nothing is clipped."""
     number = number_of(draft, leaf)
@@ -177,6 +200,7 @@ _READINGS: dict[Reading, Callable[[Draft, Leaf, str], None]] = {
     "inverted": _inverted,
     "positive": _positive,
     "steps": _steps,
+    "length": _length,
     "clip": _clip,
     "count": _count,
     "name": _name,

@@ -1,12 +1,10 @@
 """LLaMA-Factory: keys that only mean something together, and datasets named in `dataset_info.json`."""
 
-import json
 from collections.abc import Mapping
-from pathlib import Path, PurePosixPath
-from typing import Any
 
 from peft_engine.config.foreign import records
 from peft_engine.config.foreign.convert import AT_THE_END, switched_on, texts, translate_word, truth, whole
+from peft_engine.config.foreign.dataset_info import dataset_info, put_described
 from peft_engine.config.foreign.draft import CONTRADICTION, TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import (
     put_cadence,
@@ -17,14 +15,6 @@ from peft_engine.config.foreign.loop import (
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets
 from peft_engine.config.foreign.source import Leaf
 from peft_engine.config.foreign.tracking import put_reported
-
-_MOST_BYTES = 4_000_000
-"""Bytes of the longest `dataset_info.json` that is read; LLaMA-Factory's own has 20,000."""
-
-_ALPACA = {"prompt": "instruction", "query": "input", "response": "output"}
-"""LLaMA-Factory's names of the columns of an alpaca record, and ours."""
-
-_REMOTE = ("hf_hub_url", "ms_hub_url", "om_hub_url")
 
 
 def objective(draft: Draft) -> None:
@@ -89,6 +79,8 @@ def data(draft: Draft) -> None:
         draft.put("training.packing", truth(packing) or truth(neat), packing, neat)
         if truth(packing) and not truth(neat):
             draft.change(packing, "LLaMA-Factory lets packed examples see each other; here each sees only itself.")
+    elif draft.value("stage") == "pt":
+        draft.default("training.packing", True)
     draft.confirm(packing, neat)
     index = _put_names(draft, draft.get("dataset"), "datasets")
     if index == 0:
@@ -179,74 +171,26 @@ def _put_names(draft: Draft, leaf: Leaf | None, ours: str) -> int:
     names = texts(None if leaf is None else leaf.value)
     folder = str(draft.value("dataset_dir", "data"))
     draft.confirm(draft.get("dataset_dir"))
-    info, where = ({}, "") if folder == "ONLINE" or folder.startswith("REMOTE:") else _dataset_info(draft, folder)
+    info, where = ({}, "") if folder == "ONLINE" or folder.startswith("REMOTE:") else dataset_info(draft.folder, folder)
     amount, most = whole(draft, draft.get("max_samples")), draft.get("max_samples")
     for index, name in enumerate(names):
         target = f"{ours}[{index}]"
         found = info.get(name)
         if isinstance(found, Mapping):
-            _put_known(draft, leaf, target, found, where)
+            put_described(draft, leaf, target, found, where, most=amount)
         else:
             draft.put(f"{target}.path", name, leaf)
             if folder != "ONLINE":
                 message = f"LLaMA-Factory looks `{name}` up in dataset_info.json, which does not stand beside this "
                 message += "file or does not have it; write the path of the data."
                 draft.report(TO_FILL_IN, "warning", message, leaf)
-        if amount and f"{target}.split" not in draft.settings:
-            draft.put(f"{target}.split", f"[:{amount}]", most)
+        if amount:
+            split = draft.settings.get(f"{target}.split")
+            word = "" if split is None or "[" in split.value else split.value
+            if split is None or word:
+                draft.put(f"{target}.split", f"{word}[:{amount}]", most)
     draft.confirm(most)
     return len(names)
-
-
-def _put_known(draft: Draft, leaf: Leaf | None, target: str, found: Mapping[str, Any], where: str) -> None:
-    """Set a dataset as `dataset_info.json` describes it."""
-    remote = next((str(found[key]) for key in _REMOTE if found.get(key)), None)
-    name = remote or str(PurePosixPath(where) / str(found.get("file_name", "")))
-    draft.put(f"{target}.path", name, leaf)
-    columns, tags = _section(found, "columns"), _section(found, "tags")
-    if found.get("formatting") == "sharegpt":
-        openai = tags.get("role_tag") == "role" and tags.get("content_tag") == "content"
-        ours = "messages" if openai else "conversations"
-        draft.put(f"{target}.format", "messages" if openai else "sharegpt", leaf)
-        written = str(columns.get("messages", "conversations"))
-        if written != ours:
-            draft.put(f"{target}.columns.{ours}", written, leaf)
-    elif "prompt" in columns and "response" not in columns:
-        draft.put(f"{target}.format", "text", leaf)
-        if columns["prompt"] != "text":
-            draft.put(f"{target}.columns.text", str(columns["prompt"]), leaf)
-    else:
-        draft.put(f"{target}.format", "alpaca", leaf)
-        for theirs, ours in _ALPACA.items():
-            if columns.get(theirs, ours) != ours:
-                draft.put(f"{target}.columns.{ours}", str(columns[theirs]), leaf)
-    if split := found.get("split"):
-        draft.put(f"{target}.split", str(split), leaf)
-    dropped = sorted(set(columns) - {"prompt", "query", "response", "messages"})
-    if dropped:
-        message = f"dataset_info.json gives this dataset the columns {', '.join(dropped)}, which have no equivalent."
-        draft.change(leaf, message, "warning")
-
-
-def _section(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = found.get(name)
-    return section if isinstance(section, Mapping) else {}
-
-
-def _dataset_info(draft: Draft, folder: str) -> tuple[Mapping[str, Any], str]:
-    """Return the content of `dataset_info.json` and its folder as seen from the config; nothing when there is none."""
-    if draft.folder is None:
-        return {}, ""
-    for where in (folder, "", "data"):
-        path = draft.folder / where / "dataset_info.json"
-        if path.is_file() and path.stat().st_size <= _MOST_BYTES:
-            try:
-                found = json.loads(path.read_text(encoding="utf-8"))
-            except (OSError, ValueError):
-                continue
-            if isinstance(found, Mapping):
-                return found, where if Path(where).parts else "."
-    return {}, ""
 
 
 STEPS: dict[str, Step] = {

@@ -1,8 +1,8 @@
 """Oumi: keys that only mean something together."""
 
 from peft_engine.config.foreign import records
-from peft_engine.config.foreign.convert import AT_THE_END, texts, truth, whole
-from peft_engine.config.foreign.draft import UNUSABLE, Draft, Step
+from peft_engine.config.foreign.convert import AT_THE_END, put_length, texts, truth, whole
+from peft_engine.config.foreign.draft import CONTRADICTION, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_cadence, put_every_epoch, put_warmup
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
 from peft_engine.config.foreign.source import Leaf
@@ -12,6 +12,9 @@ _SUPERVISED = ("trl_sft", "hf", "oumi")
 
 _ALPACA = ("yahma/alpaca-cleaned", "tatsu-lab/alpaca")
 """Datasets that Oumi reads as alpaca records."""
+
+_SAVE_STEPS = 500
+"""Steps between two checkpoints when none are written."""
 
 _TYPES = {"bf16": "bfloat16", "fp16": "float16"}
 
@@ -98,16 +101,28 @@ def evaluation(draft: Draft) -> None:
 def checkpoints(draft: Draft) -> None:
     """Read how often a checkpoint is written."""
     steps, epochs = draft.get("training.save_steps"), draft.get("training.save_epoch")
-    count = whole(draft, steps)
+    count = whole(draft, steps, _SAVE_STEPS) or 0
     draft.confirm(steps, epochs)
-    if truth(epochs):
+    if count > 0:
+        if draft.value("training.save_steps") is None:
+            draft.default("checkpoint.every_steps", count)
+        else:
+            draft.put("checkpoint.every_steps", count, steps)
+        if truth(epochs):
+            message = f"Oumi saves every {count} steps then: `save_steps` counts unless it is 0, so this is left out."
+            draft.report(CONTRADICTION, "warning", message, epochs)
+    elif truth(epochs):
         put_every_epoch(draft, "checkpoint.every_steps", 1, epochs)
-    elif count and count > 0:
-        draft.put("checkpoint.every_steps", count, steps)
-    elif count is not None:
-        draft.put("checkpoint.every_steps", AT_THE_END, steps, note="once, at the end")
     else:
-        draft.default("checkpoint.every_steps", 500)
+        draft.put("checkpoint.every_steps", AT_THE_END, steps, note="once, at the end")
+
+
+def length(draft: Draft) -> None:
+    """Read where examples are cut: TRL's trainer has a length of its own, the others cut only where one is written."""
+    leaf, trainer = draft.get("model.model_max_length"), str(draft.value("training.trainer_type", "hf")).lower()
+    draft.confirm(leaf)
+    if draft.value("model.model_max_length") is not None or trainer != "trl_sft":
+        put_length(draft, leaf)
 
 
 def warmup(draft: Draft) -> None:
@@ -172,6 +187,7 @@ STEPS: dict[str, Step] = {
     "precision": precision,
     "template": template,
     "data": data,
+    "length": length,
     "warmup": warmup,
     "evaluation": evaluation,
     "checkpoints": checkpoints,

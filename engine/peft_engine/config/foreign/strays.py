@@ -4,7 +4,7 @@ import difflib
 import re
 from typing import Any
 
-from peft_engine.config.foreign.draft import ABSENT, IDLE, UNKNOWN, Draft
+from peft_engine.config.foreign.draft import ABSENT, IDLE, UNKNOWN, UNUSABLE, Draft
 from peft_engine.config.foreign.source import Leaf
 from peft_engine.config.foreign.tables import Absent
 from peft_schemas.findings import Finding, Severity
@@ -25,6 +25,8 @@ def report_strays(draft: Draft) -> None:
             _report_absent(draft, path, leaves, group)
         elif pattern in known:
             _report_each(draft, leaves)
+        elif _leads_to(pattern, known):
+            _report_shape(draft, path, leaves, known)
         else:
             _report_unknown(draft, path, leaves, known)
 
@@ -46,6 +48,17 @@ def _report_each(draft: Draft, leaves: list[Leaf]) -> None:
             draft.report(IDLE, "hint", f"`{leaf.name}` is empty, so it is left out.", leaf, "key")
         else:
             draft.leave_out(leaf, "It has no effect beside the other keys of this file.", "information")
+
+
+def _report_shape(draft: Draft, path: str, leaves: list[Leaf], known: frozenset[str]) -> None:
+    """Report a section that is known and is empty, or something else than a section."""
+    name = _name(path)
+    if all(leaf.value in (None, [], {}) for leaf in leaves):
+        _report(draft, IDLE, "hint", f"`{name}` is empty, so it is left out.", path, leaves)
+        return
+    expected = "a list of sections" if _leads_on(_pattern(path), "[]", known) else "a section"
+    message = f"{draft.table.title} takes {expected} for `{name}`, and this is none. It is left out."
+    _report(draft, UNUSABLE, "error", message, path, leaves)
 
 
 def _report_unknown(draft: Draft, path: str, leaves: list[Leaf], known: frozenset[str]) -> None:
@@ -75,10 +88,17 @@ def _report(draft: Draft, code: str, severity: Severity, message: str, path: str
 def _subject(draft: Draft, leaf: Leaf, absent: dict[str, Absent], known: frozenset[str]) -> str:
     """Return what a leaf's report is about.
 
-    That is the section that has no equivalent as a whole, the section that the tool does not know, or the leaf alone.
+    That is the section that has no equivalent as a whole, the section that the tool does not know or that should be a
+    list of them, or the leaf alone.
     """
     parts = leaf.path.split(".")
     paths = [".".join(parts[:length]) for length in range(1, len(parts) + 1)]
+    for whole in paths:
+        bare = re.sub(r"\[\d+\]$", "", whole)
+        below = "[]" if bare != whole else "." if whole != leaf.path else ""
+        other = "." if below == "[]" else "[]"
+        if below and _leads_on(_pattern(bare), other, known) and not _leads_on(_pattern(bare), below, known):
+            return bare
     for path in [candidate for whole in paths for candidate in (re.sub(r"\[\d+\]$", "", whole), whole)]:
         if not _leads_to(_pattern(path), known) and _group_above(_pattern(path), absent) is None:
             return path
@@ -98,6 +118,11 @@ def _group_above(pattern: str, absent: dict[str, Absent]) -> Absent | None:
 
 def _leads_to(pattern: str, known: frozenset[str]) -> bool:
     return pattern in known or any(path.startswith((f"{pattern}.", f"{pattern}[")) for path in known)
+
+
+def _leads_on(pattern: str, how: str, known: frozenset[str]) -> bool:
+    """Tell whether keys are known below a section (`.`), or below the entries of a list (`[]`)."""
+    return any(path.startswith(f"{pattern}{how}") for path in known)
 
 
 def _is_idle(leaf: Leaf, group: Absent) -> bool:

@@ -12,7 +12,7 @@ from peft_schemas.base import Word
 from peft_schemas.findings import Severity
 
 Tool = Literal["axolotl", "llamafactory", "torchtune", "oumi", "trl"]
-Reading = Literal["value", "inverted", "positive", "steps", "clip", "count", "name"]
+Reading = Literal["value", "inverted", "positive", "steps", "length", "clip", "count", "name"]
 """How a value becomes ours: see `peft_engine.config.foreign.convert`, which has a function for each."""
 
 
@@ -25,6 +25,9 @@ class KeyRule(Word):
     read: Reading = "value"
     words: str | None = None
     """The list in `words.yaml` that translates the value."""
+
+    empty: float | None = None
+    """What the tool takes an empty value for, where it does not take it for an absent one."""
 
 
 class Absent(Word):

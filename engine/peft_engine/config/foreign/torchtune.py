@@ -6,7 +6,16 @@ from importlib import resources
 
 import yaml
 
-from peft_engine.config.foreign.convert import AT_THE_END, NO_CLIPPING, number_of, texts, translate_word, truth, whole
+from peft_engine.config.foreign.convert import (
+    AT_THE_END,
+    NO_CLIPPING,
+    number_of,
+    put_length,
+    texts,
+    translate_word,
+    truth,
+    whole,
+)
 from peft_engine.config.foreign.draft import TO_FILL_IN, UNUSABLE, Draft, Step
 from peft_engine.config.foreign.loop import put_every_epoch
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full
@@ -20,8 +29,8 @@ _MODULES = {"output_proj": "o_proj"}
 _MLP = ["gate_proj", "down_proj", "up_proj"]
 _FILE_LOADERS = ("json", "csv", "parquet", "text")
 _DOWNLOAD = re.compile(r"tune download (?P<id>[\w.-]+/[\w.-]+).*?--output-dir[ =](?P<folder>\S+)")
-_LONGEST = 8192
-"""Tokens at which examples are cut when torchtune cuts none, for there is no way to say that here."""
+_USUAL_RATE = 1e-3
+"""What an optimizer of PyTorch, bitsandbytes or torchao takes when no learning rate is written."""
 
 
 class Component(Word):
@@ -123,20 +132,15 @@ def precision(draft: Draft) -> None:
 def data(draft: Draft) -> None:
     """Read the training data: one builder, or a list of them."""
     places = [f"dataset[{index}]" for index in range(draft.source.count("dataset"))] or ["dataset"]
-    for index, at in enumerate(places):
-        _put_dataset(draft, at, f"datasets[{index}]", trains=True)
+    amount = 0
+    for at in places:
+        amount += _put_dataset(draft, at, "datasets[%d]", amount)
+        _put_training_of(draft, at)
 
 
 def loop(draft: Draft) -> None:
     """Read what the recipe does by itself where nothing is written."""
-    length = draft.get("tokenizer.max_seq_len")
-    cut = whole(draft, length)
-    draft.confirm(length)
-    if cut:
-        draft.put("training.max_length", cut, length)
-    else:
-        draft.put("training.max_length", _LONGEST, length, note="torchtune cuts nothing")
-        draft.change(length, f"torchtune then cuts no example; here they are cut at {_LONGEST} tokens.", "warning")
+    put_length(draft, draft.get("tokenizer.max_seq_len"))
     clip = draft.get("clip_grad_norm")
     norm = number_of(draft, clip)
     draft.put("training.max_grad_norm", norm or NO_CLIPPING, clip, note=None if norm else "no clipping")
@@ -159,7 +163,8 @@ def evaluation(draft: Draft) -> None:
             draft.leave_out(leaf, "torchtune does not evaluate unless `run_val_every_n_steps` is set.", "information")
         draft.confirm(draft.get("batch_size_val"))
         return
-    _put_dataset(draft, "dataset_val", "evaluation.datasets[0]", trains=False)
+    _put_dataset(draft, "dataset_val", "evaluation.datasets[%d]", 0)
+    draft.confirm(draft.get("dataset_val.train_on_input"))
     draft.put("evaluation.every_steps", count, steps)
     size = draft.get("batch_size_val")
     if (rows := whole(draft, size)) is not None:
@@ -185,6 +190,7 @@ def optimizer(draft: Draft) -> None:
     draft.confirm(leaf, schedule)
     if leaf is not None and leaf.value is not None:
         translate_word(draft, leaf, "training.optimizer", "optimizer")
+        draft.default("training.learning_rate", _USUAL_RATE)
         if "adamw" in str(leaf.value).lower():
             draft.default("training.weight_decay", 0.01)
     if schedule is None or schedule.value is None:
@@ -203,41 +209,39 @@ def _put_steps(draft: Draft) -> None:
         draft.change(leaf, f"The most steps of an epoch became the run's steps, {total}; with few data it ends later.")
 
 
-def _put_dataset(draft: Draft, at: str, target: str, *, trains: bool) -> None:
+def _put_dataset(draft: Draft, at: str, ours: str, index: int) -> int:
+    """Set one dataset, or several when it names several files; return how many."""
     builder, source = draft.get(f"{at}._component_"), draft.get(f"{at}.source")
-    files, packed = draft.get(f"{at}.data_files"), draft.get(f"{at}.packed")
+    files, split = draft.get(f"{at}.data_files"), draft.get(f"{at}.split")
     name = _last(builder)
     found = components().get(name or "")
-    draft.confirm(builder, source, files, packed)
+    draft.confirm(builder, source, files, split, draft.get(f"{at}.packed"))
     if builder is None:
-        return
+        return 0
     if found is None:
         message = f"There is no form of records here for `{name}`; `auto` recognises them, so look at the result."
         draft.report(TO_FILL_IN, "warning", message, builder)
-    else:
-        draft.put(f"{target}.format", found.format, builder)
     written = str(draft.value(f"{at}.source", (found.source if found is not None else None) or ""))
-    names = texts(None if files is None else files.value)
-    if names and written in (*_FILE_LOADERS, ""):
-        written = names[0]
-        for other in names[1:]:
-            draft.change(files, f"An entry here names one file, so `{other}` is left out; give it an entry of its own.")
-    if written:
-        draft.put(f"{target}.path", written, source or builder, files)
-    _put_columns(draft, at, target, found)
-    split = draft.get(f"{at}.split")
-    if split is not None and split.value is not None:
-        draft.put(f"{target}.split", str(split.value), split)
-    draft.confirm(split)
-    if trains:
-        _put_training_of(draft, at, found, packed)
-    else:
-        draft.confirm(draft.get(f"{at}.train_on_input"))
+    names = texts(None if files is None else files.value) if written in (*_FILE_LOADERS, "") else []
+    names = names or [written]
+    for offset, path in enumerate(names):
+        target = ours % (index + offset)
+        if found is not None:
+            draft.put(f"{target}.format", found.format, builder)
+        if path:
+            draft.put(f"{target}.path", path, source or builder, files)
+        _put_columns(draft, at, target, found)
+        if split is not None and split.value is not None:
+            draft.put(f"{target}.split", str(split.value), split)
+    return len(names)
 
 
-def _put_training_of(draft: Draft, at: str, found: Component | None, packed: Leaf | None) -> None:
+def _put_training_of(draft: Draft, at: str) -> None:
+    packed, found = draft.get(f"{at}.packed"), components().get(_last(draft.get(f"{at}._component_")) or "")
     if packed is not None and packed.value is not None:
         draft.put("training.packing", truth(packed), packed)
+    if draft.get(f"{at}._component_") is None:
+        return
     prompts = draft.get(f"{at}.train_on_input")
     learned = truth(prompts, default=found.learns_prompts if found is not None else False)
     draft.put("training.completion_only_loss", not learned, prompts)

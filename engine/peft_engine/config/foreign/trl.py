@@ -8,6 +8,7 @@ from peft_engine.config.foreign.loop import (
     put_warmup,
 )
 from peft_engine.config.foreign.method import Adapter, put_adapter, put_full, put_targets, usual_targets
+from peft_engine.config.foreign.source import Leaf
 from peft_engine.config.foreign.tracking import put_reported
 
 
@@ -54,9 +55,10 @@ def precision(draft: Draft) -> None:
 
 def data(draft: Draft) -> None:
     """Read the data: one dataset by its name, or a mixture."""
+    amount = 0
     if draft.source.count("datasets"):
         for index in range(draft.source.count("datasets")):
-            _put_of_mixture(draft, index)
+            amount += _put_of_mixture(draft, index, amount)
         draft.confirm(*(draft.get(name) for name in ("dataset_name", "dataset_train_split")))
     elif draft.value("dataset_name") is not None:
         draft.put("datasets[0].path", str(draft.value("dataset_name")), draft.get("dataset_name"))
@@ -65,7 +67,7 @@ def data(draft: Draft) -> None:
             draft.put("datasets[0].split", str(split.value), split)
     field = draft.get("dataset_text_field")
     if field is not None and field.value not in (None, "text"):
-        for index in range(max(draft.source.count("datasets"), 1)):
+        for index in range(max(amount, 1)):
             draft.put(f"datasets[{index}].columns.text", str(field.value), field)
     draft.confirm(field, draft.get("dataset_name"), draft.get("dataset_train_split"))
 
@@ -103,10 +105,14 @@ def evaluation(draft: Draft) -> None:
     )
     size = draft.get("test_split_size")
     draft.confirm(split, size, draft.get("do_eval"))
-    if not during:
-        return
     if size is not None and size.value:
         draft.put("evaluation.split", size.value, size)
+        if not during:
+            draft.put("evaluation.every_steps", AT_THE_END, strategy, note="once, at the end")
+            message = "TRL would hold this out and never evaluate on it; here it is evaluated once, at the end."
+            draft.change(size, message)
+        return
+    if not during:
         return
     path = draft.settings.get("datasets[0].path")
     if path is not None:
@@ -129,18 +135,29 @@ def tracking(draft: Draft) -> None:
     put_reported(draft, draft.get("report_to"))
 
 
-def _put_of_mixture(draft: Draft, index: int) -> None:
-    at, target = f"datasets[{index}]", f"datasets[{index}]"
-    path, files, split = draft.get(f"{at}.path"), draft.get(f"{at}.data_files"), draft.get(f"{at}.split")
+def _put_of_mixture(draft: Draft, position: int, index: int) -> int:
+    """Set one dataset of a mixture, or several when it names several files; return how many."""
+    at = f"datasets[{position}]"
+    path, split, files = draft.get(f"{at}.path"), draft.get(f"{at}.split"), draft.get(f"{at}.data_files")
+    by_split = draft.source.below(f"{at}.data_files")
+    if by_split:
+        files, split = _files_of(draft, by_split, str(draft.value(f"{at}.split", "train"))), None
+        draft.confirm(draft.get(f"{at}.split"))
     names = texts(None if files is None else files.value) or texts(draft.value(f"{at}.path"))
-    if names:
-        draft.put(f"{target}.path", names[0], path, files)
-    for name in names[1:]:
-        draft.change(
-            files, f"An entry here names one file, so `{name}` is left out; give it an entry of its own.", "warning"
-        )
-    if split is not None and split.value is not None:
-        draft.put(f"{target}.split", str(split.value), split)
+    for offset, name in enumerate(names):
+        target = f"datasets[{index + offset}]"
+        draft.put(f"{target}.path", name, path, files)
+        if split is not None and split.value is not None:
+            draft.put(f"{target}.split", str(split.value), split)
+    return len(names)
+
+
+def _files_of(draft: Draft, by_split: list[Leaf], split: str) -> Leaf | None:
+    """Return the files of a split, and say that those of the others are not read."""
+    for leaf in by_split:
+        if leaf.name != split:
+            draft.leave_out(leaf, f"Of this entry only `{split}` is read.", "information")
+    return next((leaf for leaf in by_split if leaf.name == split), None)
 
 
 STEPS: dict[str, Step] = {

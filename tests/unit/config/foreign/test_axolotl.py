@@ -115,9 +115,14 @@ def test_a_whole_config_keeps_its_meaning_and_its_comments() -> None:
         ("bf16: false\nfp16: true\n", {"model.dtype": "float16", "training.precision": "float16"}),
         ("bf16: false\nfp16: false\nfloat16: true\n", {"training.precision": "float16"}),
         ("bf16: false\n", {"model.dtype": "float32", "training.precision": "float32"}),
+        ("bf16:\n", {"model.dtype": "float32", "training.precision": "float32"}),
+        ("bf16:\nfp16: true\n", {"training.precision": "float16"}),
+        ("fp16:\n", {"model.dtype": None, "training.precision": None}),
         ("flash_attention: true\n", {"model.attention": "flash_attention_2"}),
         ("warmup_steps: 0.1\n", {"training.warmup_ratio": 0.1}),
         ("warmup_steps: 20\n", {"training.warmup_steps": 20}),
+        ("warmup_steps: 0\nwarmup_ratio: 0.1\n", {"training.warmup_steps": None, "training.warmup_ratio": None}),
+        ("warmup_steps: 0\n", {"training.warmup_steps": None, "training.warmup_ratio": None}),
         ("", {"training.warmup_ratio": 0.03, "training.lr_scheduler": "cosine", "training.max_length": 512}),
         ("train_on_inputs: true\n", {"training.completion_only_loss": False}),
         ("gradient_checkpointing: offload\n", {"training.gradient_checkpointing": True}),
@@ -215,6 +220,27 @@ def test_a_section_without_an_equivalent_is_reported_once_from_its_key_to_its_en
 )
 def test_a_value_that_means_nothing_is_left_out_with_an_error(written: str, at: str) -> None:
     assert [place for place, _ in said("axolotl", BASE + written, "IM06")] == [at]
+
+
+@pytest.mark.parametrize("written", ["test_datasets:\n", "test_datasets: []\n", "bnb_config_kwargs:\n", "peft: {}\n"])
+def test_a_section_that_is_known_and_empty_is_not_called_unknown(written: str) -> None:
+    assert said("axolotl", BASE + written, "IM03") == []
+    assert [place for place, _ in said("axolotl", BASE + written, "IM09")] == [written.partition(":")[0]]
+
+
+@pytest.mark.parametrize(
+    ("written", "at"),
+    [
+        ("pretraining_dataset: org/c4\n", "pretraining_dataset"),
+        ("test_datasets: [org/a, org/b]\n", "test_datasets"),
+        ("test_datasets:\n  path: org/a\n  type: alpaca\n", "test_datasets:\n  path: org/a\n  type: alpaca"),
+    ],
+)
+def test_a_list_of_sections_that_is_something_else_is_said_once_and_not_called_unknown(written: str, at: str) -> None:
+    assert said("axolotl", BASE + written, "IM03") == []
+    name = at.partition(":")[0]
+    message = f"Axolotl takes a list of sections for `{name}`, and this is none. It is left out."
+    assert said("axolotl", BASE + written, "IM06") == [(at, message)]
 
 
 def test_comments_of_keys_that_are_left_out_stay_at_the_end() -> None:

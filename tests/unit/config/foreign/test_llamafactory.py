@@ -118,7 +118,8 @@ def test_a_whole_config_with_its_dataset_info(tmp_path: Path) -> None:
         ("fp16: true\n", {"training.precision": "float16"}),
         ("flash_attn: fa2\n", {"model.attention": "flash_attention_2"}),
         ("flash_attn: disabled\n", {"model.attention": "eager"}),
-        ("stage: pt\n", {"training.completion_only_loss": False}),
+        ("stage: pt\n", {"training.completion_only_loss": False, "training.packing": True}),
+        ("stage: pt\npacking: false\n", {"training.packing": False}),
         ("train_on_prompt: true\n", {"training.completion_only_loss": False}),
         ("neat_packing: true\n", {"training.packing": True}),
         ("learning_rate: 1e-4\n", {"training.learning_rate": 1e-4}),
@@ -141,6 +142,54 @@ def test_a_default_that_differs_is_written_with_a_word_about_it() -> None:
 
 def test_a_dataset_that_cannot_be_looked_up_is_said_at_its_name() -> None:
     assert [place for place, _ in said("llamafactory", BASE, "IM08")] == ["desk"]
+
+
+def test_every_word_of_a_dataset_s_description_is_carried_over_or_has_a_finding(tmp_path: Path) -> None:
+    info: dict[str, Any] = {
+        "part": {"hf_hub_url": "org/part", "subset": "main", "folder": "v2"},
+        "some": {"file_name": "some.json", "num_samples": 300},
+        "split": {"hf_hub_url": "org/split", "split": "train_sft"},
+        "openai": {
+            "file_name": "openai.json",
+            "formatting": "openai",
+            "columns": {"messages": "messages"},
+            "tags": {"role_tag": "role", "content_tag": "content"},
+        },
+        "turns": {
+            "file_name": "turns.json",
+            "formatting": "sharegpt",
+            "tags": {"role_tag": "who", "content_tag": "what"},
+        },
+        "names": {"file_name": "names.json", "formatting": "sharegpt", "tags": {"user_tag": "Q", "assistant_tag": "A"}},
+        "script": {"script_url": "belle"},
+        "cloud": {"cloud_file_name": "s3://bucket/a.json"},
+        "pairs": {"file_name": "pairs.json", "ranking": True},
+    }
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "dataset_info.json").write_text(json.dumps(info))
+
+    def outcome(name: str, written: str = "") -> tuple[dict[str, Any], list[str]]:
+        text = f"model_name_or_path: org/model\nstage: sft\ndataset: {name}\n{written}"
+        imported = import_config("llamafactory", text, tmp_path)
+        return values(imported), [
+            f"{finding.code} {finding.severity} {finding.message}"
+            for finding in imported.findings
+            if finding.range.start.line == 2
+        ]
+
+    part = outcome("part")
+    assert part[0]["datasets[0].path"] == "org/part"
+    assert ["`main`" in said and "`v2`" in said for said in part[1]] == [True]
+    some = outcome("some")
+    assert some[0]["datasets[0].split"] == "[:300]"
+    assert ["at random" in said for said in some[1]] == [True]
+    assert outcome("some", "max_samples: 50\n")[0]["datasets[0].split"] == "[:50]"
+    assert outcome("split", "max_samples: 50\n")[0]["datasets[0].split"] == "train_sft[:50]"
+    assert outcome("openai")[0]["datasets[0].format"] == "messages"
+    assert ["`who`" in said and "`what`" in said for said in outcome("turns")[1]] == [True]
+    assert ["`A`" in said and "`Q`" in said for said in outcome("names")[1]] == [True]
+    for name in ("script", "cloud", "pairs"):
+        assert [said.startswith("IM06 error") for said in outcome(name)[1]] == [True], name
 
 
 def test_packing_that_lets_examples_see_each_other_is_said() -> None:

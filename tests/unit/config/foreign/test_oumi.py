@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from peft_engine.config.foreign.translate import import_config
-from tests.unit.config.foreign.reading import translated, values
+from tests.unit.config.foreign.reading import said, translated, values
 
 WHOLE = """\
 # Adapter for the desk.
@@ -98,7 +98,13 @@ def test_a_whole_config() -> None:
         ("  q_lora: True", "  q_lora: False", {"method.type": "lora", "model.quantization": None}),
         ("  q_lora: True", "  q_lora: True\n  bnb_4bit_quant_type: nf4", {"model.quantization": "nf4"}),
         ("save_steps: 200", "save_steps: 0", {"checkpoint.every_steps": 0.9999}),
-        ("save_steps: 200", "save_epoch: True", {"checkpoint.every_steps": 0.9999}),
+        ("save_steps: 200", "save_epoch: True", {"checkpoint.every_steps": 500}),
+        ("save_steps: 200", "save_epoch: True\n  save_steps: 40", {"checkpoint.every_steps": 40}),
+        ("save_steps: 200", "save_epoch: True\n  save_steps: 0", {"checkpoint.every_steps": 0.9999}),
+        ("max_grad_norm: 0.0", "max_grad_norm: null", {"training.max_grad_norm": 1_000_000}),
+        ("  max_grad_norm: 0.0\n", "", {"training.max_grad_norm": None}),
+        ("  model_max_length: 2048\n", "", {"training.max_length": None}),
+        ("  model_max_length: 2048\n", "  model_max_length: null\n", {"training.max_length": None}),
         ('    collator_name: "text_completions_only_with_padding"\n', "", {"training.completion_only_loss": False}),
         ("  lora_alpha: 32\n", "", {"method.alpha": 8}),
         ("2048", "${peft.lora_r}", {"training.max_length": 16}),
@@ -107,6 +113,25 @@ def test_a_whole_config() -> None:
 def test_a_value_keeps_its_meaning(old: str, new: str, expected: dict[str, Any]) -> None:
     found = translated("oumi", WHOLE.replace(old, new, 1))
     assert {path: found.get(path) for path in expected} == expected
+
+
+@pytest.mark.parametrize("trainer", ["  trainer_type: HF\n", "  trainer_type: OUMI\n", ""])
+def test_a_trainer_that_cuts_nothing_is_said(trainer: str) -> None:
+    text = WHOLE.replace("  model_max_length: 2048\n", "").replace("  trainer_type: TRL_SFT\n", trainer)
+    assert translated("oumi", text)["training.max_length"] == 8192
+    assert any("cuts no example" in message for _, message in said("oumi", text, "IM04"))
+
+
+def test_an_epoch_s_checkpoint_that_gives_way_to_steps_is_said() -> None:
+    text = WHOLE.replace("save_steps: 200", "save_epoch: True")
+    assert [place for place, _ in said("oumi", text, "IM05")] == ["True"]
+
+
+@pytest.mark.parametrize("written", ["peft:\n", "  validation:\n"])
+def test_an_empty_section_is_not_called_unknown(written: str) -> None:
+    text = WHOLE.partition("\npeft:")[0].replace("training:\n", written + "training:\n", 1) + "\n"
+    assert translated("oumi", text)["model.base"] == "org/model"
+    assert said("oumi", text, "IM03") == []
 
 
 @pytest.mark.parametrize("trainer", ["TRL_DPO", "TRL_GRPO", "VERL_GRPO"])

@@ -140,6 +140,18 @@ def test_a_base_that_nothing_names_has_to_be_filled_in() -> None:
         ),
         (
             "torchtune.datasets.alpaca_cleaned_dataset\n  packed: True",
+            "torchtune.datasets.chat_dataset\n  source: json\n  data_files: [a.json, b.json]\n"
+            "  conversation_style: sharegpt",
+            {
+                "datasets[0].path": "a.json",
+                "datasets[1].path": "b.json",
+                "datasets[1].format": "sharegpt",
+                "datasets[1].split": "train[:95%]",
+            },
+        ),
+        ("  lr: 3e-4\n", "", {"training.learning_rate": 1e-3}),
+        (
+            "torchtune.datasets.alpaca_cleaned_dataset\n  packed: True",
             "torchtune.datasets.instruct_dataset\n  source: org/qa\n  column_map: {input: q, output: a}",
             {
                 "datasets[0].path": "org/qa",
