@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 
 Params = TypeVar("Params", bound=Word)
 Result = TypeVar("Result", bound=Word)
+Done = TypeVar("Done")
 Handler = Callable[[Params], Awaitable[Result]]
 
 _REQUESTS = {request.method: request for request in REQUESTS}
@@ -59,6 +62,25 @@ def notify(server: WorkbenchServer, method: str, params: Word) -> None:
     if type(params) is not expected:
         raise TypeError(f"{method} carries {expected.__name__}, not {type(params).__name__}")
     server.notify(method, params.model_dump(mode="json"))
+
+
+async def in_thread(work: Callable[[Callable[[], bool]], Done]) -> Done:
+    """Do long work beside the event loop; a cancel is answered when nothing is left of the work, or it is done.
+
+    Args:
+        work: Given what tells whether it is still wanted, which it asks now and then, and raises when it is not.
+    """
+    unwanted = threading.Event()
+    working = asyncio.ensure_future(asyncio.to_thread(work, unwanted.is_set))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        unwanted.set()
+        await asyncio.wait([working])
+        if working.exception() is not None:
+            raise
+        # It was done before it heard of that.
+        return working.result()
 
 
 def _validated(method: str, model: type[Word], params: Any) -> Word:

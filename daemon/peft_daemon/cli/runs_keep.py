@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from peft_daemon.cli.interrupting import interruptible
 from peft_daemon.cli.output import err, out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, number, size
 from peft_daemon.runs.bundle import export_run, import_run
@@ -105,8 +106,13 @@ def export(
     with_checkpoints: Annotated[bool, typer.Option("--with-checkpoints", help="Take its checkpoints along.")] = False,
     json: Json = False,
 ) -> None:
-    """Write a whole experiment to one file: config, measurements, notes, environment, version and result."""
-    manifest = export_run(find_run(run_id), file, checkpoints=with_checkpoints)
+    """Write a whole experiment to one file: config, measurements, notes, environment, version and result.
+
+    Ctrl-C gives it up and leaves no file.
+    """
+    run = find_run(run_id)
+    with interruptible(f"The export of {run.id} was cancelled; {file} was not written.") as cancelled:
+        manifest = export_run(run, file, checkpoints=with_checkpoints, cancelled=cancelled)
     if json:
         print_json(manifest)
     else:
@@ -114,8 +120,9 @@ def export(
 
 
 def import_(file: Annotated[Path, typer.Argument(help="What `export` wrote.")], json: Json = False) -> None:
-    """Bring in an experiment that was exported elsewhere."""
-    run = import_run(file)
+    """Bring in an experiment that was exported elsewhere. Ctrl-C gives it up and leaves nothing of it."""
+    with interruptible(f"The import of {file} was cancelled; nothing of it was kept.") as cancelled:
+        run = import_run(file, cancelled=cancelled)
     if json:
         print_json(summarise(run))
     else:

@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import threading
 import time
 from pathlib import Path
 
@@ -11,7 +10,7 @@ from peft_daemon.models.changing import add_model, remove_model
 from peft_daemon.models.converting import convert_and_add, offers_for
 from peft_daemon.models.faults import FaultMarks
 from peft_daemon.models.listing import find_model, list_models, path_of
-from peft_daemon.rpc import bind, notify
+from peft_daemon.rpc import bind, in_thread, notify
 from peft_daemon.workbench import WorkbenchServer
 from peft_engine.files import Stamp, stamp
 from peft_engine.library.bounds import library_bounds
@@ -127,22 +126,13 @@ def register(server: WorkbenchServer) -> None:
 
 async def _convert(server: WorkbenchServer, params: ConvertParams) -> ConvertResult:
     """Convert beside the event loop. `$/cancelRequest` is answered when nothing is left of the conversion."""
-    loop, stop = asyncio.get_running_loop(), threading.Event()
+    loop = asyncio.get_running_loop()
 
     def tell(progress: ConversionProgress) -> None:
         said = ConvertProgressParams(request_id=params.request_id, progress=progress)
         loop.call_soon_threadsafe(notify, server, "peft/models/progress", said)
 
-    work = asyncio.ensure_future(asyncio.to_thread(convert_and_add, params, tell, stop.is_set, python=server.python))
-    try:
-        return await asyncio.shield(work)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait([work])
-        if work.exception() is not None:
-            raise
-        # It was done before it heard of that.
-        return work.result()
+    return await in_thread(lambda cancelled: convert_and_add(params, tell, cancelled, python=server.python))
 
 
 def _stamps() -> dict[str, Stamp | None]:

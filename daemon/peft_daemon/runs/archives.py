@@ -21,10 +21,17 @@ _LARGEST_HEADER = 1 << 16
 """Bytes. Names and attributes are read whole into memory, so a header must not say that it has much more than ours."""
 
 
+class Content(Protocol):
+    """What a file of an archive holds, read from front to end."""
+
+    def read(self, size: int = ..., /) -> bytes:
+        """Return the next bytes, at most so many; none at the end."""
+
+
 class Writer(Protocol):
     """Takes the files of an archive."""
 
-    def add(self, name: str, size: int, content: IO[bytes]) -> None:
+    def add(self, name: str, size: int, content: Content) -> None:
         """Append a file of so many bytes."""
 
 
@@ -32,7 +39,7 @@ class _TarWriter:
     def __init__(self, tar: tarfile.TarFile) -> None:
         self._tar = tar
 
-    def add(self, name: str, size: int, content: IO[bytes]) -> None:
+    def add(self, name: str, size: int, content: Content) -> None:
         entry = tarfile.TarInfo(name)
         entry.size, entry.mode = size, 0o644
         self._tar.addfile(entry, content)
@@ -53,7 +60,7 @@ class _ZipWriter:
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
 
-    def add(self, name: str, size: int, content: IO[bytes]) -> None:
+    def add(self, name: str, size: int, content: Content) -> None:
         entry = zipfile.ZipInfo(name)
         entry.compress_type, entry.file_size = zipfile.ZIP_DEFLATED, size
         with self._archive.open(entry, "w") as out:

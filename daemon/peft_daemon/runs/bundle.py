@@ -11,17 +11,18 @@ import re
 import shutil
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import IO
 
 from pydantic import ValidationError
 
 from peft_daemon.language.rules.secrets import find_secrets
-from peft_daemon.runs.archives import DAMAGE, ENDINGS, PIECE, reading, writing
+from peft_daemon.runs.archives import DAMAGE, ENDINGS, PIECE, Content, reading, writing
 from peft_daemon.runs.copies import record_copy
 from peft_daemon.runs.judge import settle
-from peft_engine.files import fsync_dir, sha256
+from peft_engine.cancelling import Cancelled
+from peft_engine.files import fsync_dir
 from peft_engine.home import runs_dir
 from peft_engine.rundir import RunDirectory, create_run_directory
 from peft_engine.rundir.directory import is_run_id, now
@@ -58,15 +59,23 @@ _TEXTS = frozenset({".json", ".jsonl", ".yaml", ".yml", ".log", ".txt", ".jinja"
 """What may hold a key to some service because a person or a library wrote it there; weights cannot."""
 
 
-def export_run(run: RunDirectory, target: Path, *, checkpoints: bool = False) -> BundleManifest:
+def export_run(
+    run: RunDirectory,
+    target: Path,
+    *,
+    checkpoints: bool = False,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> BundleManifest:
     """Write an experiment that has ended to a new file, `.tar.gz`, `.tgz` or `.zip`.
 
     Args:
         run: The run.
         target: The file, which must not exist.
         checkpoints: Take the checkpoints along.
+        cancelled: Asked before each piece that is read.
 
     Raises:
+        Cancelled: `cancelled` said so; no file was written.
         WorkbenchError: The run has not ended (`run-active`); the file exists, has another ending, or a file of the run
             holds what looks like a key to some service (`bundle-invalid`).
         OSError: The disk is full. Nothing is left behind.
@@ -81,9 +90,11 @@ def export_run(run: RunDirectory, target: Path, *, checkpoints: bool = False) ->
     parts = (*_RECORDS, *_RESULTS, *([_CHECKPOINTS] if checkpoints else []))
     paths = [file for part in parts for file in _files(run.path / part)]
     for path in paths:
-        _refuse_secrets(path)
+        _refuse_secrets(path, cancelled)
     files = [
-        BundleFile(path=path.relative_to(run.path).as_posix(), bytes=path.stat().st_size, sha256=sha256(path))
+        BundleFile(
+            path=path.relative_to(run.path).as_posix(), bytes=path.stat().st_size, sha256=_hash_of(path, cancelled)
+        )
         for path in paths
     ]
     manifest = BundleManifest(format=1, run_id=run.id, name=run.read_state().name, exported=now(), files=files)
@@ -94,7 +105,7 @@ def export_run(run: RunDirectory, target: Path, *, checkpoints: bool = False) ->
             bundle.add(_MANIFEST, len(text), io.BytesIO(text))
             for file, path in zip(files, paths, strict=True):
                 with path.open("rb") as content:
-                    bundle.add(file.path, file.bytes, content)
+                    bundle.add(file.path, file.bytes, _Wanted(content, cancelled))
         making.rename(target)
     finally:
         making.unlink(missing_ok=True)
@@ -103,17 +114,22 @@ def export_run(run: RunDirectory, target: Path, *, checkpoints: bool = False) ->
     return manifest
 
 
-def import_run(source: Path) -> RunDirectory:
+def import_run(source: Path, *, cancelled: Callable[[], bool] = lambda: False) -> RunDirectory:
     """Bring an experiment in; it keeps its id where that is free, and gets the next of its name where it is not.
 
+    Args:
+        source: What `export_run` wrote.
+        cancelled: Asked before each piece that is read.
+
     Raises:
+        Cancelled: `cancelled` said so; nothing is left behind.
         WorkbenchError: The file is damaged or holds what no bundle may (`bundle-invalid`), or there is no room
             (`disk-full`). Nothing is left behind.
     """
     making = _fresh_folder()
     try:
         with reading(source) as entries:
-            manifest = _unpack(entries, making)
+            manifest = _unpack(entries, making, cancelled)
         state = _state_of(making, manifest)
         return _place(making, manifest, state)
     except DAMAGE as error:
@@ -124,6 +140,28 @@ def import_run(source: Path) -> RunDirectory:
         raise _invalid(f"{source} cannot be read as an exported experiment: {error}.") from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+class _Wanted:
+    """A file that is read only as long as the caller wants what comes of it."""
+
+    def __init__(self, content: Content, cancelled: Callable[[], bool]) -> None:
+        self._content = content
+        self._cancelled = cancelled
+
+    def read(self, size: int = -1, /) -> bytes:
+        if self._cancelled():
+            raise Cancelled
+        return self._content.read(size)
+
+
+def _hash_of(path: Path, cancelled: Callable[[], bool]) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        content = _Wanted(file, cancelled)
+        while piece := content.read(PIECE):
+            digest.update(piece)
+    return digest.hexdigest()
 
 
 def _fresh_folder() -> Path:
@@ -146,11 +184,13 @@ def _files(part: Path) -> Iterator[Path]:
         yield from (file for file in sorted(part.rglob("*")) if file.is_file() and not file.is_symlink())
 
 
-def _refuse_secrets(path: Path) -> None:
+def _refuse_secrets(path: Path, cancelled: Callable[[], bool]) -> None:
     if path.suffix not in _TEXTS:
         return
     with path.open(encoding="utf-8", errors="replace") as lines:
         for at, line in enumerate(lines, 1):
+            if cancelled():
+                raise Cancelled
             for kind, _, _ in find_secrets(line):
                 raise _invalid(
                     f"{path}, line {at}, holds what looks like {kind}, so the run is not exported.",
@@ -158,7 +198,7 @@ def _refuse_secrets(path: Path) -> None:
                 )
 
 
-def _unpack(entries: "Iterator[tuple[str, IO[bytes]]]", folder: Path) -> BundleManifest:
+def _unpack(entries: "Iterator[tuple[str, IO[bytes]]]", folder: Path, cancelled: Callable[[], bool]) -> BundleManifest:
     """Write the files of a bundle under a folder, having held each against the list.
 
     Raises:
@@ -188,7 +228,7 @@ def _unpack(entries: "Iterator[tuple[str, IO[bytes]]]", folder: Path) -> BundleM
         file = awaited.pop(name, None)
         if file is None:
             raise ValueError(f"{name!r} is not in its list, or there twice")
-        _copy(content, folder / name, file)
+        _copy(_Wanted(content, cancelled), folder / name, file)
     if awaited:
         raise ValueError(f"{min(awaited)} is missing")
     return manifest
@@ -206,7 +246,7 @@ def _refuse_path(name: str) -> None:
         raise ValueError(f"{name!r} is no file of a run")
 
 
-def _copy(content: IO[bytes], target: Path, file: BundleFile) -> None:
+def _copy(content: Content, target: Path, file: BundleFile) -> None:
     """Write one file, and stop as soon as it is longer than the list says: a bomb unpacks no further than that."""
     target.parent.mkdir(parents=True, exist_ok=True)
     digest, left = hashlib.sha256(), file.bytes
@@ -239,13 +279,17 @@ def _state_of(folder: Path, manifest: BundleManifest) -> StateFile:
 def _place(making: Path, manifest: BundleManifest, state: StateFile) -> RunDirectory:
     """Give the unpacked folder its id."""
     run = _claim(manifest)
-    # The worker's process was another machine's.
-    ours = state.model_copy(update={"run_id": run.id, "pid": None, "started": None})
-    RunDirectory(making).write_state(ours)
-    making.chmod(run.path.stat().st_mode)
-    # Over the empty folder that claimed the id: a run that is seen is whole.
-    making.rename(run.path)
-    adopt_version(run)
+    try:
+        # The worker's process was another machine's.
+        ours = state.model_copy(update={"run_id": run.id, "pid": None, "started": None})
+        RunDirectory(making).write_state(ours)
+        making.chmod(run.path.stat().st_mode)
+        # Over the empty folder that claimed the id: a run that is seen is whole.
+        making.rename(run.path)
+        adopt_version(run)
+    except BaseException:
+        shutil.rmtree(run.path, ignore_errors=True)
+        raise
     return run
 
 

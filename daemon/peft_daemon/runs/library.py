@@ -4,9 +4,10 @@ import asyncio
 import logging
 import shutil
 import sqlite3
+from functools import partial
 from pathlib import Path
 
-from peft_daemon.rpc import bind, notify
+from peft_daemon.rpc import bind, in_thread, notify
 from peft_daemon.runs.bundle import export_run, import_run
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.retention import DiskWatch, cleanup_plan, remove
@@ -85,11 +86,12 @@ def register(server: WorkbenchServer) -> None:
     @bind(server, "peft/run/export")
     async def export(params: ExportParams) -> BundleManifest:
         run = find_run(params.run_id)
-        return await asyncio.to_thread(export_run, run, Path(params.path), checkpoints=params.checkpoints)
+        write = partial(export_run, run, Path(params.path), checkpoints=params.checkpoints)
+        return await in_thread(lambda cancelled: write(cancelled=cancelled))
 
     @bind(server, "peft/runs/import")
     async def import_(params: ImportBundleParams) -> RunResult:
-        run = await asyncio.to_thread(import_run, Path(params.path))
+        run = await in_thread(lambda cancelled: import_run(Path(params.path), cancelled=cancelled))
         return RunResult(run=summarise(run))
 
     async def watch_the_disk() -> None:

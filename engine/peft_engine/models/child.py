@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
+from peft_engine.cancelling import Cancelled
 from peft_schemas.errors import ErrorReport, WorkbenchError
 
 _POLL = 0.2
@@ -17,10 +18,6 @@ _POLL = 0.2
 
 _PATIENCE = 5
 """Seconds that the child has to end by itself."""
-
-
-class Cancelled(Exception):
-    """The caller no longer wants the result; the child is gone."""
 
 
 def follow_child(command: list[str], hear: Callable[[dict[str, Any]], None], cancelled: Callable[[], bool]) -> int:
@@ -32,7 +29,7 @@ def follow_child(command: list[str], hear: Callable[[dict[str, Any]], None], can
         cancelled: Asked a few times a second.
 
     Raises:
-        Cancelled: `cancelled` said so.
+        Cancelled: `cancelled` said so; the child is gone.
         WorkbenchError: The child said `{"error": report}`.
     """
     child = subprocess.Popen(

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
-from peft_engine.models.child import Cancelled, follow_child
+from peft_engine.cancelling import Cancelled
+from peft_engine.models.child import follow_child
 from peft_engine.models.convertible import conversion_data
 from peft_engine.models.unfinished import remove_unfinished
 from peft_schemas.conversion import ConversionProgress, ConversionRequest, ConversionResult

@@ -8,7 +8,8 @@ import json
 import sys
 from collections.abc import Callable
 
-from peft_engine.models.child import Cancelled, follow_child
+from peft_engine.cancelling import Cancelled
+from peft_engine.models.child import follow_child
 from peft_engine.models.resolve import ResolvedBase, resolve_base
 from peft_schemas.errors import WorkbenchError
 

@@ -6,6 +6,7 @@ import type { ModelLibrary } from "../library/modelLibrary";
 import { Problem } from "../problem";
 import type { ModelEntry } from "../protocol/types";
 import type { ModelsView } from "../views/modelsView";
+import { cancellable, type Progress } from "./cancellable";
 import { pickModel } from "./modelCommands";
 import { showWritten } from "./reveal";
 
@@ -27,8 +28,8 @@ export async function convertModel(library: ModelLibrary, view: ModelsView, give
   });
   if (!output) return;
   if (output.scheme !== "file") throw new Problem("A model is written to this machine.", "Choose a folder of it.");
-  const done = await inProgress(`Converting ${model}`, (tell, token) =>
-    library.convert(model, picked.to, output.fsPath, tell, token),
+  const done = await cancellable(`Converting ${model}`, (progress, token) =>
+    library.convert(model, picked.to, output.fsPath, telling(progress), token),
   );
   if (!done) return;
   if (done.model) await view.reveal(done.model.id);
@@ -49,25 +50,13 @@ function folderOf(model: ModelEntry | undefined): vscode.Uri {
   return vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(process.env.HOME ?? "/");
 }
 
-/** Runs work behind a notification that can be cancelled; nothing comes of what was cancelled. */
-async function inProgress<T>(
-  title: string,
-  work: (tell: (step: string, share: number | null) => void, token: vscode.CancellationToken) => Promise<T>,
-): Promise<T | undefined> {
-  const options = { location: vscode.ProgressLocation.Notification, title, cancellable: true };
-  return vscode.window.withProgress(options, async (progress, token) => {
-    let last = 0;
-    const tell = (step: string, share: number | null) => {
-      const done = share === null ? 0 : Math.round(share * 100);
-      // An increment cannot be taken back: the bar belongs to the step whose share is known.
-      progress.report({ message: step, increment: Math.max(done - last, 0) });
-      last = Math.max(done, last);
-    };
-    try {
-      return await work(tell, token);
-    } catch (error) {
-      if (token.isCancellationRequested) return undefined;
-      throw error;
-    }
-  });
+/** Says on a notification what is being done, and how far it is. */
+function telling(progress: Progress): (step: string, share: number | null) => void {
+  let last = 0;
+  return (step, share) => {
+    const done = share === null ? 0 : Math.round(share * 100);
+    // An increment cannot be taken back: the bar belongs to the step whose share is known.
+    progress.report({ message: step, increment: Math.max(done - last, 0) });
+    last = Math.max(done, last);
+  };
 }

@@ -9,6 +9,7 @@ import { counted, sizeText, tagsOf } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { RunRow } from "../views/runsTree";
+import { cancellable } from "./cancellable";
 import { pickRun } from "./pickRun";
 import { reveal, showWritten } from "./reveal";
 
@@ -55,11 +56,16 @@ export async function exportRun(server: Server, store: RunStore, given: unknown)
     filters: { Experiments: ["gz", "zip"] },
   });
   if (!target) return;
-  const manifest = await withTitle(`Exporting ${run.id}`, () =>
-    server.request("peft/run/export", { run_id: run.id, path: target.fsPath, checkpoints }),
+  const name = path.basename(target.fsPath);
+  const manifest = await cancellable(`Exporting ${run.id}`, (_, token) =>
+    server.request("peft/run/export", { run_id: run.id, path: target.fsPath, checkpoints }, token),
   );
+  if (!manifest) {
+    void vscode.window.showInformationMessage(`The export of ${run.id} was cancelled; ${name} was not written.`);
+    return;
+  }
   const bytes = manifest.files.reduce((sum, file) => sum + file.bytes, 0);
-  const text = `${run.id} was exported to ${path.basename(target.fsPath)}: ${counted(manifest.files.length, "file")}, ${sizeText(bytes)}.`;
+  const text = `${run.id} was exported to ${name}: ${counted(manifest.files.length, "file")}, ${sizeText(bytes)}.`;
   await showWritten(text, target);
 }
 
@@ -70,11 +76,6 @@ async function asksForCheckpoints(): Promise<boolean | undefined> {
   return chosen && chosen === withThem;
 }
 
-/** Shows that something is done that may take minutes, as an experiment of gigabytes does. */
-function withTitle<T>(title: string, work: () => Promise<T>): Thenable<T> {
-  return vscode.window.withProgress({ location: vscode.ProgressLocation.Notification, title }, work);
-}
-
 export async function importRun(server: Server, store: RunStore): Promise<void> {
   const chosen = await vscode.window.showOpenDialog({
     title: "Import Run",
@@ -83,9 +84,15 @@ export async function importRun(server: Server, store: RunStore): Promise<void> 
   });
   const file = chosen?.[0];
   if (!file) return;
-  const { run, error } = await withTitle(`Importing ${path.basename(file.fsPath)}`, () =>
-    server.request("peft/runs/import", { path: file.fsPath }),
+  const name = path.basename(file.fsPath);
+  const imported = await cancellable(`Importing ${name}`, (_, token) =>
+    server.request("peft/runs/import", { path: file.fsPath }, token),
   );
+  if (!imported) {
+    void vscode.window.showInformationMessage(`The import of ${name} was cancelled; nothing of it was kept.`);
+    return;
+  }
+  const { run, error } = imported;
   if (error) throw Problem.fromReport(error);
   await store.refresh();
   if (!run) return;

@@ -4,9 +4,12 @@ import gzip
 import hashlib
 import io
 import json
+import os
+import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +17,7 @@ import pytest
 
 from peft_daemon.runs.bundle import export_run, import_run
 from peft_daemon.runs.store import find_runs, list_artifacts, read_series
+from peft_engine.cancelling import Cancelled
 from peft_engine.home import home as state_folder
 from peft_engine.notes import read_notes, write_notes
 from peft_engine.rundir import RunDirectory, list_runs
@@ -130,6 +134,73 @@ def test_what_is_linked_into_a_run_does_not_leave_with_it(make_run: MakeRun, tmp
     (run.adapter / "link").symlink_to(tmp_path / "private")
     manifest = export_run(run, tmp_path / "demo.zip")
     assert "adapter/link" not in {file.path for file in manifest.files}
+
+
+def cancelled_at(ask: int) -> Callable[[], bool]:
+    """Return what says that the work is no longer wanted when it is asked for that time, and from then on."""
+    asks = count()
+    return lambda: next(asks) >= ask
+
+
+@pytest.mark.parametrize("ending", ["tar.gz", "zip"])
+def test_H8_an_export_that_is_cancelled_at_any_moment_leaves_nothing(
+    make_run: MakeRun, tmp_path: Path, ending: str
+) -> None:
+    run, target = make_run(), tmp_path / f"demo.{ending}"
+    before = sorted(path.name for path in run.path.iterdir())
+    for ask in count():
+        try:
+            export_run(run, target, cancelled=cancelled_at(ask))
+        except Cancelled:
+            assert list(tmp_path.iterdir()) == []
+            assert sorted(path.name for path in run.path.iterdir()) == before
+        else:
+            break
+    assert ask > len(before), "it was asked while each file was read"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+@pytest.mark.parametrize("ending", ["tar.gz", "zip"])
+def test_H8_an_import_that_is_cancelled_at_any_moment_leaves_nothing(
+    make_run: MakeRun, tmp_path: Path, elsewhere: Callable[[], None], ending: str
+) -> None:
+    bundle = tmp_path / f"demo.{ending}"
+    manifest = export_run(make_run(), bundle)
+    elsewhere()
+    for ask in count():
+        try:
+            imported = import_run(bundle, cancelled=cancelled_at(ask))
+        except Cancelled:
+            assert list((state_folder() / "runs").iterdir()) == []
+        else:
+            break
+    assert ask >= len(manifest.files), "it was asked while each file was read"
+    assert [run.id for run in list_runs()] == [imported.id]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+@pytest.mark.parametrize("room", range(4, 14))
+def test_H8_an_import_whose_disk_is_full_at_its_end_leaves_nothing(
+    make_run: MakeRun, tmp_path: Path, elsewhere: Callable[[], None], room: int
+) -> None:
+    run, bundle = make_run(), tmp_path / "demo.zip"
+    claim_version(run)
+    files = {file.path for file in export_run(run, bundle).files}
+    elsewhere()
+    runs = state_folder() / "runs"
+    runs.mkdir(parents=True)
+    mount = ["mount", "-t", "tmpfs", "-o", f"size=8m,nr_inodes={room}", "tmpfs", str(runs)]
+    if subprocess.run(mount, capture_output=True, check=False).returncode:
+        pytest.skip("this machine does not let a disk be mounted")
+    try:
+        imported = import_run(bundle)
+    except WorkbenchError as error:
+        assert error.code == "disk-full"
+        assert list(runs.iterdir()) == []
+    else:
+        assert files <= {file.relative_to(imported.path).as_posix() for file in imported.path.rglob("*")}
+    finally:
+        subprocess.run(["umount", "-l", str(runs)], check=False)
 
 
 # What must not come in.
