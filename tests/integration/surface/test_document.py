@@ -1,5 +1,6 @@
 """The OpenAPI document says what is served, and what is served is what it says."""
 
+import json
 from typing import Any
 
 import jsonschema
@@ -36,6 +37,16 @@ EXAMPLES: dict[tuple[str, str], Any] = {
 }
 """A request for each operation that gets a meaningful answer."""
 
+CALLED = [{"type": "function", "function": {"name": "look", "parameters": {"type": "object"}}}]
+STREAMED: list[tuple[str, dict[str, Any]]] = [
+    ("/v1/chat/completions", {"stream_options": {"include_usage": True}, "n": 2, "logprobs": True, "top_logprobs": 2}),
+    ("/v1/chat/completions", {"tools": CALLED, "max_tokens": 2}),
+    ("/v1/completions", {"stream_options": {"include_usage": True}, "n": 2, "logprobs": 2}),
+    ("/v1/responses", {}),
+    ("/v1/responses", {"max_output_tokens": 2}),
+]
+"""What each route that streams is asked, beside what `EXAMPLES` has."""
+
 NAMING = [(operation.method, operation.path) for operation in OPERATIONS if operation.names_model]
 NO_BODIES = [b"", b"{", b"[]", b"null", b'{"model": 7}', b"\xff", b"[" * 100_000]
 
@@ -65,6 +76,29 @@ def test_J10_the_answer_of_each_route_is_what_the_document_says(
     media_type = next(kind for kind in promised["content"] if answer.headers["content-type"].startswith(kind))
     check(answer.json(), promised["content"][media_type].get("schema"), document) if "json" in media_type else None
     assert answer.content
+
+
+@pytest.mark.parametrize(("path", "more"), STREAMED)
+def test_J10_each_event_of_a_stream_is_what_the_document_says(
+    surface: Surface, document: dict[str, Any], path: str, more: dict[str, Any]
+) -> None:
+    answer = surface.post(path, EXAMPLES["POST", path] | more | {"stream": True})
+
+    content = document["paths"][path]["post"]["responses"]["200"]["content"]
+    media_type = answer.headers["content-type"].partition(";")[0]
+    schema = content[media_type]["schema"]["properties"]["data"]["contentSchema"]
+    sent = [line.removeprefix("data: ") for line in answer.text.splitlines() if line.startswith("data: ")]
+    events = [json.loads(event) for event in sent if event != "[DONE]"]
+    described = [document["components"]["schemas"][one["$ref"].rpartition("/")[2]] for one in schema["anyOf"]]
+    for event in events:
+        check(event, schema, document)
+        # A schema lets pass what it does not know.
+        assert any(set(event) <= set(one["properties"]) for one in described)
+    assert len(events) > 2
+
+
+def test_J10_every_route_that_streams_is_asked_for_a_stream() -> None:
+    assert {path for path, _ in STREAMED} == {one.path for one in OPERATIONS if one.events}
 
 
 @pytest.mark.parametrize(("method", "path"), NAMING)

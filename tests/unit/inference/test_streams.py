@@ -25,8 +25,10 @@ from peft_engine.inference.contract import (
     TokenLogprob,
 )
 from peft_engine.inference.http import running, sse
-from peft_engine.inference.http.app import build_app
+from peft_engine.inference.http.app import OPERATIONS, build_app
 from peft_engine.inference.http.bounds import Streams
+from peft_engine.inference.http.errors import ErrorAnswer
+from peft_engine.inference.http.openapi import document
 from peft_engine.inference.http.running import Running
 from peft_engine.inference.job import Finished, Job, Opened, Piece
 from peft_engine.inference.residency import Residency
@@ -220,6 +222,11 @@ def test_J3_a_failure_in_the_middle_is_an_event_of_the_stream(house: House) -> N
     assert response.status_code == 200
     assert events(response)[0]["choices"][0]["delta"]["role"] == "assistant"
     assert events(response)[-1]["error"]["type"] == "server_error"
+    # The document promises it, so that a generated client can read it.
+    promised = document(OPERATIONS)["paths"]["/v1/chat/completions"]["post"]["responses"]["200"]["content"]
+    variants = promised["text/event-stream"]["schema"]["properties"]["data"]["contentSchema"]["anyOf"]
+    assert {"$ref": "#/components/schemas/ErrorAnswer"} in variants
+    ErrorAnswer.model_validate(events(response)[-1])
     assert "[DONE]" not in response.text
     assert house.post("fail after some words").status_code == 500
     assert house.post("fine").status_code == 200

@@ -26,7 +26,14 @@ from peft_engine.inference.http.control import (
     unload_model,
 )
 from peft_engine.inference.http.embeddings import EmbeddingList, EmbeddingRequest, embed
-from peft_engine.inference.http.errors import error_body, invalid_request, overloaded, report_response, unguarded
+from peft_engine.inference.http.errors import (
+    ErrorAnswer,
+    error_body,
+    invalid_request,
+    overloaded,
+    report_response,
+    unguarded,
+)
 from peft_engine.inference.http.metrics import MEDIA_TYPE as METRICS_TYPE
 from peft_engine.inference.http.metrics import show_metrics
 from peft_engine.inference.http.models import ModelCard, ModelList, list_models, show_model
@@ -83,7 +90,7 @@ OPERATIONS: tuple[Operation, ...] = (
         complete,
         takes=ChatCompletionRequest,
         gives=ChatCompletion,
-        events=ChatCompletionChunk,
+        events=(ChatCompletionChunk, ErrorAnswer),
         computes=True,
     ),
     Operation(
@@ -93,7 +100,7 @@ OPERATIONS: tuple[Operation, ...] = (
         complete_text,
         takes=CompletionRequest,
         gives=Completion,
-        events=Completion,
+        events=(Completion, ErrorAnswer),
         computes=True,
     ),
     Operation(
@@ -103,7 +110,7 @@ OPERATIONS: tuple[Operation, ...] = (
         respond,
         takes=ResponsesRequest,
         gives=ResponseAnswer,
-        events=ResponseEvent,
+        events=(ResponseEvent,),
         computes=True,
     ),
     Operation(

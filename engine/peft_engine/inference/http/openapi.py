@@ -28,7 +28,7 @@ def document(operations: Sequence[Operation]) -> dict[str, Any]:
     shapes: list[tuple[type[BaseModel], JsonSchemaMode]] = [(ErrorAnswer, "serialization")]
     for operation in operations:
         shapes += [(operation.takes, "validation")] if operation.takes is not None else []
-        shapes += [(shape, "serialization") for shape in (operation.gives, operation.events) if shape is not None]
+        shapes += [(shape, "serialization") for shape in (operation.gives, *operation.events) if shape is not None]
     names, definitions = models_json_schema(list(dict.fromkeys(shapes)), ref_template="#/components/schemas/{model}")
     paths: dict[str, dict[str, Any]] = {}
     for operation in operations:
@@ -71,9 +71,10 @@ def _entry(operation: Operation, names: dict[Any, Any]) -> dict[str, Any]:
     content: dict[str, Any] = {operation.media_type: {}}
     if operation.gives is not None:
         content[operation.media_type]["schema"] = names[operation.gives, "serialization"]
-    if operation.events is not None:
+    if operation.events:
         # OpenAPI 3.1 has no word for a stream; 3.2 has `itemSchema`, which describes an event in this way.
-        data = {"type": "string", "contentSchema": names[operation.events, "serialization"]}
+        variants = [names[shape, "serialization"] for shape in operation.events]
+        data = {"type": "string", "contentSchema": {"anyOf": variants}}
         content["text/event-stream"] = {"schema": {"type": "object", "properties": {"data": data}}}
     entry: dict[str, Any] = {
         "operationId": operation.name,

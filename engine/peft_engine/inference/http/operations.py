@@ -36,8 +36,8 @@ class Operation:
 
     media_type: str = "application/json"
     status: int = 200
-    events: type[BaseModel] | None = None
-    """What each server-sent event holds when the request asks to stream; None where nothing streams."""
+    events: tuple[type[BaseModel], ...] = ()
+    """What a server-sent event may hold when the request asks to stream; empty where nothing streams."""
 
     computes: bool = False
     """Whether a model works for it, which is what the limit of requests a minute counts."""
