@@ -53,6 +53,15 @@ def parse(body: object) -> ChatCompletionRequest:
         ({"temperature": -0.1}, "temperature"),
         ({"temperature": 2.1}, "temperature"),
         ({"temperature": "hot"}, "temperature"),
+        ({"temperature": "0.5"}, "temperature"),
+        ({"temperature": True}, "temperature"),
+        ({"max_tokens": "5"}, "max_tokens"),
+        ({"max_tokens": 5.0}, "max_tokens"),
+        ({"stream": "yes"}, "stream"),
+        ({"stream": 1}, "stream"),
+        ({"stream_options": {"include_usage": "true"}}, "stream_options.include_usage"),
+        ({"logprobs": "true"}, "logprobs"),
+        ({"lora": [{"id": 99, "scale": "big"}]}, "lora"),
         ({"temperature": float("nan")}, "temperature"),
         ({"temperature": float("inf")}, "temperature"),
         ({"top_p": -0.1}, "top_p"),
@@ -113,6 +122,7 @@ def test_a_bad_field_is_named(changes: dict[str, Any], param: str) -> None:
         ({"audio": {}}, "not offered here"),
         ({"web_search_options": {}}, "not offered here"),
         ({"functions": [{"name": "f"}]}, "as tools"),
+        ({"lora": [{"id": 0, "scale": 1.0}]}, "base:adapter@0.5"),
     ],
 )
 def test_J6_the_sentence_says_what_to_do(changes: dict[str, Any], words: str) -> None:
@@ -137,6 +147,8 @@ def test_a_body_that_is_no_object_is_named_so(body: object) -> None:
         {"n": 1, "frequency_penalty": 0, "presence_penalty": 0.0, "logprobs": False, "logit_bias": {}},
         {"response_format": {"type": "text"}},
         {"stop": None},
+        {"lora": []},
+        {"temperature": 1},
         {"user": "me", "store": True, "parallel_tool_calls": False, "reasoning_effort": "low", "unheard_of": [1]},
     ],
 )

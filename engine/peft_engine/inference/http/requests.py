@@ -21,7 +21,9 @@ TokenLimit = Annotated[int, Field(ge=1, lt=2**31)]
 class Body(BaseModel):
     """Something that a client sends. The docstring under a field is its description in the OpenAPI document."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, allow_inf_nan=False, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="ignore", frozen=True, strict=True, allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 class StreamOptions(Body):
@@ -73,6 +75,16 @@ class TextRequest(Body):
         | None
     ) = None
     """Token ids and what is added to their logits."""
+
+    lora: list[object] | None = None
+    """llama.cpp's way to choose adapters. Here the model's id chooses them."""
+
+    @field_validator("lora")
+    @classmethod
+    def _is_in_the_id(cls, value: list[object] | None) -> list[object] | None:
+        if value:
+            raise ValueError("adapters are chosen by the model's id, such as base:adapter or base:adapter@0.5")
+        return value
 
     @field_validator("top_p")
     @classmethod
