@@ -4,6 +4,10 @@ import math
 from fractions import Fraction
 
 from peft_daemon.language.rules.subject import Subject
+from peft_engine.config.document import Path
+from peft_engine.config.schema import key_at
+
+_DATASETS: Path = ("datasets",)
 
 
 def total_steps(subject: Subject) -> int | None:
@@ -33,13 +37,30 @@ def training_records(subject: Subject) -> int | None:
     share = subject.setting("evaluation.split")
     if share is None or not subject.context.datasets:
         return None
+    shared = subject.shared_of(_DATASETS)
+    if training_records not in shared:
+        shared[training_records] = _records(subject)
+    total: float | None = shared[training_records]
+    return None if total is None else math.ceil(total * (1 - float(share.value)))
+
+
+def _records(subject: Subject) -> float | None:
+    """Return the records of all datasets, each as often as it is taken."""
     total, known = 0.0, subject.context.datasets
-    for _, values, path in subject.entries(("datasets",)):
+    for _, values, path in subject.entries(_DATASETS):
         fact, weight = None if path is None else known.get(path), values.get("weight", 1)
-        if fact is None or fact.records is None or "split" in values or not isinstance(weight, int | float):
+        if fact is None or fact.records is None or "split" in values or not _is_weight(weight):
             return None
         total += fact.records * weight
-    return math.ceil(total * (1 - float(share.value)))
+    return total
+
+
+def _is_weight(value: object) -> bool:
+    """Tell whether the language takes a value as a weight; NaN is a number that it does not take."""
+    key = key_at((*_DATASETS, "weight"))
+    if key is None or isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return key.bounds.contain(value)
 
 
 def exact(cadence: float) -> Fraction:

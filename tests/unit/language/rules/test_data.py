@@ -68,6 +68,10 @@ CASES = [
         f"{BASE}training: {{gradient_accumulation_steps: «25»}}\nevaluation: {{split: 0.1}}\n",
         HUNDRED,
     ),
+    *(
+        Case("PW608", f"a weight of {weight}", f"{BASE}    weight: {weight}\ntraining: {{batch_size: 128}}\n", HUNDRED)
+        for weight in (".nan", ".inf", "-1", "0", "true", "9" * 400)
+    ),
     Case("PW608", "not counted", f"{BASE}training: {{batch_size: 128}}\n", knows(None, "text", TEXT)),
     Case("PW609", "the same", f"{BASE}{EVALUATED}«org/d»\n", related="org/d"),
     Case("PW609", "by another spelling", f"{BASE}{EVALUATED}«./org/d»\n"),
