@@ -68,6 +68,19 @@ COMBINATIONS = {
         at="compute.strategy model.quantization",
         without=f"compute.device compute.backend {LAYERS} export",
     ),
+    "optimizer-of-whole-weights": Combination(
+        "PW834",
+        {
+            "compute.strategy": "fsdp",
+            "compute.processes": "2|8",
+            "training.optimizer": "adamw_8bit|paged_adamw_8bit|adafactor",
+            "method.type": "lora",
+            "training.learning_rate": "2.0e-4",
+            "model.quantization": "none",
+        },
+        at="compute.strategy training.optimizer",
+        without=f"compute.device compute.backend {LAYERS} model.double_quantization method.lora_plus_ratio",
+    ),
     "spread-over-one": Combination(
         "PW833", {"compute.strategy": "fsdp"}, at="compute.strategy", without="compute.processes"
     ),

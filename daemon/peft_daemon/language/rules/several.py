@@ -13,6 +13,9 @@ _FAMILY = "hardware"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 _GIB = 2**30
 _CPU = CheckContext(hardware=HardwareFact("cpu", "this machine", None, 16 * _GIB, 100 * _GIB, frozenset()))
+_OF_WHOLE_WEIGHTS = frozenset({"adamw_8bit", "paged_adamw_8bit", "adafactor"})
+"""Optimizers of which no step was ever made on weights that FSDP has cut."""
+
 _TWO = CheckContext(hardware=HardwareFact("cuda", "A100", (8, 0), 80 * _GIB, 100 * _GIB, devices=2))
 
 
@@ -107,6 +110,29 @@ def spread_over_one(subject: Subject, this: Rule) -> Iterator[Finding]:
         message = "`fsdp` spreads a model over several processes, and this run has one."
         causes = [strategy, *([processes] if processes.is_written else [])]
         yield this.about(subject, message, *causes, fixes=subject.set(strategy.path, "ddp"))
+
+
+@rule(
+    "PW834",
+    "error",
+    _FAMILY,
+    "The optimizer cannot work on weights that are spread over several processes.",
+    why="FSDP gives the optimizer slices of weights. The 8-bit optimizers of bitsandbytes and Transformers' Adafactor "
+    "compute with whole ones only, and stop at the first step.",
+    advice="Take `adamw` or `sgd`, whose state is spread like the weights, or `ddp`, which cuts nothing.",
+    example=_BASE + "training:\n  optimizer: adamw_8bit\ncompute:\n  processes: 2\n  strategy: fsdp\n",
+    source="Axolotl utils/schemas/validation.py, check_fsdp2_w_8bit_optimizer; tried with bitsandbytes 0.50 and "
+    "Transformers 5",
+)
+def spread_optimizer(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find `fsdp` of several processes beside an optimizer that needs whole weights."""
+    found = subject.settings("compute.strategy", "compute.processes", "training.optimizer")
+    if found is None:
+        return
+    strategy, processes, optimizer = found
+    if strategy.value == "fsdp" and processes.value > 1 and optimizer.value in _OF_WHOLE_WEIGHTS:
+        message = f"`{optimizer.value}` cannot work on the slices of weights that `fsdp` gives it."
+        yield this.about(subject, message, strategy, optimizer, fixes=subject.set(optimizer.path, "adamw"))
 
 
 def _fewer(subject: Subject, processes: int) -> list[Fix]:

@@ -33,6 +33,12 @@ CASES = [
     Case("PW832", "in 8 bits", with_model("quantization: int8") + SPREAD, related="int8"),
     Case("PW832", "each with a whole base", with_model("quantization: nf4") + SPREAD.replace("«fsdp»", "ddp")),
     Case("PW832", "not packed", BASE + SPREAD.replace("«fsdp»", "fsdp")),
+    Case("PW834", "8-bit state", f"{BASE}training:\n  optimizer: adamw_8bit\n{SPREAD}", related="adamw_8bit"),
+    Case("PW834", "paged", f"{BASE}training:\n  optimizer: paged_adamw_8bit\n{SPREAD}", related="paged_adamw_8bit"),
+    Case("PW834", "Adafactor", f"{BASE}training:\n  optimizer: adafactor\n{SPREAD}", related="adafactor"),
+    Case("PW834", "AdamW", f"{BASE}training:\n  optimizer: adamw\n{SPREAD}".replace("«fsdp»", "fsdp")),
+    Case("PW834", "whole", f"{BASE}training:\n  optimizer: adafactor\n{SPREAD}".replace("«fsdp»", "ddp")),
+    Case("PW834", "one process", f"{BASE}training:\n  optimizer: adafactor\ncompute:\n  strategy: fsdp\n"),
     Case("PW833", "one process", BASE + SPREAD.replace("2", "1")),
     Case("PW833", "two processes", BASE + SPREAD.replace("«fsdp»", "fsdp")),
 ]
