@@ -33,7 +33,10 @@ def add_to(app: typer.Typer) -> None:
 
 def _status(json: _Json = False) -> None:
     """Say what is served; starts nothing."""
-    _show(endpoint.status(), json=json)
+    status = endpoint.status()
+    if status.state == "stopped" and endpoint.left_without_a_word() is not None:
+        status = ServeStatus(state="error", error=endpoint.KILLED)
+    _show(status, json=json)
 
 
 def _stop(json: _Json = False) -> None:
@@ -87,6 +90,8 @@ def _show(status: ServeStatus, *, json: bool) -> None:
         print_json(status)
         return
     out.print(f"{status.state}{f' at {status.url}, process {status.pid}' if status.url else ''}", markup=False)
+    if status.error is not None:
+        out.print(f"{status.error.message} {status.error.remedy}", markup=False)
     if status.model is not None:
         out.print(f"default  {status.model}", markup=False)
     for model in status.models:

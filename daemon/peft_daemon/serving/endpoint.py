@@ -7,7 +7,8 @@ from functools import cache
 import httpx
 
 from peft_engine.serve_lock import serve_owner
-from peft_engine.serve_record import ServeRecord, read_serve_record
+from peft_engine.serve_record import ServeRecord, read_serve_record, remove_serve_record
+from peft_schemas.errors import ErrorReport
 from peft_schemas.serving import ServeStatus
 
 _ANSWER = 5.0
@@ -15,6 +16,12 @@ _ANSWER = 5.0
 
 _LEAVE = 20.0
 """Seconds that a process gets to leave by itself: it finishes the step it computes and unloads the model."""
+
+KILLED = ErrorReport(
+    code="serve-failed",
+    message="The inference process ended without a word.",
+    remedy="Start it again; the end of its log may say why.",
+)
 
 
 def find() -> ServeRecord | None:
@@ -45,16 +52,17 @@ def status() -> ServeStatus:
     return ask(record) or ServeStatus(state="starting", pid=record.pid, port=record.port)
 
 
-def was_killed(pid: int | None) -> bool:
-    """Tell whether a process that is gone had no time to take its record away, as each does that leaves by itself."""
+def left_without_a_word() -> ServeRecord | None:
+    """Return the record of a process that was killed, or crashed: whoever leaves by itself takes its record away."""
     record = read_serve_record()
-    return record is not None and record.pid == pid and not record.identity.alive()
+    return record if record is not None and not record.identity.alive() else None
 
 
 def stop() -> bool:
     """Make the process leave and wait until it has; tell whether there was one."""
     owner = serve_owner()
     if owner is None:
+        _forget_the_dead()
         return False
     for number, patience in ((signal.SIGTERM, _LEAVE), (signal.SIGKILL, _ANSWER)):
         owner.signal(number)
@@ -63,7 +71,14 @@ def stop() -> bool:
             time.sleep(0.05)
         if not owner.alive():
             break
+    _forget_the_dead()
     return True
+
+
+def _forget_the_dead() -> None:
+    """Who is told to leave and has to be killed for it did not end without a word."""
+    if (record := left_without_a_word()) is not None:
+        remove_serve_record(record.identity)
 
 
 @cache

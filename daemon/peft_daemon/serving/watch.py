@@ -22,12 +22,6 @@ _BUSY = 0.25
 _QUIET = 5.0
 """Seconds between two questions to the process when nothing goes on, as far as this daemon knows."""
 
-_KILLED = ErrorReport(
-    code="serve-failed",
-    message="The inference process ended without a word.",
-    remedy="Start it again; the end of its log may say why.",
-)
-
 _log = logging.getLogger(__name__)
 
 
@@ -52,8 +46,10 @@ class ServeWatch:
         """Ask the process itself, and tell."""
         status = await asyncio.to_thread(endpoint.status)
         self._asked = time.monotonic()
-        if status.state == "stopped" and endpoint.was_killed(self._told.pid):
-            status = ServeStatus(state="error", error=_KILLED)
+        dead = endpoint.left_without_a_word()
+        # One that died before this editor looked is none of its business.
+        if status.state == "stopped" and dead is not None and dead.pid == self._told.pid:
+            status = ServeStatus(state="error", error=endpoint.KILLED)
         self.tell(status)
         return status
 
