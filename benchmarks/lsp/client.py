@@ -4,6 +4,7 @@ import json
 import os
 import queue
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -93,10 +94,9 @@ class Client:
     def processor_time(self) -> float:
         """Return the seconds that the server and its children have computed."""
         process = psutil.Process(self._process.pid)
-        own = process.cpu_times()
-        children = [child.cpu_times() for child in process.children(recursive=True)]
-        ended = own.children_user + own.children_system
-        return ended + sum(times.user + times.system for times in (own, *children))
+        times = process.cpu_times()
+        ended = times.children_user + times.children_system
+        return ended + sum(_processor_time(each) for each in (process, *process.children(recursive=True)))
 
     def memory(self) -> int:
         """Return the resident bytes of the server and its children."""
@@ -137,3 +137,13 @@ class Client:
         if message["method"] != "workspace/configuration":
             return None
         return [self._configuration(item.get("section", "")) for item in message["params"]["items"]]
+
+
+def _processor_time(process: psutil.Process) -> float:
+    """Return the seconds that a process has computed, its children apart."""
+    if sys.platform == "linux":
+        # The processor clock of another process, as `clock_getcpuclockid` numbers it, counts nanoseconds. What psutil
+        # returns counts ticks of ten milliseconds, which are several edits.
+        return time.clock_gettime(~process.pid << 3 | 2)
+    times = process.cpu_times()
+    return times.user + times.system

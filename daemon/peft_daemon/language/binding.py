@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from collections.abc import Mapping as Lookup
 from dataclasses import dataclass, field
 from functools import cached_property
+from typing import NamedTuple
 
 from peft_engine.config.document import Document, Path
 from peft_engine.config.nodes import (
@@ -24,8 +25,7 @@ from peft_engine.config.nodes import (
 from peft_engine.config.schema import Key, Section, language
 
 
-@dataclass(frozen=True)
-class BoundKey:
+class BoundKey(NamedTuple):
     """A written key that the language knows."""
 
     path: Path

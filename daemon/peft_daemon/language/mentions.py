@@ -144,5 +144,5 @@ def _of_part(part: Document, placed: Placed, folder: Path | None) -> Iterator[Me
     if (known := memo.get(_MEMO)) is None:
         known = memo[_MEMO] = named_in(part)
     for mention in known:
-        node = replace(mention.node, start=mention.node.start + placed.start, end=mention.node.end + placed.start)
+        node = mention.node._replace(start=mention.node.start + placed.start, end=mention.node.end + placed.start)
         yield replace(mention, node=node, folder=folder)

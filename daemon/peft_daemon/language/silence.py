@@ -97,6 +97,11 @@ class Watched:
         self.asked.update(LISTS)
         return self._subject.all_entries()
 
+    def shared_of(self, list_: Path) -> dict[object, Any]:
+        """See `Subject`."""
+        self.asked.add(list_)
+        return self._subject.shared_of(list_)
+
     def __getattr__(self, name: str) -> Any:
         """Hand anything else on."""
         self.was_read = True

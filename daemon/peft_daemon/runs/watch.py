@@ -5,9 +5,9 @@ of a run, or after a crash, sees what any other sees.
 """
 
 import asyncio
-import itertools
 import logging
 import os
+import time
 from collections.abc import Callable
 
 from peft_daemon.runs.fold import Place
@@ -24,9 +24,12 @@ from peft_schemas.runs import RunSummary
 _INTERVAL = 0.25
 """Seconds between two looks at the runs that are at work: at each, two small reads."""
 
-_EVERY_REST = 8
-"""Looks between two at the runs that rest, which change when they are resumed: at each, three questions to the disk, or
-a thirtieth of a second for ten thousand runs."""
+_QUIET = 1.0
+"""Seconds between two looks for new runs while none is at work: an editor is open all day, and runs are rare."""
+
+_REST = 2.0
+"""Seconds between two looks at the runs that rest, which change when they are resumed: at each, three questions to the
+disk, or a thirtieth of a second for ten thousand runs."""
 
 _log = logging.getLogger(__name__)
 
@@ -91,12 +94,17 @@ class RunWatch:
             self._places = await asyncio.to_thread(active_places)
         except Exception:
             _log.exception("the index cannot be read, so every run is")
-        for count in itertools.count():
+        rested_at = -_REST
+        while True:
+            now = time.monotonic()
+            is_due = now - rested_at >= _REST
             try:
-                self.look(at_resting=count % _EVERY_REST == 0)
+                self.look(at_resting=is_due)
             except Exception:
                 _log.exception("could not read the run directories")
-            await asyncio.sleep(_INTERVAL)
+            if is_due:
+                rested_at = now
+            await asyncio.sleep(_INTERVAL if self._is_any_at_work else _QUIET)
 
     def look(self, *, at_resting: bool = True) -> None:
         """Read what was written since the last look, and tell.
@@ -114,6 +122,10 @@ class RunWatch:
             run_id for run_id in present if run_id not in self._resting or (at_resting and self._moved(run_id))
         }
         self._tell([self._look_at(run) for run_id in sorted(looked_at) if (run := _run(run_id)) is not None])
+
+    @property
+    def _is_any_at_work(self) -> bool:
+        return bool(self._followers.keys() - self._resting.keys())
 
     def _moved(self, run_id: str) -> bool:
         return stamp_of(runs_dir() / run_id) != self._resting[run_id][0]
@@ -167,4 +179,4 @@ def _differs(before: RunSummary, after: RunSummary) -> bool:
 
 def _shown(run: RunSummary) -> tuple[object, ...]:
     anomalies = [anomaly.id for anomaly in run.anomalies]
-    return run.state, run.detail, run.step, run.attempt, run.chat_model, run.notes, anomalies
+    return run.state, run.detail, run.step, run.attempt, run.chat_model, run.notes, run.tracker, anomalies

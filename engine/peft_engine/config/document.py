@@ -150,11 +150,12 @@ def _entries(placed: Placed) -> tuple[Entry, ...]:
 
 
 def alone(part: Part) -> Document:
-    """Return a part as a document of its own."""
-    document: Document | None = part.memo.get("document")
-    if document is None:
-        document = part.memo["document"] = Document(part.source, (Placed(part, 0, 0),))
-    return document
+    """Return a part as a document of its own.
+
+    The part does not keep it: the two would hold each other, and what an edit leaves behind would lie there until the
+    cycle collector looks at everything.
+    """
+    return Document(part.source, (Placed(part, 0, 0),))
 
 
 def _with_list(head: list[Entry], key: str, placed: list[Placed]) -> Entry:

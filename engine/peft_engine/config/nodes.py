@@ -1,17 +1,19 @@
-"""The tree of a document: immutable nodes with offsets into its text."""
+"""The tree of a document: immutable nodes with offsets into its text.
+
+What an edit makes dozens of is a named tuple, which is made three times as fast as a frozen dataclass.
+"""
 
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as Entries
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 from peft_engine.config.scalars import PlainValue, Style
 
 MERGE_KEY = "<<"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(NamedTuple):
     """A single value. One that is not written, as after `key:`, is `empty` and has no width."""
 
     start: int
@@ -114,8 +116,7 @@ Target = Scalar | Sequence | Mapping
 Node = Scalar | Sequence | Mapping | Alias
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(NamedTuple):
     """One key of a mapping and its value."""
 
     key: Node
@@ -139,8 +140,7 @@ def key_name(node: Node) -> str:
     return "?"
 
 
-@dataclass(frozen=True, slots=True)
-class EffectiveEntry:
+class EffectiveEntry(NamedTuple):
     """An entry that a mapping has, of its own or by a merge key."""
 
     entry: Entry

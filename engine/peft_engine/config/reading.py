@@ -95,6 +95,9 @@ def _refusal(source: SourceText) -> Problem | None:
 
 def _too_deep_in_blocks(source: SourceText) -> int | None:
     """Return the first line at which blocks may be nested beyond `_MAX_BLOCK_DEPTH`, by an upper bound."""
+    # The bound of all lines together, which a part of a config hardly ever reaches.
+    if source.line_count + len(_INDICATOR.findall(source.text)) <= _MAX_BLOCK_DEPTH:
+        return None
     levels: list[tuple[int, int]] = []
     depth = 0
     for line in range(source.line_count):

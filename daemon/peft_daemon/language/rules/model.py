@@ -8,7 +8,6 @@ from peft_daemon.language.rules.places import value_place
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import shorten
-from peft_engine.config.nodes import Scalar, target
 from peft_engine.facts import ModelFact, TemplateFact
 from peft_engine.models.native import is_native
 from peft_schemas.findings import Finding
@@ -32,15 +31,13 @@ _CONVERSATIONS = ("messages", "sharegpt", "alpaca", "prompt-completion")
 )
 def missing_model(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find local base models that are not there."""
-    bound = subject.binding.at(("model", "base"))
-    value = None if bound is None else target(bound.entry.value)
-    if bound is None or not isinstance(value, Scalar) or not isinstance(value.value, str):
-        return
-    fact = subject.context.files.get(value.value)
-    if fact is not None and fact.state == "missing":
-        message = f"There is no file or folder `{shorten(value.value, 80)}`."
+    base = subject.setting("model.base")
+    bound = None if base is None else base.bound
+    fact = None if base is None else subject.context.files.get(base.value)
+    if base is not None and bound is not None and fact is not None and fact.state == "missing":
+        message = f"There is no file or folder `{shorten(base.value, 80)}`."
         range_, related = value_place(subject.document, bound.entry.value, bound.via)
-        yield this.at(message, range_, related=related, fixes=alternatives(subject, bound, value.value, fact))
+        yield this.at(message, range_, related=related, fixes=alternatives(subject, bound, base.value, fact))
 
 
 @rule(

@@ -72,8 +72,19 @@ class Subject:
         """Yield the written entries of every list of datasets."""
         return chain.from_iterable(self.entries(list_) for list_ in LISTS)
 
+    def shared_of(self, list_: Path) -> dict[object, Any]:
+        """Return what was worked out from one list of datasets and what is known of them, and from nothing else.
+
+        A later version that lists the same has it, too.
+        """
+        return self._shared_of.setdefault(list_, {})
+
     @cached_property
     def _entries(self) -> dict[Path, tuple[DatasetEntry, ...]]:
+        return {}
+
+    @cached_property
+    def _shared_of(self) -> dict[Path, dict[object, Any]]:
         return {}
 
     @cached_property
@@ -148,9 +159,10 @@ class Subject:
             vars(self)["layers"] = before.layers
 
     def inherit_entries(self, before: "Subject", list_: Path) -> None:
-        """Take the entries of a list from an earlier version that lists the same."""
+        """Take the entries of a list from an earlier version that lists the same and knows the same of them."""
         if list_ in before._entries:
             self._entries[list_] = before._entries[list_]
+            self._shared_of[list_] = before.shared_of(list_)
 
     def settings(self, *paths: str) -> tuple[Setting, ...] | None:
         """Return several effective values, None when one of them cannot be known."""

@@ -13,8 +13,7 @@ from peft_daemon.language.rules.remedies import plain_adapter
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import shorten
 from peft_engine.capabilities import HUB_DATASETS, TRAINABLE_METHODS, TRAINABLE_QUANTIZATIONS
-from peft_engine.config.document import Path
-from peft_engine.config.nodes import Alias, Scalar, target
+from peft_engine.config.nodes import Alias
 from peft_schemas.findings import Finding
 
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
@@ -31,7 +30,7 @@ _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
 )
 def untrainable_method(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find methods that the training worker does not have yet."""
-    return _unsupported(subject, this, ("method", "type"), "method", TRAINABLE_METHODS)
+    return _unsupported(subject, this, "method.type", "method", TRAINABLE_METHODS)
 
 
 @rule(
@@ -45,7 +44,7 @@ def untrainable_method(subject: Subject, this: Rule) -> Iterator[Finding]:
 )
 def untrainable_quantization(subject: Subject, this: Rule) -> Iterator[Finding]:
     """Find quantizations that the training worker does not have yet."""
-    return _unsupported(subject, this, ("model", "quantization"), "quantization", TRAINABLE_QUANTIZATIONS)
+    return _unsupported(subject, this, "model.quantization", "quantization", TRAINABLE_QUANTIZATIONS)
 
 
 @rule(
@@ -95,15 +94,14 @@ def adapter_without_gguf(subject: Subject, this: Rule) -> Iterator[Finding]:
         yield this.about(subject, message, saved, fixes=subject.remove(saved.path), at_key=True)
 
 
-def _unsupported(subject: Subject, this: Rule, path: Path, noun: str, supported: Sequence[str]) -> Iterator[Finding]:
-    bound = subject.binding.at(path)
-    value = None if bound is None else target(bound.entry.value)
-    if bound is None or not isinstance(value, Scalar):
-        return
-    if value.value not in bound.key.choices or value.value in supported:
+def _unsupported(subject: Subject, this: Rule, path: str, noun: str, supported: Sequence[str]) -> Iterator[Finding]:
+    # The effective value, which need not be looked at again while it is the same.
+    setting = subject.setting(path)
+    bound = None if setting is None else setting.bound
+    if setting is None or bound is None or setting.value not in bound.key.choices or setting.value in supported:
         return
     choices = " or ".join(f"`{choice}`" for choice in supported)
-    message = f"This version cannot train with the {noun} `{value.value}` yet; it can with {choices}."
+    message = f"This version cannot train with the {noun} `{setting.value}` yet; it can with {choices}."
     own = bound.via is None and not isinstance(bound.entry.value, Alias)
     range_, related = value_place(subject.document, bound.entry.value, bound.via)
     fixes = [replace(f"Change to `{supported[0]}`", range_, supported[0])] if own else []
