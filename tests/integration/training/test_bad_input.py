@@ -170,7 +170,7 @@ def test_examples_beyond_the_length_are_cut_and_counted(workshop):
     assert finished(run).type == "completed"
     said = [event.message for event in of(run, "log")]
     assert any("the model reads 256 tokens" in message for message in said)
-    assert any("1 of 4 examples are cut" in message for message in said)
+    assert any("1 of 4 examples is cut" in message for message in said)
 
 
 def test_examples_whose_prompts_fill_the_length_are_left_out_and_counted(workshop):
@@ -179,7 +179,7 @@ def test_examples_whose_prompts_fill_the_length_are_left_out_and_counted(worksho
     run = workshop.make()
     assert finished(run).type == "completed"
     assert of(run, "plan")[0].examples == 3
-    assert any("1 of 4 examples are left out" in event.message for event in of(run, "log"))
+    assert any("1 of 4 examples is left out: its prompt fills" in event.message for event in of(run, "log"))
 
 
 def test_targets_that_match_nothing_are_told_before_the_examples_are_written(workshop):

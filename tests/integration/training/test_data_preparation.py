@@ -71,3 +71,11 @@ def test_the_size_of_a_batch_for_the_tokenizer_changes_nothing_that_is_learned(w
     assert finished(single).type == "completed"
     assert losses(single) == losses(whole)
     assert [e.values for e in of(single, "evaluation")] == [e.values for e in of(whole, "evaluation")]
+
+
+def test_a_single_example_that_cannot_be_held_out_is_told_of(workshop):
+    workshop.dataset(count=1)
+    run = workshop.make(evaluation={"split": 0.5, "every_steps": 1}, training={"max_steps": 1, "batch_size": 1})
+    assert finished(run).type == "completed"
+    assert of(run, "evaluation") == []
+    assert any("nothing is evaluated" in event.message for event in of(run, "log"))

@@ -81,6 +81,8 @@ class DataPreparation:
                 "The data holds one distinct example, so none is left to find the lowest evaluation loss on.",
                 "Add examples, or name others under `evaluation.datasets`.",
             )
+        if share and not held_out:
+            self.journal.warning("The data holds one distinct example, so none is held out and nothing is evaluated.")
         return TrainingData(
             Rows(table, self._packed(table, train) if config.training.packing else ([number] for number in train)),
             Rows(table, ([number] for number in held_out)),
@@ -142,11 +144,13 @@ class DataPreparation:
                 "Raise `training.max_length`, or shorten the prompts.",
             )
         if lost := len(wanted) - len(kept):
-            self.journal.warning(
-                f"{lost} of {len(wanted)} examples are left out: their prompts fill `training.max_length`."
-            )
+            what = "is left out: its prompt fills" if lost == 1 else "are left out: their prompts fill"
+            self.journal.warning(f"{lost} of {len(wanted)} examples {what} `training.max_length`.")
         if cut := int(np.count_nonzero(table.cut[kept])):
-            self.journal.warning(f"{cut} of {len(wanted)} examples are cut at {limit}, so their ends are not learned.")
+            what, not_learned = ("is", "its end is") if cut == 1 else ("are", "their ends are")
+            self.journal.warning(
+                f"{cut} of {len(wanted)} examples {what} cut at {limit}, so {not_learned} not learned."
+            )
         return kept
 
     def _packed(self, table: TokenTable, train: Sequence[int]) -> Iterator[list[int]]:
