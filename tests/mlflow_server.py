@@ -147,8 +147,8 @@ class MlflowStandIn:
         return self.runs[id_]
 
     @contextmanager
-    def serving(self) -> Iterator["MlflowStandIn"]:
-        """Answer on loopback."""
+    def serving(self, port: int = 0) -> Iterator["MlflowStandIn"]:
+        """Answer on loopback, at a port that is free where none is given."""
         standin = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -195,7 +195,7 @@ class MlflowStandIn:
             def log_message(self, *_: object) -> None:
                 pass
 
-        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
         server.daemon_threads = True
         self.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)

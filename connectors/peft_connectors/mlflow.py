@@ -62,6 +62,10 @@ class MlflowTracker:
             self._do("runs/log-batch", {"run_id": run, "params": some})
         return run
 
+    def page(self, run: str) -> str:
+        """Return the address of a run in MLflow's own pages, which need no experiment to find it."""
+        return f"{self._url.rstrip('/')}/#/runs/{run}"
+
     def log(self, run: str, points: Sequence[Point]) -> None:
         """Add measurements to a run, in their order."""
         metrics = [

@@ -68,6 +68,9 @@ class Tracker(Protocol):
     def begin(self, beginning: Beginning) -> str:
         """Have the tracker keep a run, and return the id that it has there."""
 
+    def page(self, run: str) -> str:
+        """Return the address at which a person sees a run; nothing is asked of the tracker."""
+
     def log(self, run: str, points: Sequence[Point]) -> None:
         """Add measurements to a run, in their order."""
 

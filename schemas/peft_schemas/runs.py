@@ -9,6 +9,7 @@ from peft_schemas.errors import ErrorReport
 from peft_schemas.events import AnomalyEvent, AnyEvent, RecoveryAction, RunState
 from peft_schemas.findings import FileFinding
 from peft_schemas.records import RunNotes, Series
+from peft_schemas.tracking import RunTracker
 
 
 class RunSummary(Word):
@@ -52,6 +53,9 @@ class RunSummary(Word):
 
     notes: RunNotes | None = None
     """What a person says about it, None where that was not looked at."""
+
+    tracker: RunTracker | None = None
+    """How far its measurements were sent elsewhere, None where its config names no tracker."""
 
 
 class RunStartParams(Word):

@@ -24,6 +24,9 @@ class TrackerFile(Word):
     run: str | None = None
     """The id that the tracker gave the run."""
 
+    page: str | None = None
+    """The address at which a person sees the run there."""
+
     replaces: list[str] = []
     """The tracker's ids of earlier copies that have yet to be marked there as replaced."""
 
@@ -43,3 +46,26 @@ class TrackerFile(Word):
 
     problem: str | None = None
     """One plain sentence that says why nothing could be sent the last time."""
+
+    since: str | None = None
+    """Since when nothing can be sent."""
+
+
+class RunTracker(Word):
+    """How far a run's measurements have reached its tracker, as lists and panels show it."""
+
+    type: Literal["mlflow"]
+    page: str | None
+    """The address at which a person sees the run there, once the tracker has it."""
+
+    complete: bool
+    """Whether everything that the run wrote is there."""
+
+    missing_steps: int
+    """How many steps the tracker is behind."""
+
+    problem: str | None
+    """Why nothing can be sent, and what to do about it; None where nothing hinders it."""
+
+    since: str | None
+    """Since when nothing can be sent."""

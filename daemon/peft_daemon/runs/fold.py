@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pydantic import TypeAdapter
 
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.tracking import tracker_of
 from peft_schemas.events import AnomalyEvent, AnyEvent, MetricEvent, RecoveryEvent, RunState, StateFile
 from peft_schemas.records import RunNotes
 from peft_schemas.runs import RunSummary
@@ -70,8 +71,8 @@ class RunFold:
                 self.adapter = event.adapter
                 self.servable = event.gguf is not None
 
-    def summary(self, run: RunDirectory, state: StateFile, notes: RunNotes) -> RunSummary:
-        """Return the run as of the last event, in the state that its file says."""
+    def summary(self, run: RunDirectory, state: StateFile, notes: RunNotes, seq: int) -> RunSummary:
+        """Return the run as of the last event, whose number is `seq`, in the state that its file says."""
         return RunSummary(
             id=run.id,
             name=state.name,
@@ -94,6 +95,7 @@ class RunFold:
             elapsed_seconds=self.elapsed,
             anomalies=self.anomalies,
             notes=notes,
+            tracker=tracker_of(run, step=self.step, seq=seq),
         )
 
     def _measure(self, event: MetricEvent) -> None:

@@ -41,7 +41,7 @@ class RunFollower:
 
     def summary(self) -> RunSummary:
         """Return the run as of the last `read`."""
-        return self._fold.summary(self.run, self._state, self._notes)
+        return self._fold.summary(self.run, self._state, self._notes, self.last_seq)
 
 
 def summarise(run: RunDirectory) -> RunSummary:

@@ -10,6 +10,7 @@ from peft_connectors.tracker import Beginning, Point, Tracker, TrackerRefused, T
 from peft_daemon.runs.store.reading import Cursor, continues, next_block
 from peft_daemon.tracking.measured import Ahead, events_behind, look_ahead, milliseconds, points_of
 from peft_engine.rundir import RunDirectory
+from peft_engine.rundir.directory import now
 from peft_engine.rundir.tracking import new_key, read_tracker, sending_of, write_tracker
 from peft_schemas.tracking import TrackerFile
 
@@ -49,7 +50,7 @@ def send_missing(run: RunDirectory, connect: Connect) -> TrackerFile | None:
         except (TrackerUnreachable, TrackerRefused) as error:
             problem = f"{error.message} {error.remedy}"
         if sending.file.problem != problem:
-            sending.note(problem=problem)
+            sending.note(problem=problem, since=None if problem is None else file.since or now())
         return sending.file
 
 
@@ -78,6 +79,7 @@ class _Sending:
             self.note(
                 key=new_key(),
                 run=None,
+                page=None,
                 replaces=[*self.file.replaces, *earlier],
                 last_steps={},
                 state="running",
@@ -96,7 +98,7 @@ class _Sending:
         run = self.file.run
         if run is None:
             run = tracker.begin(_beginning(self._run, self.file))
-            self.note(run=run)
+            self.note(run=run, page=tracker.page(run))
         for earlier in self.file.replaces:
             tracker.supersede(earlier, self._run.id, run)
             self.note(replaces=self.file.replaces[1:])

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from peft_engine.files import write_atomic
 from peft_engine.rundir.directory import RunDirectory
 from peft_schemas.config import TrackerConfig
-from peft_schemas.tracking import TrackerFile
+from peft_schemas.tracking import RunTracker, TrackerFile
 
 FILE = "tracker.json"
 
@@ -33,6 +33,29 @@ def read_tracker(run: RunDirectory) -> TrackerFile | None:
         return TrackerFile.model_validate_json((run.path / FILE).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+def tracker_of(run: RunDirectory, *, step: int, seq: int) -> RunTracker | None:
+    """Return how far a run's tracker is; None where it has none.
+
+    Args:
+        run: The run.
+        step: The newest that was measured.
+        seq: The number of its newest event.
+    """
+    file = read_tracker(run)
+    if file is None:
+        return None
+    complete = file.seq >= seq
+    there = max(file.last_steps.values(), default=0)
+    return RunTracker(
+        type=file.type,
+        page=file.page,
+        complete=complete,
+        missing_steps=0 if complete else max(0, step - there),
+        problem=file.problem,
+        since=file.since,
+    )
 
 
 def write_tracker(run: RunDirectory, file: TrackerFile) -> None:

@@ -17,6 +17,7 @@ export class RunPanel implements FeedReader {
   private readonly feed: RunFeed;
   private directory = "";
   private compared: readonly ComparedRun[] = [];
+  private tracker = "";
 
   constructor(
     private readonly panel: vscode.WebviewPanel,
@@ -35,7 +36,14 @@ export class RunPanel implements FeedReader {
     panel.onDidChangeViewState(() => {
       if (!panel.visible) this.feed.pause();
     });
-    panel.onDidDispose(() => this.feed.dispose());
+    // A tracker falls behind and catches up without an event of the run.
+    const following = store.onDidChange(({ changed }) => {
+      if (changed.some(({ id }) => id === runId)) this.showTracker();
+    });
+    panel.onDidDispose(() => {
+      following.dispose();
+      this.feed.dispose();
+    });
     showPage(panel.webview, "run", extensionUri);
   }
 
@@ -61,6 +69,8 @@ export class RunPanel implements FeedReader {
       case "ready":
         // A panel that was hidden has forgotten all that it was told.
         this.showCompared(this.compared);
+        this.tracker = "";
+        this.showTracker();
         return this.feed.replay();
       case "pause":
         return vscode.commands.executeCommand("peft.pauseRun", this.runId);
@@ -104,6 +114,14 @@ export class RunPanel implements FeedReader {
   private async compare(): Promise<void> {
     const runs = await chooseCompared(this.server, this.store, this.runId, this.compared);
     if (runs) this.showCompared(runs);
+  }
+
+  private showTracker(): void {
+    const run = this.store.get(this.runId);
+    const now = JSON.stringify([run?.tracker, run?.state, run && run.step > 0]);
+    if (!run || now === this.tracker) return;
+    this.tracker = now;
+    this.send({ type: "run", run });
   }
 
   private showCompared(runs: readonly ComparedRun[]): void {

@@ -13,6 +13,8 @@ export type HostMessage =
       /** Whether stopping and chatting are allowed here. */
       readonly trusted: boolean;
     }
+  /** The run as it is now, where no event of its own said so: how far its tracker is. */
+  | { readonly type: "run"; readonly run: RunSummary }
   /** All runs that are drawn beside this one. */
   | { readonly type: "compared"; readonly runs: readonly ComparedRun[] }
   | { readonly type: "record"; readonly facts: readonly Fact[] }
@@ -69,6 +71,7 @@ export function isHostMessage(value: unknown): value is HostMessage {
   if (value.type === "problem") return typeof value.message === "string" && typeof value.remedy === "string";
   if (value.type === "compared") return isList(value.runs, isCompared);
   if (value.type === "record") return isList(value.facts, isFact);
+  if (value.type === "run") return isRun(value.run);
   return (
     value.type === "events" &&
     (value.history === null || isList(value.history, isSeries)) &&

@@ -1296,6 +1296,10 @@ export interface RunSummary {
    * What a person says about it, None where that was not looked at.
    */
   notes?: RunNotes | null;
+  /**
+   * How far its measurements were sent elsewhere, None where its config names no tracker.
+   */
+  tracker?: RunTracker | null;
 }
 /**
  * `notes.json` of a run directory: what a person says about the run.
@@ -1307,6 +1311,32 @@ export interface RunNotes {
   pinned?: boolean;
   tags?: string[];
   text?: string;
+}
+/**
+ * How far a run's measurements have reached its tracker, as lists and panels show it.
+ */
+export interface RunTracker {
+  type: "mlflow";
+  /**
+   * The address at which a person sees the run there, once the tracker has it.
+   */
+  page: string | null;
+  /**
+   * Whether everything that the run wrote is there.
+   */
+  complete: boolean;
+  /**
+   * How many steps the tracker is behind.
+   */
+  missing_steps: number;
+  /**
+   * Why nothing can be sent, and what to do about it; None where nothing hinders it.
+   */
+  problem: string | null;
+  /**
+   * Since when nothing can be sent.
+   */
+  since: string | null;
 }
 /**
  * The run entered a state.

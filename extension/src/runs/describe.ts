@@ -1,6 +1,9 @@
 /** What is said of a run in few words; shared by the tree, the status bar and the panel. */
 import type { Fact } from "../protocol/panel";
-import type { RunSummary } from "../protocol/types";
+import type { RunSummary, RunTracker } from "../protocol/types";
+import { isActive } from "../protocol/words";
+
+const TRACKERS: Record<RunTracker["type"], string> = { mlflow: "MLflow" };
 
 export function progressText(run: RunSummary): string {
   const parts: string[] = [run.state];
@@ -9,6 +12,7 @@ export function progressText(run: RunSummary): string {
   if (run.total_steps !== null && run.step > 0) parts.push(stepText(run));
   const loss = run.metrics.loss;
   if (typeof loss === "number") parts.push(`loss ${lossText(loss)}`);
+  if (run.tracker?.problem != null) parts.push(`${trackerName(run)} behind`);
   return parts.join(" · ");
 }
 
@@ -27,6 +31,7 @@ export function factLines(run: RunSummary): string[] {
   const { memory_bytes: memory, cpu_percent: cpu } = run.metrics;
   if (typeof memory === "number") lines.push(`Memory: ${memoryText(memory)}`);
   if (typeof cpu === "number") lines.push(`Processor: ${percentText(cpu)}`);
+  if (run.tracker) lines.push(`${trackerName(run)}: ${trackerText(run)}`);
   return lines;
 }
 
@@ -45,6 +50,32 @@ export function restFacts(run: RunSummary): Fact[] {
     ...measured("GPU", gpu, percentText),
     ["Checkpoint", run.checkpoint ?? "none: it begins anew"],
   ];
+}
+
+/** How far a run's measurements were sent elsewhere, in one word or with what hinders it. */
+export function trackerText(run: RunSummary): string {
+  const { tracker } = run;
+  if (!tracker) return "off";
+  if (tracker.problem !== null) {
+    const behind = tracker.missing_steps > 0 ? `behind by ${counted(tracker.missing_steps, "step")}` : "behind";
+    const since = tracker.since === null ? "" : ` since ${timeText(tracker.since)}`;
+    return `${behind}${since}: ${tracker.problem}`;
+  }
+  if (isActive(run)) return run.step > 0 ? "sending" : "sending begins with the first step";
+  return tracker.complete ? "up to date" : "sending";
+}
+
+/** What the tracker of a run is called, for people. */
+export function trackerName({ tracker }: RunSummary): string {
+  return tracker ? TRACKERS[tracker.type] : "Tracker";
+}
+
+/** A moment as people say it: without its day where that is today. */
+export function timeText(moment: string, now = new Date()): string {
+  const then = new Date(moment);
+  const time = { hour: "2-digit", minute: "2-digit" } as const;
+  if (then.toDateString() === now.toDateString()) return then.toLocaleTimeString([], time);
+  return then.toLocaleString([], { day: "numeric", month: "short", ...time });
 }
 
 /** The tags that a person wrote, separated by commas. */

@@ -1,7 +1,7 @@
 /** The one status bar item: the progress of the run that is going, otherwise how the server is. */
 import * as vscode from "vscode";
 
-import { durationText, lossText, stepText } from "../runs/describe";
+import { durationText, lossText, stepText, trackerName, trackerText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server, ServerState } from "../server/server";
 import type { RunSummary } from "../protocol/types";
@@ -27,6 +27,7 @@ function showRun(item: vscode.StatusBarItem, run: RunSummary): void {
   const facts = [
     ...(run.detail ? [run.detail] : []),
     ...(run.eta_seconds === null ? [] : [`about ${durationText(run.eta_seconds)} left`]),
+    ...(run.tracker?.problem == null ? [] : [`${trackerName(run)} ${trackerText(run)}`]),
   ];
   item.tooltip = [...facts, "open the run"].join(" · ");
   item.command = { command: "peft.openRun", title: "Open Run", arguments: [run.id] };

@@ -1,8 +1,18 @@
 import { describe, expect, it } from "vitest";
 
-import type { RunSummary } from "../../src/protocol/types";
+import type { RunSummary, RunTracker } from "../../src/protocol/types";
 import { can } from "../../src/protocol/words";
-import { counted, durationText, factLines, lossText, placeText, sizeText } from "../../src/runs/describe";
+import {
+  counted,
+  durationText,
+  factLines,
+  lossText,
+  placeText,
+  progressText,
+  sizeText,
+  timeText,
+  trackerText,
+} from "../../src/runs/describe";
 
 const PAUSED: RunSummary = {
   id: "notes-1",
@@ -85,5 +95,51 @@ describe("sizeText", () => {
 describe("lossText", () => {
   it("shows as many digits as matter", () => {
     expect([0.01234, 1.2345, 12.345].map(lossText)).toEqual(["0.012", "1.234", "12.3"]);
+  });
+});
+
+describe("the tracker of a run", () => {
+  const tracker: RunTracker = {
+    type: "mlflow",
+    page: "http://127.0.0.1:5000/#/runs/1",
+    complete: true,
+    missing_steps: 0,
+    problem: null,
+    since: null,
+  };
+  const at = (state: RunSummary["state"], changes: Partial<RunTracker> = {}): RunSummary => ({
+    ...PAUSED,
+    state,
+    tracker: { ...tracker, ...changes },
+  });
+  const since = "2026-01-01T10:01:00Z";
+  const away = { complete: false, problem: "The tracker cannot be reached. Start it.", since };
+
+  it("is one word while nothing hinders it", () => {
+    expect(trackerText(PAUSED)).toBe("off");
+    expect(trackerText({ ...at("queued"), step: 0 })).toBe("sending begins with the first step");
+    expect(trackerText(at("running"))).toBe("sending");
+    expect(trackerText(at("running", { complete: false, missing_steps: 1 }))).toBe("sending");
+    expect(trackerText(at("completed", { complete: false }))).toBe("sending");
+    expect(trackerText(at("completed"))).toBe("up to date");
+    expect(trackerText(at("paused"))).toBe("up to date");
+  });
+
+  it("says by how much it is behind, since when and why", () => {
+    const text = `since ${timeText(since)}: The tracker cannot be reached. Start it.`;
+    expect(trackerText(at("running", { ...away, missing_steps: 12 }))).toBe(`behind by 12 steps ${text}`);
+    expect(trackerText(at("completed", { ...away, missing_steps: 1 }))).toBe(`behind by 1 step ${text}`);
+    expect(trackerText(at("completed", away))).toBe(`behind ${text}`);
+    expect(progressText(at("running", away))).toBe("running · 60/120 · loss 1.234 · MLflow behind");
+    expect(progressText(at("running"))).toBe("running · 60/120 · loss 1.234");
+    expect(factLines(at("paused")).at(-1)).toBe("MLflow: up to date");
+  });
+
+  it("names the day of what did not begin today", () => {
+    const now = new Date(2026, 0, 1, 23, 0);
+    const day = new Date(2026, 0, 1, 9, 5);
+    expect(timeText(day.toISOString(), now)).toBe(day.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    expect(timeText(day.toISOString(), new Date(2026, 0, 3))).toContain(`${day.getDate()}`);
+    expect(timeText(day.toISOString(), new Date(2026, 0, 3))).not.toBe(timeText(day.toISOString(), now));
   });
 });

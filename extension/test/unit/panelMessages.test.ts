@@ -49,6 +49,7 @@ describe("what the extension says", () => {
     expect(isHostMessage(events)).toBe(true);
     expect(isHostMessage({ ...events, history: null })).toBe(true);
     expect(isHostMessage({ type: "compared", runs: [{ id: "b-1", series: [series] }] })).toBe(true);
+    expect(isHostMessage({ type: "run", run })).toBe(true);
     expect(isHostMessage({ type: "record", facts: [["Python", "3.12"]] })).toBe(true);
     expect(isHostMessage({ type: "problem", message: "gone", remedy: "" })).toBe(true);
   });
@@ -58,6 +59,7 @@ describe("what the extension says", () => {
     {},
     { type: "problem" },
     { ...events, run: undefined },
+    { type: "run", run: { id: 1 } },
     { ...events, run: { ...run, metrics: null } },
     { ...events, events: "all" },
     { ...events, events: [{ seq: "1", type: "log" }] },

@@ -15,6 +15,11 @@ const ANOMALY: NonNullable<RunSummary["anomalies"]>[number] = {
   evidence: { loss: 3.2 },
   actions: [{ action: "cut-learning-rate", title: "Halve the learning rate" }],
 };
+const TRACKER: NonNullable<RunSummary["tracker"]> = {
+  ...{ type: "mlflow", page: "http://127.0.0.1:5000/#/runs/1", complete: false, missing_steps: 12 },
+  problem: "The tracker cannot be reached. Start it.",
+  since: RUN.created,
+};
 const ANSWER =
   "Like **this**, see [there](https://example.test):\n\n> said\n\n```python\nprint('hi')\n```\n\n| a | b |\n|---|---|\n| `1` | 2 |\n";
 
@@ -25,6 +30,10 @@ for (const theme of THEME_NAMES) {
     await page.getByText("Environment", { exact: true }).click();
     await panel.send({ type: "record", facts: [["torch", "2.13.0"]] });
     await expect(page.locator(".u-wrap canvas")).toHaveCount(3);
+    expect(await panel.barriers()).toEqual([]);
+    await panel.send({ type: "run", run: { ...RUN, tracker: TRACKER } });
+    expect(await panel.barriers()).toEqual([]);
+    await panel.send({ type: "run", run: { ...RUN, tracker: { ...TRACKER, problem: null, since: null } } });
     expect(await panel.barriers()).toEqual([]);
     for (const state of ["paused", "completed"] as const) {
       await panel.show({ ...RUN, state, chat_model: "base:release-notes-1" }, history(60));

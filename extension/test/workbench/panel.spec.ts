@@ -126,6 +126,32 @@ test("a paused run is resumed, where the workspace is trusted", async ({ page })
   await expect(page.getByRole("button", { name: "Resume" })).toBeDisabled();
 });
 
+test("how far its tracker is, is said, with the way there", async ({ page }) => {
+  const panel = await PanelPage.open(page);
+  await panel.show(RUN, history(60));
+  await expect(page.getByText("Tracker: off")).toBeHidden();
+  await panel.send({ type: "run", run: RUN });
+  await expect(page.getByText("Tracker: off")).toBeVisible();
+  const link = page.getByRole("link", { name: "Open in MLflow" });
+  await expect(link).toBeHidden();
+  const tracker = { type: "mlflow", page: "http://127.0.0.1:5000/#/runs/1", complete: false } as const;
+  const away = { problem: "The tracker cannot be reached. Start it.", since: RUN.created };
+  await panel.send({ type: "run", run: { ...RUN, tracker: { ...tracker, ...away, missing_steps: 12 } } });
+  await expect(page.getByText(/^MLflow: behind by 12 steps since .+: The tracker cannot be reached\./)).toBeVisible();
+  await expect(link).toHaveAttribute("href", tracker.page);
+  // What an event brings is not newer than what the tracker was said to be.
+  await panel.show(RUN, history(70).slice(history(60).length), { history: null });
+  await page.getByRole("button", { name: "Folder" }).focus();
+  await page.keyboard.press("Tab");
+  await expect(link).toBeFocused();
+  const now = { ...tracker, missing_steps: 0, problem: null, since: null };
+  await panel.send({ type: "run", run: { ...RUN, tracker: now } });
+  await expect(page.getByText("MLflow: sending")).toBeVisible();
+  await panel.send({ type: "run", run: { ...RUN, tracker: { ...now, page: "javascript:alert(1)" } } });
+  await expect(link).toBeHidden();
+  expect(panel.complaints).toEqual([]);
+});
+
 test("a failure is said in words", async ({ page }) => {
   const panel = await PanelPage.open(page);
   const error = { code: "disk-full", message: "The disk is full.", remedy: "Free some space." } as const;

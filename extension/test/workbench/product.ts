@@ -1,4 +1,6 @@
 /** The packaged extension in the editor, as the specs of the product want it: with the repository's own Python behind it. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import fs from "node:fs";
 import path from "node:path";
 
@@ -51,6 +53,23 @@ export function altered(...replacements: readonly (readonly [part: string, by: s
 export function positionOf(text: string, config: string): { line: number; column: number } {
   const before = config.slice(0, config.indexOf(text)).split("\n");
   return { line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
+}
+
+/** Where the extension of an editor keeps what it makes. */
+export function productHome(editor: EditorServer): string {
+  return path.join(editor.home, ".local/share/peft-workbench");
+}
+
+/** Starts a Python script in the repository, with the home of an editor's extension as its own. */
+export function startPython(editor: EditorServer, script: string): ChildProcess {
+  const env = { ...process.env, PEFTW_HOME: productHome(editor) };
+  return spawn(PYTHON, ["-c", script], { cwd: ROOT, env, stdio: ["pipe", "inherit", "inherit"] });
+}
+
+/** Runs such a script to its end. */
+export async function runPython(editor: EditorServer, script: string): Promise<void> {
+  const [code] = (await once(startPython(editor, script), "exit")) as [number | null];
+  if (code !== 0) throw new Error(`the script ended with ${code}`);
 }
 
 export function daemons(editor: EditorServer): ProcessInfo[] {

@@ -17,7 +17,8 @@ export class Header {
   private readonly stop: HTMLButtonElement;
   private readonly chat: HTMLButtonElement;
 
-  constructor(send: (message: PanelMessage) => void) {
+  /** @param tracker the line that says where measurements go */
+  constructor(tracker: HTMLElement, send: (message: PanelMessage) => void) {
     const button = (type: PanelButton, label: string, style: string) => {
       const made = element("button", { type: "button", class: style }, label);
       made.addEventListener("click", () => send({ type }));
@@ -40,6 +41,7 @@ export class Header {
       {},
       element("div", { class: "title" }, this.name, this.state, element("div", { class: "actions" }, ...actions)),
       this.facts,
+      tracker,
       this.progress,
       this.error,
     );

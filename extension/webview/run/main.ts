@@ -22,6 +22,7 @@ import { RunModel } from "./model";
 import { NotesPane } from "./notesPane";
 import { PausedCard } from "./pausedCard";
 import { RecordPane } from "./recordPane";
+import { TrackerLine } from "./trackerLine";
 import { Watch } from "./watch";
 
 declare function acquireVsCodeApi(): {
@@ -38,7 +39,8 @@ const send = (message: PanelMessage) => editor.postMessage(message);
 const kept = editor.getState();
 let view: View = { shown: SHOWN_AT_FIRST, smoothing: 0, ...(isPanelState(kept) ? kept : {}) };
 
-const header = new Header(send);
+const tracker = new TrackerLine();
+const header = new Header(tracker.root, send);
 const paused = new PausedCard();
 const watch = new Watch(send);
 const chooser = new Chooser(view, look, send);
@@ -70,6 +72,8 @@ function receive(message: HostMessage): void {
     case "compared":
       compared = message.runs;
       return redraw();
+    case "run":
+      return tracker.show(message.run);
     case "record":
       return record.show(message.facts);
     case "events":

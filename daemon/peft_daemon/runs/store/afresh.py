@@ -86,7 +86,7 @@ def _read(run: RunDirectory) -> _Read | None:
     others = [event for event in block.events if event.type != "metric"]
     checkpoints = [event for event in others if isinstance(event, CheckpointEvent)]
     told = [(event.seq, event.type, event.model_dump_json()) for event in others]
-    return _Read(run, stamp, block.cursor, fold, told, describe(run, state, stamp, fold, checkpoints))
+    return _Read(run, stamp, block.cursor, fold, told, describe(run, state, stamp, fold, block.cursor.seq, checkpoints))
 
 
 def _stamps(db: sqlite3.Connection, ids: Sequence[str]) -> dict[str, str]:

@@ -51,7 +51,7 @@ class Description:
 
 
 def describe(
-    run: RunDirectory, state: StateFile, stamp: str, fold: RunFold, checkpoints: Iterable[CheckpointEvent]
+    run: RunDirectory, state: StateFile, stamp: str, fold: RunFold, seq: int, checkpoints: Iterable[CheckpointEvent]
 ) -> Description:
     """Read the small files of a run.
 
@@ -60,13 +60,14 @@ def describe(
         state: As it was settled.
         stamp: Of the directory, taken before any of it was read.
         fold: What its events come to.
+        seq: The number of the newest of them.
         checkpoints: Those that it announced.
 
     Raises:
         OSError: The directory cannot be read.
     """
     notes = read_notes(run)
-    summary = fold.summary(run, state, notes)
+    summary = fold.summary(run, state, notes, seq)
     config = _json(run.resolved).get("config")
     config = config if isinstance(config, dict) else {}
     version = read_version(run)

@@ -41,7 +41,7 @@ def ingest(db: sqlite3.Connection, run: RunDirectory) -> None:
             if block.at_end:
                 kept = db.execute("SELECT body FROM events WHERE run = ? AND type = 'checkpoint'", (key,))
                 checkpoints = [CheckpointEvent.model_validate_json(body) for (body,) in kept]
-                _write(db, key, describe(run, state, stamp, _fold(db, key), checkpoints))
+                _write(db, key, describe(run, state, stamp, _fold(db, key), block.cursor.seq, checkpoints))
                 return
 
 

@@ -102,6 +102,9 @@ MIGRATIONS: tuple[str, ...] = (
     """
     ALTER TABLE runs ADD COLUMN charted INTEGER NOT NULL DEFAULT 1; -- 0: the series have yet to be read
     """,
+    """
+    UPDATE runs SET stamp = '';              -- their summaries lack the trackers
+    """,
 )
 """`PRAGMA user_version` counts how many of them a file has seen. None is ever changed; a new one is added."""
 
