@@ -1,6 +1,7 @@
 """The findings of `peftw check` as people, scripts, code scanners and GitHub read them."""
 
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any, get_args
 
 from rich.cells import cell_len
@@ -94,6 +95,15 @@ def _print_finding(console: Console, source: SourceText, finding: FileFinding) -
         console.print(Text(" " * margin + "^" * max(width, 1), style=_COLOURS[finding.severity]))
     for fix in finding.fixes[:1]:
         console.print(Text(f"        fix: {fix.title}", style="green"))
+    if finding.severity == "error" and not finding.fixes and (advice := _advice().get(finding.code)):
+        # A run is refused for it, so it must not end without what to do.
+        console.print(Text(f"        do: {advice}", style="green"))
+
+
+@cache
+def _advice() -> dict[str, str]:
+    """Return what to do by the code of each rule; what an import tells has a code that is none of these."""
+    return {rule.code: rule.advice for rule in rules()}
 
 
 def _sarif_rules() -> Iterator[dict[str, Any]]:

@@ -55,6 +55,14 @@ def test_findings_are_shown_with_line_mark_and_fix(folder: Path, capsys) -> None
     assert printed.endswith("1 file checked: 2 errors.\n")
 
 
+def test_an_error_that_nothing_can_repair_says_what_to_do(folder: Path, capsys) -> None:
+    (folder / "regex.peft.yaml").write_text(GOOD + "method:\n  target_modules: 'q_proj('\n")
+    code, printed = run_check(capsys, "regex.peft.yaml")
+    assert code == FAILURE
+    assert "PW310 `q_proj(` is not a regular expression" in printed
+    assert "        do: Correct the expression, or write a list of module names.\n" in printed
+
+
 def test_a_folder_is_searched_for_configs(folder: Path, capsys) -> None:
     code, printed = run_check(capsys, ".", format="json")
     report = json.loads(printed)
