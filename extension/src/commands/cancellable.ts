@@ -1,4 +1,4 @@
-/** Work that takes minutes, shown by a notification with a button to give it up. */
+/** Work that takes a while: seconds in the status bar, minutes in a notification with a button to give it up. */
 import * as vscode from "vscode";
 
 export type Progress = vscode.Progress<{ message?: string; increment?: number }>;
@@ -17,4 +17,9 @@ export async function cancellable<T>(
       throw error;
     }
   });
+}
+
+/** Runs work that seldom takes longer than seconds, and says meanwhile in the status bar what is being done. */
+export async function inStatusBar<T>(title: string, work: () => Promise<T>): Promise<T> {
+  return vscode.window.withProgress({ location: vscode.ProgressLocation.Window, title }, work);
 }

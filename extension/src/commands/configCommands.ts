@@ -6,6 +6,7 @@ import * as vscode from "vscode";
 import { Problem } from "../problem";
 import type { Server } from "../server/server";
 import type { Pages } from "../views/pages";
+import { cancellable, inStatusBar } from "./cancellable";
 import { configUri, saved } from "./configFile";
 import { showFindings } from "./startRun";
 
@@ -14,7 +15,9 @@ const NO_CONFIG = "There is no config here.";
 /** `PEFT: Estimate`: what the config comes to, with the arithmetic, as it stands in the editor. */
 export async function estimate(server: Server, pages: Pages, given: unknown): Promise<void> {
   const uri = configUri(given, NO_CONFIG);
-  const { text } = await server.request("peft/config/estimate", { uri: uri.toString() });
+  const { text } = await inStatusBar(`Estimating ${path.basename(uri.path)}`, () =>
+    server.request("peft/config/estimate", { uri: uri.toString() }),
+  );
   if (text !== null) await showPage(pages, `Estimate of ${path.basename(uri.path)}`, text);
 }
 
@@ -22,11 +25,11 @@ export async function estimate(server: Server, pages: Pages, given: unknown): Pr
 export async function dryRun(server: Server, pages: Pages, given: unknown): Promise<void> {
   const uri = configUri(given, NO_CONFIG);
   await saved(uri, "A dry run reads what is on disk.");
-  const title = `Reading what ${path.basename(uri.path)} names…`;
-  const { text, findings, error } = await vscode.window.withProgress(
-    { location: vscode.ProgressLocation.Window, title },
-    () => server.request("peft/config/plan", { uri: uri.toString() }),
+  const plan = await cancellable(`Reading what ${path.basename(uri.path)} names`, (_, token) =>
+    server.request("peft/config/plan", { uri: uri.toString() }, token),
   );
+  if (!plan) return;
+  const { text, findings, error } = plan;
   if (text !== null) await showPage(pages, `Dry run of ${path.basename(uri.path)}`, text);
   else if (findings && findings.length > 0) await showFindings(uri, findings.length, "It cannot be run");
   else if (error) throw Problem.fromReport(error);
@@ -37,7 +40,9 @@ export async function compareConfigs(server: Server, pages: Pages, given: unknow
   const uri = configUri(given, NO_CONFIG);
   const other = await pickOther(uri);
   if (!other) return;
-  const [left, right] = await Promise.all([other, uri].map((one) => effectivePage(server, pages, one)));
+  const [left, right] = await inStatusBar(`Comparing with ${path.basename(other.path)}`, () =>
+    Promise.all([other, uri].map((one) => effectivePage(server, pages, one))),
+  );
   const title = `${path.basename(other.path)} ↔ ${path.basename(uri.path)} (effective values)`;
   await vscode.commands.executeCommand("vscode.diff", left, right, title);
 }

@@ -4,6 +4,7 @@ import * as vscode from "vscode";
 
 import type { ConfigExportParams } from "../protocol/types";
 import type { Server } from "../server/server";
+import { inStatusBar } from "./cancellable";
 import { configUri } from "./configFile";
 import { showFindings } from "./startRun";
 import { exportTarget } from "./translationTarget";
@@ -28,7 +29,9 @@ export async function exportConfig(
   const picked = await vscode.window.showQuickPick(TOOLS, { placeHolder: "Which tool is to read the config?" });
   if (!picked) return;
   const { tool } = picked;
-  const report = await server.request("peft/config/export", { tool, uri: uri.toString() });
+  const report = await inStatusBar(`Translating for ${picked.label}`, () =>
+    server.request("peft/config/export", { tool, uri: uri.toString() }),
+  );
   if (!report.config) {
     const errors = report.findings.filter(({ severity }) => severity === "error");
     await showFindings(uri, errors.length, "Nothing was exported");

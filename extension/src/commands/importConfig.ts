@@ -7,6 +7,7 @@ import { SHOW_PROBLEMS, showProblem } from "../notices";
 import { Problem } from "../problem";
 import type { ImportParams } from "../protocol/types";
 import type { Server } from "../server/server";
+import { inStatusBar } from "./cancellable";
 import { importTarget } from "./translationTarget";
 import { asDiagnostics, showTranslation } from "./translation";
 
@@ -31,7 +32,9 @@ export async function importConfig(
   if (!picked) return;
   const source = given instanceof vscode.Uri ? given : await chooseFile();
   if (!source) return;
-  const report = await server.request("peft/config/import", { tool: picked.tool, path: source.fsPath });
+  const report = await inStatusBar(`Translating ${path.basename(source.path)}`, () =>
+    server.request("peft/config/import", { tool: picked.tool, path: source.fsPath }),
+  );
   const marks = asDiagnostics(report, "peftw import");
   if (!report.config) {
     const why = report.findings.find(({ severity }) => severity === "error")?.message ?? "";

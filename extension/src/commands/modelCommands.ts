@@ -10,7 +10,7 @@ import type { ModelEntry } from "../protocol/types";
 import { addAll } from "../views/modelsDrop";
 import type { ModelRow } from "../views/modelsTree";
 import { configUri } from "./configFile";
-import { reveal } from "./reveal";
+import { openFile, reveal } from "./reveal";
 import { requireTrust } from "./trust";
 
 /** `PEFT: Add Model`: by the editor's file dialog. */
@@ -65,7 +65,7 @@ export async function revealModel(library: ModelLibrary, given: unknown): Promis
 /** `PEFT: Open Model Definition`. */
 export async function openDefinition(library: ModelLibrary, given: unknown): Promise<void> {
   const model = await pickModel(library, given, ({ definition }) => Boolean(definition));
-  if (model?.definition) await vscode.window.showTextDocument(vscode.Uri.file(model.definition));
+  if (model?.definition) await openFile(model.definition);
 }
 
 /** `PEFT: Use Model as Base`: writes `model.base` of the config in the active editor. */
@@ -98,12 +98,20 @@ export async function pickModel(
   fits: (model: ModelEntry) => boolean = () => true,
 ): Promise<ModelEntry | undefined> {
   const row = given as ModelRow | undefined;
-  if (row?.kind === "model") return library.get(row.id);
-  await library.show();
+  if (row?.kind === "model" && library.get(row.id)) return library.get(row.id);
+  await library.load();
+  if (row?.kind === "model") return present(library, row.id);
   const items = library.models.filter(fits).map((model) => ({ label: model.id, detail: model.path, model }));
   if (items.length === 0) throw new Problem("There is no such model in the library.", "Add one, or look for some.");
   const options = { placeHolder: "Choose a model", matchOnDetail: true };
   return (await vscode.window.showQuickPick(items, options))?.model;
+}
+
+/** A row may outlive its model. */
+function present(library: ModelLibrary, id: string): ModelEntry {
+  const model = library.get(id);
+  if (!model) throw new Problem(`There is no model ${id} in the library any more.`, "Add it, or look for models.");
+  return model;
 }
 
 type FilterItem = vscode.QuickPickItem & { choice?: FilterChoice };

@@ -11,8 +11,9 @@ import { can, type QueueMove, type RecoveryAction } from "../protocol/words";
 import { placeText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
+import { inStatusBar } from "./cancellable";
 import { pickRun } from "./pickRun";
-import { reveal } from "./reveal";
+import { openFile, reveal } from "./reveal";
 import { requireTrust } from "./trust";
 
 export async function stopRun(server: Server, store: RunStore, given: unknown): Promise<void> {
@@ -33,7 +34,8 @@ export async function resumeRun(server: Server, store: RunStore, panels: RunPane
   if (!(await requireTrust("Runs"))) return;
   const run = await pickRun(store, given, (run) => can(run, "resume"), "No run rests that could go on.");
   if (!run) return;
-  const resume = (accept_changes: boolean) => server.request("peft/run/resume", { run_id: run.id, accept_changes });
+  const resume = (accept_changes: boolean) =>
+    inStatusBar(`Resuming ${run.id}`, () => server.request("peft/run/resume", { run_id: run.id, accept_changes }));
   let answer = await resume(false);
   if (answer.changes?.length) {
     if (!(await acceptsChanges(answer.changes))) return;
@@ -100,7 +102,7 @@ export async function openRunConfig(store: RunStore, given: unknown): Promise<vo
   if (!run) return;
   // It was moved since, or the run comes from another machine. What a run was made with is in its folder.
   const file = existsSync(run.config_path) ? run.config_path : path.join(run.directory, "config.peft.yaml");
-  await vscode.window.showTextDocument(vscode.Uri.file(file));
+  await openFile(file);
 }
 
 export async function revealRunFolder(store: RunStore, given: unknown): Promise<void> {

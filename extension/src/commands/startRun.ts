@@ -1,3 +1,5 @@
+import path from "node:path";
+
 import * as vscode from "vscode";
 
 import { SHOW_PROBLEMS, showProblem } from "../notices";
@@ -5,6 +7,7 @@ import { Problem } from "../problem";
 import type { RunPanels } from "../panels/runPanels";
 import type { Server } from "../server/server";
 import type { Training } from "../server/training";
+import { inStatusBar } from "./cancellable";
 import { configUri, saved } from "./configFile";
 import { requireTrust } from "./trust";
 
@@ -14,7 +17,9 @@ export async function startRun(server: Server, training: Training, panels: RunPa
   const uri = configUri(given, "There is no run to start here.");
   await saved(uri, "A run starts from what is on disk.");
   if (!(await training.ensure())) return;
-  const { run, findings, error } = await server.request("peft/run/start", { path: uri.fsPath });
+  const { run, findings, error } = await inStatusBar(`Starting the run of ${path.basename(uri.path)}`, () =>
+    server.request("peft/run/start", { path: uri.fsPath }),
+  );
   if (run) panels.open(run.id);
   else if (findings && findings.length > 0) await showFindings(uri, findings.length, "No run was started");
   else if (error) throw Problem.fromReport(error);

@@ -55,6 +55,16 @@ export class ModelLibrary implements vscode.Disposable {
     await this.refresh();
   }
 
+  /**
+   * Asks for the models that somebody waits for, and keeps them up to date from now on.
+   *
+   * @throws Problem when they cannot be had: that is not to be taken for none.
+   */
+  async load(): Promise<void> {
+    this.wanted = true;
+    await this.ask();
+  }
+
   async filterBy(choices: readonly FilterChoice[]): Promise<void> {
     this.filter = choices;
     await this.refresh();
@@ -107,16 +117,20 @@ export class ModelLibrary implements vscode.Disposable {
 
   private async refresh(): Promise<void> {
     if (!this.wanted || this.server.state.kind !== "running") return;
-    const asked = ++this.asked;
     try {
-      const { models, faults } = await this.server.request("peft/models/list", queryOf(this.filter));
-      // An answer that was overtaken by a later one is old.
-      if (asked !== this.asked) return;
-      this.models = models;
-      this.faults = faults ?? [];
-      this.emitter.fire();
+      await this.ask();
     } catch (error) {
       this.log.warn(`The models could not be listed: ${String(error)}`);
     }
+  }
+
+  private async ask(): Promise<void> {
+    const asked = ++this.asked;
+    const { models, faults } = await this.server.request("peft/models/list", queryOf(this.filter));
+    // An answer that was overtaken by a later one is old.
+    if (asked !== this.asked) return;
+    this.models = models;
+    this.faults = faults ?? [];
+    this.emitter.fire();
   }
 }

@@ -21,7 +21,7 @@ export async function chooseCompared(
   runId: string,
   chosen: readonly ComparedRun[],
 ): Promise<ComparedRun[] | undefined> {
-  await store.refresh();
+  await store.load();
   const drawn = new Set(chosen.map(({ id }) => id));
   const items = store.runs
     .filter(({ id, step }) => id !== runId && step > 0)

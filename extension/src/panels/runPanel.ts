@@ -1,6 +1,7 @@
 /** One run's panel: the extension's half. */
 import * as vscode from "vscode";
 
+import { openFile } from "../commands/reveal";
 import { Problem } from "../problem";
 import { type ComparedRun, type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
 import type { NoteParams, RunSummary, Series } from "../protocol/types";
@@ -103,7 +104,7 @@ export class RunPanel implements FeedReader {
         this.send({ type: "record", facts: recordFacts(await readRecord(this.directory)) });
         return;
       case "openRecord":
-        await vscode.window.showTextDocument(vscode.Uri.file(recordFile(this.directory)));
+        await openFile(recordFile(this.directory));
     }
   }
 

@@ -1,20 +1,22 @@
 /** Gaining space: what could be removed is shown, and what a person chooses of it is removed. */
 import * as vscode from "vscode";
 
+import { inStatusBar } from "../commands/cancellable";
 import type { CleanupPlan, Removable } from "../protocol/types";
 import type { Server } from "../server/server";
 import { sizeText } from "./describe";
 import type { RunStore } from "./runStore";
 
 export async function cleanUpRuns(server: Server, store: RunStore): Promise<void> {
-  const plan = await server.request("peft/runs/cleanup", {});
+  const plan = await inStatusBar("Looking for what could be removed", () => server.request("peft/runs/cleanup", {}));
   if (plan.items.length === 0) {
     void vscode.window.showInformationMessage("There is nothing that could be removed: no run rests.");
     return;
   }
   const chosen = await choose(plan);
   if (!chosen?.length || !(await agrees(chosen))) return;
-  const result = await server.request("peft/runs/clean", { ids: chosen.map(({ id }) => id) });
+  const ids = chosen.map(({ id }) => id);
+  const result = await inStatusBar("Removing", () => server.request("peft/runs/clean", { ids }));
   // The daemon tells of runs that change, and not of those that are gone.
   await store.refresh();
   const kept = result.kept.length > 0 ? ` ${result.kept.length} were kept, because they are in use or pinned.` : "";

@@ -52,16 +52,25 @@ export class RunStore implements vscode.Disposable {
     return this.runs.find((run) => run.chat_model !== null);
   }
 
+  /**
+   * Asks for the runs that somebody waits for.
+   *
+   * @throws Problem when they cannot be had: that is not to be taken for none.
+   */
+  async load(): Promise<void> {
+    // Where many runs have yet to be read, their view shows that it waits, and not that there are none.
+    const { runs } = await vscode.window.withProgress({ location: { viewId: "peft.runs" } }, () =>
+      this.server.request("peft/runs/list", {}),
+    );
+    const present = new Set(runs.map((run) => run.id));
+    const gone = [...this.byId.keys()].filter((id) => !present.has(id));
+    for (const id of gone) this.byId.delete(id);
+    this.merge(runs, gone.length > 0);
+  }
+
   async refresh(): Promise<void> {
     try {
-      // Where many runs have yet to be read, their view shows that it waits, and not that there are none.
-      const { runs } = await vscode.window.withProgress({ location: { viewId: "peft.runs" } }, () =>
-        this.server.request("peft/runs/list", {}),
-      );
-      const present = new Set(runs.map((run) => run.id));
-      const gone = [...this.byId.keys()].filter((id) => !present.has(id));
-      for (const id of gone) this.byId.delete(id);
-      this.merge(runs, gone.length > 0);
+      await this.load();
     } catch (error) {
       this.log.warn(`The list of runs could not be read: ${String(error)}`);
     }
