@@ -17,6 +17,9 @@ _MOVABLE = [
 ]
 """Files that a config may name, configs, and the folders that hold either."""
 
+COMMANDS = ("peftw.estimate", "peftw.effective", "peftw.fixAll")
+"""What `workspace/executeCommand` runs, each with the URI of an open config. Those of lenses are the editor's own."""
+
 CAPABILITIES: dict[str, Any] = {
     # Whatever the editor prefers: our ranges count UTF-16 everywhere.
     "positionEncoding": "utf-16",
@@ -34,6 +37,7 @@ CAPABILITIES: dict[str, Any] = {
         ],
         "resolveProvider": True,
     },
+    "executeCommandProvider": {"commands": list(COMMANDS)},
     "codeLensProvider": {"resolveProvider": False},
     "inlayHintProvider": True,
     "documentSymbolProvider": True,

@@ -31,6 +31,7 @@ LATER = (
     "peft_daemon.language.features.file_operations",
     "peft_daemon.language.features.workspace_symbols",
     "peft_daemon.language.features.workspace_diagnostics",
+    "peft_daemon.language.features.commands",
     "peft_daemon.language.service",
     "peft_daemon.runs.feature",
     "peft_daemon.runs.library",

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from peft_daemon.lsp.errors import INVALID_PARAMS, REQUEST_FAILED
 from tests.lsp.client import Client
 from tests.waiting import wait_until
 
@@ -241,3 +242,62 @@ def test_A11_the_first_key_of_a_section_is_offered_at_each_of_its_letters(able: 
         wanted = "path" if before.startswith("datasets") else "batch_size"
         offered = able.ask("textDocument/completion", uri, before.count("\n"), len(before.split("\n")[-1] + typed))
         assert wanted in [item["label"] for item in offered], before
+
+
+COMMANDS = {**ABLE, "workspace": {**ABLE["workspace"], "applyEdit": True}}
+FAULTY = GOOD + "trainning:\n  batch_size: 4\n"
+
+
+@pytest.fixture(scope="module")
+def commanding() -> Iterator[Client]:
+    """A server whose editor takes edits that it did not ask for."""
+    client = Client()
+    client.initialize(COMMANDS)
+    yield client
+    client.kill()
+
+
+def run(client: Client, command: str, *arguments: str) -> dict[str, Any]:
+    return client.request("workspace/executeCommand", {"command": command, "arguments": list(arguments)})
+
+
+def test_A14_a_command_tells_what_a_config_comes_to(commanding: Client, config: Path) -> None:
+    uri = commanding.open(config, GOOD + TRAINING)
+    assert "| effective batch | 4 |" in run(commanding, "peftw.estimate", uri)["result"]
+    assert "  batch_size: 4\n" in run(commanding, "peftw.effective", uri)["result"]
+    # Nothing is named, and no other config is open.
+    assert "| effective batch | 4 |" in run(commanding, "peftw.estimate")["result"]
+    commanding.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+
+def test_A13_a_command_repairs_everything_in_the_editor(commanding: Client, config: Path) -> None:
+    uri = commanding.open(config, FAULTY)
+    asked = commanding.begin("workspace/executeCommand", {"command": "peftw.fixAll", "arguments": [uri]})
+    question = commanding.asked("workspace/applyEdit")
+    (edits,) = question["params"]["edit"]["changes"].values()
+    assert applied(FAULTY, edits) == FAULTY.replace("trainning", "training")
+    commanding.send({"jsonrpc": "2.0", "id": question["id"], "result": {"applied": True}})
+    assert commanding.response(asked)["result"] is True
+    commanding.change(uri, 2, {"text": GOOD})
+    assert run(commanding, "peftw.fixAll", uri)["result"] is False
+    commanding.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
+
+
+@pytest.mark.parametrize(
+    ("command", "arguments"),
+    [
+        ("peftw.nothing", []),
+        ("peftw.estimate", []),
+        ("peftw.estimate", ["file:///nowhere.peft.yaml"]),
+        ("peftw.fixAll", [3]),
+        ("peftw.fixAll", [{"uri": "a"}]),
+    ],
+)
+def test_a_command_that_cannot_be_run_is_refused(commanding: Client, command: str, arguments: list[Any]) -> None:
+    assert run(commanding, command, *arguments)["error"]["code"] == INVALID_PARAMS
+
+
+def test_an_editor_that_takes_no_edits_is_told_so(able: Client, config: Path) -> None:
+    uri = able.open(config, FAULTY)
+    assert run(able, "peftw.fixAll", uri)["error"]["code"] == REQUEST_FAILED
+    able.notify("textDocument/didClose", {"textDocument": {"uri": uri}})
