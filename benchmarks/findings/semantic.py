@@ -82,7 +82,7 @@ COMBINATIONS = {
         without=f"compute.device compute.backend {LAYERS} model.double_quantization method.lora_plus_ratio",
     ),
     "spread-over-one": Combination(
-        "PW833", {"compute.strategy": "fsdp"}, at="compute.strategy", without="compute.processes"
+        "PW833", {"compute.strategy": "fsdp"}, at="compute.strategy", without="compute.processes", also="PW832"
     ),
     "dora-that-cannot-be-chatted-with": Combination(
         "PW904",

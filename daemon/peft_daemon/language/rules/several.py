@@ -80,12 +80,12 @@ def processes_on_a_cpu(subject: Subject, this: Rule) -> Iterator[Finding]:
     source="accelerate utils/fsdp_utils.py, fsdp2_prepare_model",
 )
 def spread_packed_weights(subject: Subject, this: Rule) -> Iterator[Finding]:
-    """Find `fsdp` of several processes beside a quantization."""
-    found = subject.settings("compute.strategy", "compute.processes", "model.quantization")
+    """Find `fsdp` beside a quantization, however many processes: a launcher such as torchrun may bring them."""
+    found = subject.settings("compute.strategy", "model.quantization")
     if found is None:
         return
-    strategy, processes, quantization = found
-    if strategy.value == "fsdp" and processes.value > 1 and quantization.value != "none":
+    strategy, quantization = found
+    if strategy.value == "fsdp" and quantization.value != "none":
         message = f"`fsdp` cannot spread weights that are packed as {quantization.value}."
         yield this.about(subject, message, strategy, quantization, fixes=subject.set(strategy.path, "ddp"))
 

@@ -31,6 +31,9 @@ CASES = [
     Case("PW831", "unknown machine", PLAIN_FOUR),
     Case("PW832", "in 4 bits", with_model("quantization: nf4") + SPREAD, related="nf4"),
     Case("PW832", "in 8 bits", with_model("quantization: int8") + SPREAD, related="int8"),
+    Case(
+        "PW832", "one process, for torchrun", with_model("quantization: nf4") + SPREAD.replace("2", "1"), related="nf4"
+    ),
     Case("PW832", "each with a whole base", with_model("quantization: nf4") + SPREAD.replace("«fsdp»", "ddp")),
     Case("PW832", "not packed", BASE + SPREAD.replace("«fsdp»", "fsdp")),
     Case("PW834", "8-bit state", f"{BASE}training:\n  optimizer: adamw_8bit\n{SPREAD}", related="adamw_8bit"),
