@@ -20,6 +20,7 @@ from peft_engine.training.distributed.batches import collate_share
 from peft_engine.training.distributed.group import Group
 from peft_engine.training.distributed.trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
+from peft_engine.training.fused.beside import Beside, can_halve
 from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.pissa import keep_beginning
@@ -73,6 +74,9 @@ class Tuner(DistributedTrainer):
         self._resumed: int | None = None
         self._config = config
         self._summed_loss = trainable.summed_loss or summed_loss
+        # Gradients that processes exchange are expected from one thread, and what recomputes draws numbers anew.
+        alone = group.processes == 1 and trainable.device.type == "cpu" and not config.training.gradient_checkpointing
+        self._beside = Beside(trainable.model) if alone and can_halve(trainable.model) else None
         self._store = store
         self._reporter = reporter
         self._making: Path | None = None
@@ -143,9 +147,25 @@ class Tuner(DistributedTrainer):
         self, model: Any, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None = None
     ) -> torch.Tensor:
         """Compute the loss and the gradients of a batch, in as many parts as are set: both are sums over its tokens."""
-        parts = split(inputs, self.micro_batches)
         step = super().training_step
-        return torch.stack([step(model, part, num_items_in_batch) for part in parts]).sum()
+        losses: list[torch.Tensor] = []
+        for part in split(inputs, self.micro_batches):
+            halves = [part] if self._beside is None else split(part, 2)
+            compute = partial(step, model, halves[0], num_items_in_batch)
+            if self._beside is None or len(halves) == 1:
+                losses.append(compute())
+                continue
+            other = self._prepare_inputs(halves[1])
+            totals: list[torch.Tensor] = []
+
+            def compute_other(half: dict[str, Any] = other, totals: list[torch.Tensor] = totals) -> torch.Tensor:
+                totals.append(self._summed_loss(model, half))
+                return self._share(totals[0], half, num_items_in_batch)
+
+            losses += self._beside.compute(compute, compute_other)
+            # By this thread, so that what is counted is added up in the same order each time.
+            self._count(totals[0], other)
+        return torch.stack(losses).sum()
 
     def compute_loss(
         self,
@@ -155,10 +175,17 @@ class Tuner(DistributedTrainer):
         num_items_in_batch: torch.Tensor | None = None,
     ) -> torch.Tensor:
         """Return this batch's share of the step's loss, in nats a trained token."""
-        tokens, trained = inputs["input_ids"].numel(), inputs["targets"].numel()
         total = self._summed_loss(model, inputs)
-        self._reporter.count(total.detach(), trained=trained, tokens=tokens)
-        count = trained if num_items_in_batch is None else num_items_in_batch
+        self._count(total, inputs)
+        return self._share(total, inputs, num_items_in_batch)
+
+    def _count(self, total: torch.Tensor, inputs: dict[str, Any]) -> None:
+        self._reporter.count(total.detach(), trained=inputs["targets"].numel(), tokens=inputs["input_ids"].numel())
+
+    def _share(
+        self, total: torch.Tensor, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None
+    ) -> torch.Tensor:
+        count = inputs["targets"].numel() if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over processes, while the count is the sum over them.
         processes: int = self.accelerator.num_processes
         return total / count * processes

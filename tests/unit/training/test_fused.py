@@ -351,5 +351,17 @@ def test_the_loss_is_computed_without_logits():
     assert isinstance(fused_all(adapted()).get_base_model().forward, LossForward)
 
 
+def test_an_output_layer_that_does_not_learn_is_rounded_once_and_not_at_each_step():
+    model = adapted()
+    fuse(model, torch.bfloat16)
+    head = model.get_base_model().lm_head.weight
+    with torch.profiler.profile(record_shapes=True) as profile, torch.autocast("cpu", torch.bfloat16):
+        summed_loss(model, batch()).backward()
+    copied = [event.input_shapes[0] for event in profile.events() if event.name == "aten::_to_copy"]
+    assert copied
+    assert list(head.shape) not in copied
+    assert head.dtype == torch.float32
+
+
 def test_generating_still_has_logits():
     assert fused_all(adapted())(torch.tensor([[1, 2, 3]])).logits.shape == (1, 3, 64)

@@ -16,8 +16,8 @@ from transformers.modeling_outputs import CausalLMOutput
 from peft_engine.training.fused.autocast import product_type
 from peft_engine.training.fused.embedding import fuse_tied_embedding
 
-_CHUNK_NUMBERS = 2**23
-"""Logits that are held at a time: 32 MiB as float32, at which a matrix product is as fast as with all of them."""
+_CHUNK_NUMBERS = 2**22
+"""Logits that are held at a time, 16 MiB as float32, by each of the threads that compute a part of a batch."""
 
 _PLAIN_HEADS = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
 """Models whose logits are the output layer's product and nothing else: no cap, no scale."""
@@ -30,12 +30,10 @@ def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
         model: What is trained, in whatever it is wrapped.
         inputs: A batch as `collate` makes it.
     """
-    bare = _bare(model)
-    # Where every weight learns, it is this method that the library of the loop wraps, to have it computed in 16 bits.
-    if isinstance(inspect.unwrap(bare.forward), LossForward):
+    if computes_own_loss(model):
         total: Tensor = model(**inputs, use_cache=False).loss
         return total
-    inputs = dict(inputs)
+    bare, inputs = _bare(model), dict(inputs)
     predict, targets = inputs.pop("predict"), inputs.pop("targets")
     if "logits_to_keep" in inspect.signature(bare.forward).parameters:
         logits = model(**inputs, use_cache=False, logits_to_keep=predict).logits[0]
@@ -44,22 +42,40 @@ def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
     return cross_entropy(logits.float(), targets, reduction="sum")
 
 
-def fuse_loss(model: Any) -> None:
-    """Have a model compute its loss without its logits, where it is one that is known and its output layer is plain."""
+def computes_own_loss(model: Any) -> bool:
+    """Tell whether a model, in whatever it is wrapped, computes its loss without its logits."""
+    # Where every weight learns, it is this method that the library of the loop wraps, to have it computed in 16 bits.
+    return isinstance(inspect.unwrap(_bare(model).forward), LossForward)
+
+
+def fuse_loss(model: Any, compute: torch.dtype) -> None:
+    """Have a model compute its loss without its logits, where it is one that is known and its output layer is plain.
+
+    Args:
+        model: What is trained.
+        compute: The type of a matrix product.
+    """
     bare = _bare(model)
     head = getattr(bare, "lm_head", None)
     if type(bare) in _PLAIN_HEADS and type(head) is torch.nn.Linear and head.bias is None:
-        bare.forward = LossForward(bare)
+        bare.forward = LossForward(bare, compute)
         fuse_tied_embedding(bare.get_input_embeddings(), head)
 
 
 class LossForward:
     """Stands in for the forward method of a causal language model: given targets, it returns their loss."""
 
-    def __init__(self, bare: Any) -> None:
-        """Take over a model."""
+    def __init__(self, bare: Any, compute: torch.dtype) -> None:
+        """Take over a model.
+
+        Args:
+            bare: The model.
+            compute: The type of a matrix product; an output layer that does not learn is rounded to it once.
+        """
         self._bare = bare
         self._plain = bare.forward
+        weight = bare.lm_head.weight
+        self._rounded = None if weight.requires_grad or weight.dtype == compute else weight.detach().to(compute)
 
     def __call__(self, *args: Any, predict: Tensor | None = None, targets: Tensor | None = None, **kwargs: Any) -> Any:
         """Return the model's output, or only the summed loss of the targets.
@@ -74,8 +90,9 @@ class LossForward:
             return self._plain(*args, **kwargs)
         given = {name: value for name, value in kwargs.items() if value is not None}
         hidden = self._bare.model(*args, **given).last_hidden_state[0, predict]
-        weight = self._bare.lm_head.weight
         dtype = product_type(hidden)
+        rounded = self._rounded
+        weight = self._bare.lm_head.weight if rounded is None or rounded.dtype != dtype else rounded
         if not torch.is_grad_enabled():
             hidden, weight = hidden.detach(), weight.detach()
         with torch.autocast(hidden.device.type, enabled=False):
@@ -115,12 +132,14 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         for start in range(0, hidden.shape[0], step):
             part, right = hidden[start : start + step].to(dtype), targets[start : start + step].unsqueeze(1)
             logits = (part @ low.t()).float()
-            normaliser = logits.logsumexp(dim=1, keepdim=True)
-            total += (normaliser - logits.gather(1, right)).sum()
+            highest, said = logits.amax(dim=1, keepdim=True), logits.gather(1, right)
+            weights = logits.sub_(highest).exp_()
+            normaliser = weights.sum(dim=1, keepdim=True)
+            total += (normaliser.log() + highest - said).sum()
             if not learns_hidden and not learns_weight:
                 continue
             # The gradient of a token's loss to its logits: the probabilities, less one at the right token.
-            d_logits = logits.sub_(normaliser).exp_().scatter_add_(1, right, logits.new_full(right.shape, -1.0))
+            d_logits = weights.div_(normaliser).scatter_add_(1, right, logits.new_full(right.shape, -1.0))
             d_low = d_logits.to(dtype)
             if d_hidden is not None:
                 d_hidden[start : start + step] = d_low @ low

@@ -56,7 +56,7 @@ def fuse(model: Any, compute: torch.dtype) -> None:
     for module in modules:
         if type(module) in _GATED and module.config.hidden_act == "silu" and _is_fused(module.down_proj):
             module.forward = MethodType(_gated, module)
-    fuse_loss(model)
+    fuse_loss(model, compute)
     if rounded:
         leave_mapped_file(model)
 
