@@ -14,7 +14,7 @@ export type Action =
   | { readonly type: "start" | "stop" | "restart" | "copyEndpoint" | "log" | "chat" }
   | { readonly type: "switch" | "unload"; readonly model: string };
 
-/** @returns what can be done in this state, the likeliest first */
+/** @returns what can be done in this state: with the server first, since there may be any number of models */
 export function entries(status: ServeStatus | undefined, models: readonly ChatModel[]): Entry[] {
   const chat: Entry = { label: "$(comment-discussion) Open Chat", action: { type: "chat" } };
   const log: Entry = { label: "$(output) Open Log", action: { type: "log" } };
@@ -23,13 +23,13 @@ export function entries(status: ServeStatus | undefined, models: readonly ChatMo
     return [{ label, heading: "Server", action: { type: "start" } }, chat, log];
   }
   return [
-    ...models.map((model, index) => switchTo(model, status, index === 0)),
-    ...(status.loaded ?? []).map((base, index) => unload(base, models, index === 0)),
-    { label: "$(copy) Copy Endpoint for Another Program", heading: "Server", action: { type: "copyEndpoint" } },
-    chat,
+    { ...chat, heading: "Server" },
+    { label: "$(copy) Copy Endpoint for Another Program", action: { type: "copyEndpoint" } },
     log,
     { label: "$(debug-restart) Restart", action: { type: "restart" } },
     { label: "$(debug-stop) Stop", action: { type: "stop" } },
+    ...(status.loaded ?? []).map((base, index) => unload(base, models, index === 0)),
+    ...models.map((model, index) => switchTo(model, status, index === 0)),
   ];
 }
 

@@ -66,14 +66,21 @@ describe("I16: the menu", () => {
       expect(actions(status as ServeStatus | undefined).map(({ type }) => type)).toEqual(["start", "chat", "log"]);
   });
 
-  it("switches, frees, tells and stops what runs, with the model in use marked", () => {
+  it("stops, frees and switches what runs, with the model in use marked", () => {
     expect(actions(RUNNING)).toEqual([
+      ...["chat", "copyEndpoint", "log", "restart", "stop"].map((type) => ({ type })),
+      { type: "unload", model: BASE.id },
       { type: "switch", model: BASE.id },
       { type: "switch", model: TUNED.id },
-      { type: "unload", model: BASE.id },
-      ...["copyEndpoint", "chat", "log", "restart", "stop"].map((type) => ({ type })),
     ]);
     expect(entries(RUNNING, MODELS).map(({ label }) => label)).toContain("$(check) notes-1 on small");
+  });
+
+  it("has every action before the models, however many those are", () => {
+    const many = Array.from({ length: 60 }, (_, index) => ({ ...TUNED, id: `org/small:notes-${index}` }));
+    const types = entries(RUNNING, many).map(({ action }) => action.type);
+    expect(types.indexOf("stop")).toBeLessThan(types.indexOf("switch"));
+    expect(types.filter((type) => type === "switch")).toHaveLength(60);
   });
 });
 

@@ -19,24 +19,27 @@ test("a misspelt key is underlined, and its quick fix mends it", async ({ workbe
       }),
     );
 
-  await workbench.goTo(FAULT.line, FAULT.column + 2);
+  const isMended = async () => (await workbench.visibleText()).join("\n").includes("\n  learning_rate: 3.0e-3");
   const fix = workbench.page.locator(".action-widget .monaco-list-row", { hasText: "learning_rate" }).first();
-  await until("the quick fix", 120_000, async () => {
-    // The editor closes its list when the diagnostics change under it, as they do while the world is still looked at; a
-    // click at that moment is lost. So opening, choosing and the change itself are one act.
-    await workbench.page.keyboard.press("Control+Period");
+  await until("the quick fix", 180_000, async () => {
+    // The editor closes its list when the diagnostics change under it, as they do while the world is still looked at. A
+    // click at that moment is lost, or falls into the text and moves the cursor. So going there, opening, choosing and
+    // the change itself are one act; a change that came late is found before it is done again.
+    if (await isMended()) return true;
     try {
+      await workbench.page.keyboard.press("Escape");
+      await workbench.goTo(FAULT.line, FAULT.column + 2);
+      await workbench.page.keyboard.press("Control+Period");
       await fix.waitFor({ timeout: 5_000 });
       await illustrate(workbench.page, "squiggle");
       await fix.click({ timeout: 5_000 });
-      await expect(workbench.squiggles("error")).toHaveCount(0, { timeout: 15_000 });
+      await expect.poll(isMended, { timeout: 15_000 }).toBe(true);
       return true;
     } catch {
-      return false;
+      return undefined;
     }
   });
   await expect(workbench.squiggles("error")).toHaveCount(0);
-  expect((await workbench.visibleText()).join("\n")).toContain("\n  learning_rate: 3.0e-3");
 });
 
 test("a daemon that was killed is started again, and faults are shown again", async ({ workbench, editor }) => {
