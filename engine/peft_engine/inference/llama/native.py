@@ -8,6 +8,8 @@ from contextlib import contextmanager
 
 import llama_cpp as lib
 
+from peft_engine.inference.llama.allocator import give_back_large_blocks
+
 __all__ = ["complaint", "forget_complaints", "lib", "unheard"]
 
 _log = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ _callback = lib.llama_log_callback(_on_log)
 
 lib.llama_log_set(_callback, None)
 lib.llama_backend_init()
+give_back_large_blocks()
 
 
 _deaf = ctypes.cast(lib.llama_supports_mmap, lib.llama_log_callback)
