@@ -175,7 +175,7 @@ def parse(source: SourceText, before: Document | None = None) -> Document:
         before: An earlier version, whose unchanged parts are not read again. It changes nothing but the time.
     """
     if len(source) > MAX_LENGTH:
-        message = f"This file has {len(source):,} characters; a config may have at most {MAX_LENGTH:,}."
+        message = f"This file has more than {MAX_LENGTH:,} characters, the most that a config may have."
         refusal = Problem("limit", message, 0, source.line_end(0))
         return Document(source, (Placed(Part(source, Reading(None, (refusal,), ())), 0, 0),))
     if before is None or not before.is_split:

@@ -128,6 +128,13 @@ def test_a_byte_order_mark_and_utf16_files_are_read(tmp_path) -> None:
         assert parse(source).problems == ()
 
 
+def test_a_file_of_which_only_the_beginning_is_read_is_not_said_to_end_there(tmp_path) -> None:
+    path = tmp_path / "long.peft.yaml"
+    path.write_text("a: b\n" * 400_000)
+    (problem,) = parse(read_source(path)).problems
+    assert problem.message == "This file has more than 300,000 characters, the most that a config may have."
+
+
 def test_a_file_that_is_not_there_is_an_error_with_a_remedy(tmp_path) -> None:
     for path in (tmp_path / "absent.peft.yaml", tmp_path):
         with pytest.raises(WorkbenchError) as caught:
