@@ -3,6 +3,7 @@ import uPlot from "uplot";
 
 import { counted } from "../../src/runs/describe";
 import { element } from "../element";
+import { opaque } from "./color";
 import { align, type Curve } from "./model";
 
 export interface Line {
@@ -97,7 +98,7 @@ function styleOf(lines: readonly Line[]): string {
 }
 
 function seriesOf(line: Line, format: (value: number) => string): uPlot.Series {
-  const stroke = themeColor(line.color);
+  const stroke = opaque(themeColor(line.color));
   return {
     label: line.label,
     stroke,
