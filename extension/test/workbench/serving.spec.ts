@@ -19,6 +19,8 @@ async function chooseFromMenu(workbench: Workbench, label: string): Promise<void
   await until(`${label} in the menu`, 120_000, async () => {
     try {
       if (!(await list.isVisible())) await serverItem(workbench).locator("a").click({ timeout: 5_000 });
+      // Of many models those at the end are not drawn before they are looked for.
+      await list.locator("input.input").fill(label, { timeout: 5_000 });
       await list.getByText(label, { exact: true }).first().click({ timeout: 5_000 });
       return true;
     } catch {
@@ -36,15 +38,33 @@ async function say(workbench: Workbench, text: string): Promise<Locator> {
   const { page } = workbench;
   const answers = page.locator(".interactive-response");
   const prompts = page.locator(".interactive-request", { hasText: text.split(" ").at(-1) ?? text });
-  await page.locator(".chat-input-container .monaco-editor").first().click();
-  await page.keyboard.press("Control+KeyA");
-  await page.keyboard.type(text);
+  const box = page.locator(".chat-input-container .monaco-editor").first();
+  // Letters that are typed while the box is drawn anew, as it is for a name that it knows, are lost on a loaded machine.
+  await until(`${text} in the box`, 120_000, async () => {
+    await box.click();
+    await page.keyboard.press("Control+KeyA");
+    await page.keyboard.type(text);
+    const wanted = bare(text);
+    try {
+      await expect
+        .poll(async () => bare((await box.locator(".view-line").allTextContents()).join("")), { timeout: 5_000 })
+        .toBe(wanted);
+      return true;
+    } catch {
+      return undefined;
+    }
+  });
   // The list of commands would take the Enter.
   await page.keyboard.press("Escape");
   await page.keyboard.press("Enter");
   await expect(prompts.last()).toBeVisible();
   await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: ANSWER_MS });
   return answers.last();
+}
+
+/** A text without its spaces, which the editor draws in another way and at other places. */
+function bare(text: string): string {
+  return text.replaceAll(/\s/g, "");
 }
 
 /** Of the model server, in the state folder. */
