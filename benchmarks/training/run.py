@@ -43,20 +43,28 @@ class Contestant:
     exact: bool
     """Whether it computes in float32."""
 
+    sleeps: bool = True
+    """Whether its threads sleep while they wait for each other. Ours do always; by itself torch has them spin."""
+
 
 OURS = (
     Contestant("ours float32", "ours.py", {"precision": "float32"}, exact=True),
     Contestant("ours bfloat16", "ours.py", {"precision": "bfloat16"}, exact=False),
 )
-DEFAULTS = Contestant("TRL defaults", "peer.py", {}, exact=False)
+DEFAULTS = Contestant("TRL defaults", "peer.py", {}, exact=False, sleeps=False)
 PLAIN = {"gradient_checkpointing": False}
 PEERS = (
     DEFAULTS,
-    Contestant("TRL bfloat16", "peer.py", PLAIN, exact=False),
-    Contestant("TRL float32", "peer.py", {**PLAIN, "bf16": False}, exact=True),
+    Contestant("TRL bfloat16", "peer.py", PLAIN, exact=False, sleeps=False),
+    Contestant("TRL bfloat16, threads sleep", "peer.py", PLAIN, exact=False),
+    Contestant("TRL float32", "peer.py", {**PLAIN, "bf16": False}, exact=True, sleeps=False),
     # The examples come cut already, which TRL wants to be told.
     Contestant(
-        "TRL bfloat16 padding-free", "peer.py", {**PLAIN, "padding_free": True, "max_length": None}, exact=False
+        "TRL bfloat16 padding-free",
+        "peer.py",
+        {**PLAIN, "padding_free": True, "max_length": None},
+        exact=False,
+        sleeps=False,
     ),
 )
 
@@ -130,8 +138,8 @@ def measure(contestant: Contestant, task: dict[str, Any], samples: Samples, fold
     python = Path(sys.executable) if contestant.script == "ours.py" else peer_python()
     file = folder / "task.json"
     file.write_text(json.dumps({**task, "settings": contestant.settings}))
-    # Waiting threads that spin, torch's default, would make each contestant pay for what else the machine does.
-    environment = {**os.environ, "OMP_WAIT_POLICY": "PASSIVE", "HF_HUB_OFFLINE": "1"}
+    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
+    environment |= {"HF_HUB_OFFLINE": "1", **({"OMP_WAIT_POLICY": "PASSIVE"} if contestant.sleeps else {})}
     done = subprocess.run([python, HERE / contestant.script, file], env=environment, capture_output=True)
     if done.returncode:
         raise SystemExit(f"{contestant.name} failed:\n{done.stderr.decode()[-3000:]}")
@@ -142,25 +150,25 @@ def measure(contestant: Contestant, task: dict[str, Any], samples: Samples, fold
         figures += [tokens / span for tokens, span in list(zip(found["tokens"], spans, strict=True))[1:]]
     samples.peak.append(found["peak"])
     samples.floor.append(found["floor"])
-    print(f"{task['method']}, {contestant.name}: {samples.processor[-1]:.1f} tok/cpu-s", file=sys.stderr, flush=True)
+    print(f"{task['method']}, {contestant.name}: {samples.wall[-1]:.1f} tok/s", file=sys.stderr, flush=True)
 
 
 def table(method: str, measured: dict[str, Samples]) -> None:
     """Print the figures of a method, and ours as ratios to the peer's."""
     print(f"\n{method}")
-    print(f"  {'':27}{'tok/s':>8}{'tok/cpu-s':>11}{'peak MB':>9}{'less floor':>12}  loss of the last step")
+    print(f"  {'':29}{'tok/s':>8}{'tok/cpu-s':>11}{'peak MB':>9}{'less floor':>12}  loss of the last step")
     for name, found in measured.items():
         peak = statistics.median(found.peak)
         floor = statistics.median(found.floor)
         print(
-            f"  {name:27}{statistics.median(found.wall):8.1f}{statistics.median(found.processor):11.1f}"
+            f"  {name:29}{statistics.median(found.wall):8.1f}{statistics.median(found.processor):11.1f}"
             f"{peak / 1e6:9.0f}{(peak - floor) / 1e6:12.0f}  {found.losses[-1]:.5f}"
         )
     exact = {contestant.name for contestant in (*OURS, *PEERS) if contestant.exact}
     peers = {name: found for name, found in measured.items() if name.startswith("TRL")}
     if not peers:
         return
-    best = max(peers, key=lambda name: statistics.median(peers[name].processor))
+    best = max(peers, key=lambda name: statistics.median(peers[name].wall))
     for ours in (contestant.name for contestant in OURS if contestant.name in measured):
         mine = measured[ours]
         for label, name in {"defaults": DEFAULTS.name, f"best ({best})": best}.items():
