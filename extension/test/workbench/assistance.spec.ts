@@ -105,6 +105,34 @@ test("a config of another tool is shown beside what it becomes, and nothing is w
   expect((await workbench.problems()).filter(({ file }) => file === "binary.yaml")).toEqual([]);
 });
 
+test("what becomes of another tool's config is saved beside it, and is a config without errors", async ({
+  workbench,
+  editor,
+}) => {
+  const folder = createProject(editor, "imported");
+  const source = path.join(folder, "axolotl.yaml");
+  fs.writeFileSync(source, AXOLOTL);
+  await workbench.open(folder);
+  await workbench.runCommand("PEFT: Import a Config from Another Tool");
+  await workbench.pick("Axolotl");
+  await workbench.pick(path.basename(source));
+  const becomes = workbench.page.locator(".editor.modified").first();
+  await expect(becomes).toContainText("HuggingFaceTB/SmolLM2-135M-Instruct");
+  await becomes.click();
+  await workbench.page.keyboard.press("Control+KeyS");
+  const saved = path.join(folder, "axolotl.peft.yaml");
+  await expect.poll(() => fs.existsSync(saved)).toBe(true);
+  const text = fs.readFileSync(saved, "utf8");
+  for (const part of ["# From elsewhere.", "r: 8", "# small", "batch_size: 2", "gradient_accumulation_steps: 4"])
+    expect(text).toContain(part);
+  expect(fs.readFileSync(source, "utf8")).toBe(AXOLOTL);
+
+  await workbench.runCommand("View: Close All Editors");
+  await workbench.openFile(path.basename(saved));
+  await expect(workbench.editor().locator(".codelens-decoration").first()).toContainText("trainable parameters");
+  expect((await workbench.problems()).filter(({ severity }) => severity === "error")).toEqual([]);
+});
+
 test("a config is shown beside what it is for another tool, and what cannot be said there is marked", async ({
   workbench,
   editor,
