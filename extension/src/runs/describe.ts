@@ -9,10 +9,11 @@ export function progressText(run: RunSummary): string {
   const parts: string[] = [run.state];
   // What a run waits for, a window of its schedule or another run, is all there is to say of it.
   if (run.state === "queued" && run.detail) parts.push(run.detail);
+  // What asks for something stands where a narrow list still shows it.
+  if (run.tracker?.problem != null) parts.push(`${trackerName(run)} behind`);
   if (run.total_steps !== null && run.step > 0) parts.push(stepText(run));
   const loss = run.metrics.loss;
   if (typeof loss === "number") parts.push(`loss ${lossText(loss)}`);
-  if (run.tracker?.problem != null) parts.push(`${trackerName(run)} behind`);
   return parts.join(" · ");
 }
 
@@ -73,7 +74,7 @@ export function trackerName({ tracker }: RunSummary): string {
 /** A moment as people say it: without its day where that is today. */
 export function timeText(moment: string, now = new Date()): string {
   const then = new Date(moment);
-  const time = { hour: "2-digit", minute: "2-digit" } as const;
+  const time = { hour: "numeric", minute: "2-digit" } as const;
   if (then.toDateString() === now.toDateString()) return then.toLocaleTimeString([], time);
   return then.toLocaleString([], { day: "numeric", month: "short", ...time });
 }

@@ -130,7 +130,7 @@ describe("the tracker of a run", () => {
     expect(trackerText(at("running", { ...away, missing_steps: 12 }))).toBe(`behind by 12 steps ${text}`);
     expect(trackerText(at("completed", { ...away, missing_steps: 1 }))).toBe(`behind by 1 step ${text}`);
     expect(trackerText(at("completed", away))).toBe(`behind ${text}`);
-    expect(progressText(at("running", away))).toBe("running · 60/120 · loss 1.234 · MLflow behind");
+    expect(progressText(at("running", away))).toBe("running · MLflow behind · 60/120 · loss 1.234");
     expect(progressText(at("running"))).toBe("running · 60/120 · loss 1.234");
     expect(factLines(at("paused")).at(-1)).toBe("MLflow: up to date");
   });
@@ -138,7 +138,7 @@ describe("the tracker of a run", () => {
   it("names the day of what did not begin today", () => {
     const now = new Date(2026, 0, 1, 23, 0);
     const day = new Date(2026, 0, 1, 9, 5);
-    expect(timeText(day.toISOString(), now)).toBe(day.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" }));
+    expect(timeText(day.toISOString(), now)).toBe(day.toLocaleTimeString([], { hour: "numeric", minute: "2-digit" }));
     expect(timeText(day.toISOString(), new Date(2026, 0, 3))).toContain(`${day.getDate()}`);
     expect(timeText(day.toISOString(), new Date(2026, 0, 3))).not.toBe(timeText(day.toISOString(), now));
   });

@@ -32,14 +32,12 @@ from tests.unit.store.conftest import make_run_directory
 lay_out_tracker(make_run_directory("tracked"), TrackerConfig(type="mlflow", url="http://127.0.0.1:${port}"))`,
   );
   await workbench.open(editor.createFolder("tracked"));
-  await workbench.runCommand("PEFT: Open Run");
-  await workbench.pick("tracked-1");
+  const row = page.getByRole("treeitem", { name: /^Run tracked-1, .*MLflow behind/ });
+  await workbench.runCommand("PEFT Workbench: Focus on Runs View");
+  await row.click();
   const panel = await workbench.webview("h1:text-is('tracked')");
   const line = panel.locator(".tracker");
   await expect(line).toContainText(/^MLflow: behind by 2 steps since .+: The tracker at .+ cannot be reached: /);
-  const row = page.getByRole("treeitem", { name: /^Run tracked-1, .*MLflow behind/ });
-  await workbench.runCommand("PEFT Workbench: Focus on Runs View");
-  await expect(row).toBeVisible();
 
   const server = startPython(
     editor,
