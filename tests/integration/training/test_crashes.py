@@ -8,6 +8,7 @@ import random
 import shutil
 import subprocess
 import time
+from typing import NamedTuple
 
 import pytest
 
@@ -22,7 +23,7 @@ from tests.integration.training.crashes import (
     train,
     train_under_a_jumping_clock,
 )
-from tests.integration.training.interruption import weights
+from tests.integration.training.interruption import series, weights
 from tests.integration.training.workshop import events, of
 
 TRIALS = int(os.environ.get("PEFTW_CRASH", "0"))
@@ -68,9 +69,17 @@ def mortals(forks, chance, home):
     return Mortals(forks, chance, home)
 
 
+class Alone(NamedTuple):
+    """What a run comes to that nobody interrupts."""
+
+    weights: dict[str, str]
+    series: dict[str, dict[int, dict[str, float | None]]]
+    seconds: float
+
+
 @pytest.fixture
 def left_alone(workshop, mortals):
-    """The weights that each config comes to, and how long that takes in seconds, worked out when first asked for."""
+    """What each config comes to, worked out when first asked for."""
     known = {}
 
     def reference(name):
@@ -79,7 +88,7 @@ def left_alone(workshop, mortals):
             began = time.monotonic()
             assert not mortals.live(train, run)
             assert settle(run).state == "completed", run.log.read_text()
-            known[name] = (weights(run), time.monotonic() - began)
+            known[name] = Alone(weights(run), series(run), time.monotonic() - began)
         return known[name]
 
     # The first one also starts the server, which takes its time.
@@ -112,11 +121,11 @@ def test_F9_F14_F15_a_run_whose_processes_are_killed_comes_to_the_same_end(works
     kinds = sorted(CONFIGS)
     for trial in trials(3):
         kind = kinds[trial % len(kinds)]
-        expected, seconds = left_alone(kind)
+        expected = left_alone(kind)
         run = workshop.make(**CONFIGS[kind])
         acknowledged = 0
         for attempt in range(1, DEATHS + 2):
-            limit = None if attempt > DEATHS else chance.uniform(0, 1.1 * seconds)
+            limit = None if attempt > DEATHS else chance.uniform(0, 1.1 * expected.seconds)
             killed = mortals.live(train, run, limit)
             deaths += killed
             assert all(event.step >= acknowledged for event in of(run, "resumed")[-1:] if event.attempt == attempt)
@@ -125,14 +134,14 @@ def test_F9_F14_F15_a_run_whose_processes_are_killed_comes_to_the_same_end(works
                 break
             mortals.resume(run)
         assert settle(run).state == "completed"
-        assert weights(run) == expected
+        assert (weights(run), series(run)) == (expected.weights, expected.series)
         shutil.rmtree(run.path)
         print(f"{deaths} deaths in {trial + 1} runs", flush=True)
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
 def test_F9_a_run_whose_disk_fills_at_random_goes_on_when_there_is_room(workshop, home, mortals, chance, left_alone):
-    expected, _ = left_alone("full")
+    expected = left_alone("full").weights
     runs = home / "runs"
     for _ in trials(1):
         size = chance.randrange(96, 600)
@@ -177,9 +186,9 @@ def test_F9_a_damaged_file_is_never_trained_on(workshop, mortals, chance, left_a
     outcomes = {"same": 0, "told": 0}
     for trial in trials(2):
         kind = sorted(CONFIGS)[trial % len(CONFIGS)]
-        expected, seconds = left_alone(kind)
+        expected = left_alone(kind)
         run = workshop.make(**CONFIGS[kind])
-        if not mortals.live(train, run, chance.uniform(0.4, 1) * seconds):
+        if not mortals.live(train, run, chance.uniform(0.4, 1) * expected.seconds):
             continue
         settle(run)
         hurt = chance.choice(sorted(file for file in run.path.rglob("*") if file.is_file() and file != run.log))
@@ -196,7 +205,7 @@ def test_F9_a_damaged_file_is_never_trained_on(workshop, mortals, chance, left_a
             outcomes["told"] += 1
             continue
         if state.state == "completed":
-            assert weights(run) == expected, where
+            assert weights(run) == expected.weights, where
             outcomes["same"] += 1
         elif state.state == "failed":
             assert state.error.code in {"config-invalid", "config-missing"}, f"{where}: {state.error}"
@@ -207,9 +216,9 @@ def test_F9_a_damaged_file_is_never_trained_on(workshop, mortals, chance, left_a
 
 
 def test_F14_a_run_lives_through_a_clock_that_jumps(workshop, mortals, left_alone):
-    expected, seconds = left_alone("lora")
+    expected = left_alone("lora")
     run = workshop.make(**CONFIGS["lora"])
-    mortals.live(train_under_a_jumping_clock, run, 0.7 * seconds)
+    mortals.live(train_under_a_jumping_clock, run, 0.7 * expected.seconds)
     # On a machine whose other work has ended meanwhile, the run is done before it is killed.
     if settle(run).state != "completed":
         mortals.resume(run)
@@ -218,4 +227,4 @@ def test_F14_a_run_lives_through_a_clock_that_jumps(workshop, mortals, left_alon
     assert [event.seq for event in events(run)] == list(range(1, len(events(run)) + 1))
     times = [event.time for event in events(run)]
     assert times != sorted(times), "the clock did jump"
-    assert weights(run) == expected
+    assert weights(run) == expected.weights
