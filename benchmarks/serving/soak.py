@@ -77,10 +77,13 @@ async def _busy(server: Server) -> bool:
 
 
 async def _settle(server: Server) -> None:
-    """Wait until the process has noticed that all clients are gone."""
+    """Wait until the process has noticed that all clients are gone, and the one that asks it for that is."""
+    process = psutil.Process(server.pid)
     for _ in range(240):
         if not await _busy(server):
-            return
+            await asyncio.sleep(0.5)
+            if all(connection.status == psutil.CONN_LISTEN for connection in process.net_connections()):
+                return
         await asyncio.sleep(0.5)
     raise SystemExit("FAILED: requests are open although every client is gone")
 
