@@ -12,6 +12,7 @@ from transformers.utils.logging import disable_progress_bar
 from peft_engine.models.convertible import conversion_data
 from peft_engine.models.hf_config import read_hf_config
 from peft_engine.models.refusal import NotConvertible
+from peft_engine.numerics import settle_first_call
 
 
 class Speaking(Protocol):
@@ -30,6 +31,7 @@ class TorchModel:
     def __init__(self, folder: Path, adapter: Path | None = None) -> None:
         """Load it, with a PEFT adapter on top where there is one."""
         disable_progress_bar()
+        settle_first_call()
         self._tokenizer = AutoTokenizer.from_pretrained(folder)
         self._model: Any = AutoModelForCausalLM.from_pretrained(
             folder, config=read_hf_config(folder), dtype=torch.float32

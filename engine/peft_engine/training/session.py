@@ -14,6 +14,7 @@ from peft_engine.datasets import LoadedDataset
 from peft_engine.files import write_atomic
 from peft_engine.home import token_cache_dir
 from peft_engine.models import ResolvedBase
+from peft_engine.numerics import settle_first_call
 from peft_engine.rundir import RunDirectory
 from peft_engine.rundir.checkpoints import Checkpoint, CheckpointStore
 from peft_engine.training.artifact import save_artifact
@@ -208,6 +209,7 @@ def _held_as(model: ModelConfig, trainable: TrainableModel) -> str:
 def _make_repeatable(seed: int) -> None:
     """Seed every generator, and have torch choose algorithms that give the same result each time."""
     set_seed(seed)
+    settle_first_call()
     torch.use_deterministic_algorithms(mode=True, warn_only=True)
     # Filling fresh memory would only serve code that reads what it never wrote.
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]  # a property of a module

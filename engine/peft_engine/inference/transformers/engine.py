@@ -17,6 +17,7 @@ from peft_engine.inference.transformers.attention import Span
 from peft_engine.inference.transformers.memory import BLOCK, KeyValues, Prefixes
 from peft_engine.inference.transformers.sequence import TransformersSequence
 from peft_engine.inference.transformers.weights import Weights
+from peft_engine.numerics import settle_first_call
 
 _FLOAT32_ROWS = 2
 """Answers that are computed in one pass in float32. Two rows took hardly longer than one, four up to three times as
@@ -39,6 +40,7 @@ class TransformersEngine:
             WorkbenchError: The folder cannot be loaded (`model-unreadable`, `out-of-memory`) or its family is not one
                 that can be computed here (`not-supported`).
         """
+        settle_first_call()
         self.slots = slots
         self._vocabulary = Vocabulary(path)
         self._weights = Weights(path, threads=threads)
