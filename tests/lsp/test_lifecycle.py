@@ -1,7 +1,9 @@
 """The server as a process: handshake, errors that are answered, and how it ends."""
 
+import json
 import subprocess
 import sys
+import threading
 
 import pytest
 
@@ -134,3 +136,47 @@ def test_U6_a_server_that_served_every_feature_has_imported_nothing_heavy(_home)
         assert "result" in client.request(method, {})
     assert client.stop() == 0
     assert client.log.strip().endswith("[]"), client.log
+
+
+MANY = 4000
+"""Requests and answers that are, each way, several times what a pipe holds."""
+
+
+def test_an_editor_that_writes_before_it_reads_is_no_deadlock() -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "peft_daemon", "lsp"], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    try:
+        written = threading.Thread(target=process.stdin.write, args=(_conversation(),), daemon=True)
+        written.start()
+        written.join(TIMEOUT)
+        assert not written.is_alive()
+        process.stdin.flush()
+        assert _answered(process.stdout.read()) == MANY + 2
+        assert process.wait(TIMEOUT) == 0
+    finally:
+        process.kill()
+
+
+def test_an_input_that_no_loop_can_wait_for_is_read_to_its_end(tmp_path) -> None:
+    spoken = tmp_path / "spoken"
+    spoken.write_bytes(_conversation())
+    with spoken.open("rb") as file:
+        done = subprocess.run(
+            [sys.executable, "-m", "peft_daemon", "lsp"], stdin=file, capture_output=True, timeout=TIMEOUT, check=True
+        )
+    assert _answered(done.stdout) == MANY + 2
+
+
+def _conversation() -> bytes:
+    """Return all that an editor says which asks much and reads nothing."""
+    begin = {"id": 0, "method": "initialize", "params": {"processId": None, "rootUri": None, "capabilities": {}}}
+    asked = [{"id": number, "method": "peft/nothing"} for number in range(1, MANY + 1)]
+    messages = [begin, {"method": "initialized", "params": {}}, *asked, {"id": MANY + 1, "method": "shutdown"}]
+    bodies = [json.dumps({"jsonrpc": "2.0", **message}).encode() for message in [*messages, {"method": "exit"}]]
+    return b"".join(b"Content-Length: %d\r\n\r\n%b" % (len(body), body) for body in bodies)
+
+
+def _answered(said: bytes) -> int:
+    bodies = [part.partition(b"\r\n\r\n")[2] for part in said.split(b"Content-Length: ")[1:]]
+    return len({message["id"] for body in bodies if "id" in (message := json.loads(body)) and "method" not in message})
