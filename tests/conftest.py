@@ -2,6 +2,7 @@
 
 import os
 import runpy
+import signal
 import tempfile
 from collections.abc import Iterator
 from importlib import metadata
@@ -21,6 +22,9 @@ os.environ["TOKENIZERS_PARALLELISM"] = "false"
 if "PYTEST_XDIST_WORKER" in os.environ:
     # Files of tests share the cores: two that compute with all of them would wait for each other at each sum.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # A shell lets what it starts in the background ignore Ctrl-C, and so would every process that a test sends it to.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -44,6 +44,8 @@ async function say(workbench: Workbench, text: string): Promise<Locator> {
     await box.click();
     await page.keyboard.press("Control+KeyA");
     await page.keyboard.type(text);
+    // The list of commands would take the Enter.
+    await page.keyboard.press("Escape");
     const wanted = bare(text);
     try {
       await expect
@@ -54,8 +56,6 @@ async function say(workbench: Workbench, text: string): Promise<Locator> {
       return undefined;
     }
   });
-  // The list of commands would take the Enter.
-  await page.keyboard.press("Escape");
   await page.keyboard.press("Enter");
   await expect(prompts.last()).toBeVisible();
   await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: ANSWER_MS });

@@ -201,13 +201,7 @@ class TestForeground:
     @pytest.fixture
     def serving(self, own_process: Starter) -> Iterator["subprocess.Popen[str]"]:
         peftw = str(Path(sys.executable).with_name("peftw"))
-        process = subprocess.Popen(
-            [peftw, "serve", "--port", "0", "--json"],
-            stdout=subprocess.PIPE,
-            text=True,
-            # A shell lets what it starts in the background ignore Ctrl-C, and these tests may be that.
-            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-        )
+        process = subprocess.Popen([peftw, "serve", "--port", "0", "--json"], stdout=subprocess.PIPE, text=True)
         yield process
         process.kill()
         process.communicate()
