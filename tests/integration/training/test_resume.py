@@ -12,6 +12,7 @@ from safetensors.torch import load_file
 
 from peft_engine.capabilities import TRAINABLE_METHODS
 from peft_engine.rundir.checkpoints import verify_checkpoint
+from peft_engine.training.fused.beside import Beside
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.worker import work
 from peft_schemas.events import ControlFile
@@ -51,6 +52,30 @@ def test_F11_each_method_goes_on_to_the_bit(workshop, kind):
     }
     run = same_as_left_alone(workshop, sections, pauses={2}, crashes={6})
     assert [event.step for event in of(run, "resumed")] == [2, 3]
+
+
+@pytest.fixture
+def halved(monkeypatch):
+    """Compute with two threads, whatever the tests beside this one do, and return the halves that were computed."""
+    computed = []
+    whole = Beside.compute
+    monkeypatch.setattr(Beside, "compute", lambda self, *halves: computed.append(halves) or whole(self, *halves))
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield computed
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("kind", ["dora", "lora", "qlora"])
+def test_F11_a_run_whose_batches_are_halved_goes_on_to_the_bit(workshop, halved, kind):
+    sections = {
+        "method": {"type": kind, "r": 4, "alpha": 8},
+        "training": {"max_steps": STEPS, "batch_size": 4, "gradient_accumulation_steps": 2, "max_length": 128},
+        "checkpoint": {"every_steps": 3},
+        "model": {"base": workshop.base, **({"quantization": "nf4"} if kind == "qlora" else {})},
+    }
+    same_as_left_alone(workshop, sections, pauses={2}, crashes={6})
+    assert len(halved) >= 2 * 2 * STEPS
 
 
 @pytest.mark.parametrize("edge", [3, 6])
