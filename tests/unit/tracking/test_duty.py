@@ -3,7 +3,6 @@
 import asyncio
 import threading
 import time
-from collections.abc import Iterator
 from itertools import pairwise
 
 import pytest
@@ -13,30 +12,12 @@ from peft_connectors.tracker import TrackerRefused
 from peft_daemon.tracking.connect import connect
 from peft_daemon.tracking.duty import RunSender, TrackerDuty, send_forever, tracked_runs
 from peft_daemon.tracking.send import send_missing
-from peft_engine.rundir import EventLog, RunDirectory
 from peft_engine.rundir.tracking import lay_out_tracker, read_tracker, sending_of
 from peft_schemas.config import TrackerConfig
-from peft_schemas.events import MetricEvent
 from tests.mlflow_server import MlflowStandIn
 from tests.unit.store.conftest import make_run_directory
+from tests.unit.tracking.conftest import measure, tracked
 from tests.waiting import PATIENCE
-
-
-@pytest.fixture
-def server() -> Iterator[MlflowStandIn]:
-    with MlflowStandIn().serving() as server:
-        yield server
-
-
-def tracked(url: str, losses: list[float | None] | None = None) -> RunDirectory:
-    run = make_run_directory(losses=losses)
-    lay_out_tracker(run, TrackerConfig(type="mlflow", url=url, experiment="desk"))
-    return run
-
-
-def measure(run: RunDirectory, step: int) -> None:
-    with EventLog(run.events) as log:
-        log.append(MetricEvent, step=step, epoch=0.0, values={"loss": 0.5})
 
 
 def sent_steps(server: MlflowStandIn) -> list[int]:

@@ -1,45 +1,22 @@
 """How far a tracker is, as lists and panels are told."""
 
-from collections.abc import Iterator
-
-import pytest
-
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.store import all_runs
 from peft_daemon.runs.watch import RunWatch
 from peft_daemon.tracking.connect import connect
 from peft_daemon.tracking.send import send_missing
-from peft_engine.rundir import EventLog, RunDirectory
-from peft_engine.rundir.tracking import lay_out_tracker
-from peft_schemas.config import TrackerConfig
-from peft_schemas.events import MetricEvent
+from peft_engine.rundir import RunDirectory
 from peft_schemas.runs import RunSummary
 from peft_schemas.tracking import RunTracker
 from tests.mlflow_server import MlflowStandIn
 from tests.unit.store.conftest import make_run_directory
-
-
-@pytest.fixture
-def server() -> Iterator[MlflowStandIn]:
-    with MlflowStandIn().serving() as server:
-        yield server
-
-
-def tracked(url: str, losses: list[float | None] | None = None) -> RunDirectory:
-    run = make_run_directory(losses=losses)
-    lay_out_tracker(run, TrackerConfig(type="mlflow", url=url, experiment="desk"))
-    return run
+from tests.unit.tracking.conftest import measure, tracked
 
 
 def shown(run: RunDirectory) -> RunTracker:
     tracker = summarise(run).tracker
     assert tracker is not None
     return tracker
-
-
-def measure(run: RunDirectory, step: int) -> None:
-    with EventLog(run.events) as log:
-        log.append(MetricEvent, step=step, epoch=0.0, values={"loss": 0.5})
 
 
 def test_a_run_without_a_tracker_has_none_to_show() -> None:
