@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from peft_daemon.cli.check_formats import print_text
 from peft_daemon.cli.output import FAILURE, USAGE, err, finish, out, print_json, show_error
@@ -80,14 +81,15 @@ def _notes(measurements: list[BackendMeasurement]) -> Iterator[str]:
 
 
 def _show(measurement: BackendMeasurement) -> None:
-    out.print(f"{measurement.base} ({measurement.architecture}) with {measurement.method} on {measurement.device}")
+    what = f"{measurement.base} ({measurement.architecture}) with {measurement.method} on {measurement.device}"
+    out.print(what, markup=False)
     table = Table(box=None, padding=(0, 2, 0, 0))
     table.add_column("backend")
     for title in ("tokens a second", "peak memory", "last loss"):
         table.add_column(title, justify="right")
     for each in measurement.backends:
         if each.error is not None:
-            table.add_row(each.backend, f"not measured: {each.error.message}")
+            table.add_row(each.backend, Text(f"not measured: {each.error.message}"))
             continue
         table.add_row(
             each.backend,

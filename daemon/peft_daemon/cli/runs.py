@@ -37,7 +37,7 @@ def show_command(run_id: RunId, json: Json = False) -> None:
     for name, value in rows:
         # Not a table: a path or a command that is folded cannot be copied.
         if value is not None:
-            out.print(f"[dim]{name:<21}[/]{value}")
+            out.print(f"[dim]{name:<21}[/]{value if name == 'state' else escape(value)}")
     for anomaly in run.anomalies:
         out.print(f"\n{anomaly.id} at step {anomaly.step}: {anomaly.cause}", markup=False)
         for proposed in anomaly.actions:
@@ -49,7 +49,7 @@ def show_command(run_id: RunId, json: Json = False) -> None:
 def _tracker(run: RunDirectory) -> str | None:
     """Return where the run's measurements are sent as well, and what hinders that."""
     file = read_tracker(run)
-    return None if file is None else escape(file.problem or f"experiment {file.experiment} at {file.url}")
+    return None if file is None else file.problem or f"experiment {file.experiment} at {file.url}"
 
 
 app.command("pause")(runs_control.pause)

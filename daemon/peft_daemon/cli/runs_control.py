@@ -35,7 +35,7 @@ def stop(
     wait: Wait = 120.0,
     json: Json = False,
 ) -> None:
-    """Stop a run at its next step edge, after a checkpoint."""
+    """Stop a run at its next step edge, after a checkpoint. It can be resumed."""
     run = find_run(run_id)
     if force:
         commands.kill(run)

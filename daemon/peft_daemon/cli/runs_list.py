@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from rich.table import Table
+from rich.text import Text
 
 from peft_daemon.cli.output import err, out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, number, size, state_of, steps_of
@@ -99,7 +100,8 @@ def _print_page(page: RunPage, offset: int) -> None:
     for column in ("run", "state", "step", "loss", "base", "created"):
         table.add_column(column)
     for run in page.runs:
-        table.add_row(run.id, state_of(run), steps_of(run), number(run.metrics.get("loss")), run.base, run.created[:19])
+        loss, base = number(run.metrics.get("loss")), Text(run.base)
+        table.add_row(run.id, state_of(run), steps_of(run), loss, base, run.created[:19])
     out.print(table)
     if len(page.runs) < page.total:
         err.print(f"{offset + 1} to {offset + len(page.runs)} of {page.total}; `--limit` and `--offset` show others.")

@@ -54,6 +54,17 @@ def test_what_is_printed_for_people_names_the_run(make_run: MakeRun, arguments: 
     assert {"list": "demo-1", "series": "1.25", "files": "adapter_model.safetensors"}[arguments[0]] in done.stdout
 
 
+@pytest.mark.parametrize("command", ["list", "show"])
+@pytest.mark.parametrize("base", ["/models/[old]/base", "/models/[/]/base"])
+def test_a_path_is_printed_as_it_is_also_where_it_looks_like_a_style(
+    make_run: MakeRun, monkeypatch: pytest.MonkeyPatch, command: str, base: str
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    run = make_run(base=base)
+    done = CliRunner().invoke(app, [command, *([run.id] if command == "show" else [])], catch_exceptions=False)
+    assert base in done.stdout
+
+
 def test_versions_lists_what_changed_also_of_runs_whose_worker_was_killed_after_its_last_word(
     make_run: MakeRun,
 ) -> None:
