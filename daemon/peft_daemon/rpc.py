@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import ValidationError
 
 from peft_daemon.lsp.errors import INVALID_PARAMS, REQUEST_FAILED, ResponseError
+from peft_daemon.system_errors import told
 from peft_schemas.base import Word
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.protocol import NOTIFICATIONS, REQUESTS
@@ -41,9 +42,10 @@ def bind(server: WorkbenchServer, method: str) -> Callable[[Handler[Params, Resu
         async def answer(params: Any) -> dict[str, Any]:
             try:
                 result = await handler(_validated(method, request.params, params))  # type: ignore[arg-type]
-            except WorkbenchError as error:
-                text = f"{error.message} {error.remedy}"
-                raise ResponseError(REQUEST_FAILED, text, error.report().model_dump(mode="json")) from error
+            except (WorkbenchError, OSError) as error:
+                report = error.report() if isinstance(error, WorkbenchError) else told(error)
+                text = f"{report.message} {report.remedy}"
+                raise ResponseError(REQUEST_FAILED, text, report.model_dump(mode="json")) from error
             return result.model_dump(mode="json")
 
         server.feature(method, answer)

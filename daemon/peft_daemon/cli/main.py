@@ -25,6 +25,7 @@ def _run(arguments: list[str], *, debug: bool) -> int:
 
     from peft_daemon.cli import output
     from peft_daemon.cli.app import app
+    from peft_daemon.system_errors import told
 
     try:
         # Typer itself answers wrong usage, with exit code 2, and --help.
@@ -39,6 +40,11 @@ def _run(arguments: list[str], *, debug: bool) -> int:
         if debug:
             traceback.print_exc()
         output.show_error(error.report())
+        return output.FAILURE
+    except OSError as error:
+        if debug:
+            traceback.print_exc()
+        output.show_error(told(error))
         return output.FAILURE
     except Exception as error:
         if debug:

@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from peft_daemon.http.bodies import CancelBody, MoveBody, NoBody, RecoverBody, ResumeBody, StartBody, StopBody
-from peft_daemon.http.errors import body_at_fault, fault, not_offered, unguarded, workbench_error
+from peft_daemon.http.errors import body_at_fault, fault, not_offered, system_error, unguarded, workbench_error
 from peft_daemon.http.queries import EventsQuery, ListQuery
 from peft_daemon.runs import commands
 from peft_daemon.runs.follow import RunFollower, summarise
@@ -61,7 +61,12 @@ def build_app(*, token: str, python: str) -> ASGIApp:
             Route("/runs/{run_id}/move", _does(MoveBody, _move), methods=["POST"]),
             Route("/runs/{run_id}/recover", _does(RecoverBody, _recover), methods=["POST"]),
         ],
-        exception_handlers={WorkbenchError: workbench_error, HTTPException: not_offered, Exception: fault},
+        exception_handlers={
+            WorkbenchError: workbench_error,
+            OSError: system_error,
+            HTTPException: not_offered,
+            Exception: fault,
+        },
     )
     return Guard(app, token=token, token_from="that `peftw api` prints", answer=unguarded)  # noqa: S106  (no token)
 

@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 
 from peft_daemon.runs.launch import ConfigRefused
 from peft_daemon.runs.resume import ResumeChanged
+from peft_daemon.system_errors import told
 from peft_engine.loopback.guard import Refusal
 from peft_schemas.errors import ErrorCode, WorkbenchError
 
@@ -53,6 +54,14 @@ async def workbench_error(_: Request, error: Exception) -> Response:
     if isinstance(error, ResumeChanged):
         more["changes"] = [change.model_dump(mode="json") for change in error.changes]
     return _answer(_STATUS.get(error.code, 500), error.code, error.message, error.remedy, **more)
+
+
+async def system_error(_: Request, error: Exception) -> Response:
+    """Return the answer that says what the operating system refused, such as to write on a full disk."""
+    if not isinstance(error, OSError):
+        raise error
+    report = told(error)
+    return _answer(_STATUS.get(report.code, 500), report.code, report.message, report.remedy)
 
 
 async def not_offered(request: Request, error: Any) -> Response:

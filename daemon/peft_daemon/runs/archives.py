@@ -17,6 +17,9 @@ DAMAGE = (OSError, EOFError, ValueError, RuntimeError, tarfile.TarError, zipfile
 """What reading a damaged or foreign archive raises; RuntimeError where it is encrypted or packed in another way."""
 
 
+_GZIP = b"\x1f\x8b"
+"""How a gzipped file begins."""
+
 _LARGEST_HEADER = 1 << 16
 """Bytes. Names and attributes are read whole into memory, so a header must not say that it has much more than ours."""
 
@@ -83,14 +86,21 @@ def reading(path: Path) -> "Iterator[Iterator[tuple[str, IO[bytes]]]]":
     """Yield the name and content of each entry, in the order in which they lie, one at a time.
 
     Raises:
-        ValueError: An entry is no plain file.
+        ValueError: An entry is no plain file, or the file is no archive of ours.
     """
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:
             yield _zip_entries(archive)
+    elif not _is_gzip(path):
+        raise ValueError("it is neither a zip nor a gzipped tar, or it is not whole")
     else:
         with tarfile.open(path, "r|gz", tarinfo=_ModestEntry) as tar:
             yield _tar_entries(tar)
+
+
+def _is_gzip(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(_GZIP)) == _GZIP
 
 
 def _zip_entries(archive: zipfile.ZipFile) -> "Iterator[tuple[str, IO[bytes]]]":

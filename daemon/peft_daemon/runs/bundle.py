@@ -7,13 +7,15 @@ that the list does not say: no other name, no other length, no other hash, and o
 import errno
 import hashlib
 import io
+import os
 import re
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, TypeVar
 
 from pydantic import ValidationError
 
@@ -21,15 +23,19 @@ from peft_daemon.language.rules.secrets import find_secrets
 from peft_daemon.runs.archives import DAMAGE, ENDINGS, PIECE, Content, reading, writing
 from peft_daemon.runs.copies import record_copy
 from peft_daemon.runs.judge import settle
+from peft_daemon.system_errors import FULL
 from peft_engine.cancelling import Cancelled
-from peft_engine.files import fsync_dir
+from peft_engine.files import fsync_dir, stamp
 from peft_engine.home import runs_dir
 from peft_engine.rundir import RunDirectory, create_run_directory
 from peft_engine.rundir.directory import is_run_id, now
 from peft_engine.versions import adopt_version
+from peft_schemas.base import Word
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, StateFile
 from peft_schemas.records import BundleFile, BundleManifest
+
+Known = TypeVar("Known", bound=Word)
 
 _MANIFEST = "bundle.json"
 _RECORDS = (
@@ -77,15 +83,15 @@ def export_run(
     Raises:
         Cancelled: `cancelled` said so; no file was written.
         WorkbenchError: The run has not ended (`run-active`); the file exists, has another ending, or a file of the run
-            holds what looks like a key to some service (`bundle-invalid`).
-        OSError: The disk is full. Nothing is left behind.
+            holds what looks like a key to some service, or the folder cannot be written (`bundle-invalid`); the disk
+            is full (`disk-full`). Nothing is left behind.
     """
     if settle(run).state not in FINAL_STATES:
         message = f"Run {run.id} has not ended, so it cannot be exported."
         raise WorkbenchError("run-active", message, f"End it with `peftw runs stop {run.id}` first.")
     if not target.name.endswith(ENDINGS):
         raise _invalid(f"The ending of {target.name} is none that is known.", "End the name in .tar.gz or .zip.")
-    if target.exists():
+    if stamp(target) is not None:
         raise _invalid(f"{target} exists already.", "Choose another name or remove it.")
     parts = (*_RECORDS, *_RESULTS, *([_CHECKPOINTS] if checkpoints else []))
     paths = [file for part in parts for file in _files(run.path / part)]
@@ -107,10 +113,15 @@ def export_run(
                 with path.open("rb") as content:
                     bundle.add(file.path, file.bytes, _Wanted(content, cancelled))
         making.rename(target)
+        fsync_dir(target.absolute().parent)
+    except OSError as error:
+        raise _unwritten(target, error) from error
     finally:
-        making.unlink(missing_ok=True)
-    fsync_dir(target.absolute().parent)
-    record_copy(run, target)
+        with suppress(OSError):
+            making.unlink(missing_ok=True)
+    # Where the run's own disk is full, which may be why it is exported, only a rule of clean-up remains unaware of it.
+    with suppress(OSError):
+        record_copy(run, target)
     return manifest
 
 
@@ -126,20 +137,48 @@ def import_run(source: Path, *, cancelled: Callable[[], bool] = lambda: False) -
         WorkbenchError: The file is damaged or holds what no bundle may (`bundle-invalid`), or there is no room
             (`disk-full`). Nothing is left behind.
     """
+    if not source.is_file():
+        raise _invalid(f"There is no file {source}.", "Name a file that `peftw runs export` wrote.")
     making = _fresh_folder()
     try:
         with reading(source) as entries:
             manifest = _unpack(entries, making, cancelled)
         state = _state_of(making, manifest)
         return _place(making, manifest, state)
+    except _OtherVersion as error:
+        raise _invalid(
+            f"{source} was exported by another version of PEFT Workbench: {error}.",
+            "Use the same version here and there, the newer one if you can, and export it again.",
+        ) from error
     except DAMAGE as error:
-        if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        if isinstance(error, OSError) and error.errno in FULL:
             raise WorkbenchError(
                 "disk-full", f"There is no room to unpack {source}.", "Free some space, and import it again."
             ) from error
-        raise _invalid(f"{source} cannot be read as an exported experiment: {error}.") from error
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else error
+        raise _invalid(f"{source} cannot be read as an exported experiment: {reason}.") from error
     finally:
         shutil.rmtree(making, ignore_errors=True)
+
+
+class _OtherVersion(Exception):
+    """The bundle has a form that this version does not know."""
+
+
+def _parsed(model: type[Known], text: bytes, what: str) -> Known:
+    """Read a part of a bundle that another version of ours may have written.
+
+    Raises:
+        ValueError: It is damaged, or nobody's.
+        _OtherVersion: It says more than this version knows.
+    """
+    try:
+        return model.model_validate_json(text)
+    except ValidationError as error:
+        faults = error.errors(include_url=False, include_input=False)
+        if unknown := [fault for fault in faults if fault["type"] == "extra_forbidden" or fault["loc"] == ("format",)]:
+            raise _OtherVersion(f"{what} has a `{unknown[0]['loc'][-1]}` that is not known here") from error
+        raise ValueError(f"{what} is not what it should be") from error
 
 
 class _Wanted:
@@ -210,10 +249,7 @@ def _unpack(entries: "Iterator[tuple[str, IO[bytes]]]", folder: Path, cancelled:
     text = first[1].read(_LARGEST_MANIFEST + 1)
     if len(text) > _LARGEST_MANIFEST:
         raise ValueError(f"{_MANIFEST} is too long")
-    try:
-        manifest = BundleManifest.model_validate_json(text)
-    except ValidationError as error:
-        raise ValueError(f"{_MANIFEST} is not what it should be") from error
+    manifest = _parsed(BundleManifest, text, _MANIFEST)
     if not is_run_id(manifest.run_id) or manifest.run_id.rpartition("-")[0] != manifest.name:
         raise ValueError("its run has an id that no run has")
     awaited = {file.path: file for file in manifest.files}
@@ -221,9 +257,8 @@ def _unpack(entries: "Iterator[tuple[str, IO[bytes]]]", folder: Path, cancelled:
         raise ValueError(f"{_MANIFEST} names a file twice")
     for name in awaited:
         _refuse_path(name)
-    room = shutil.disk_usage(folder).free
-    if sum(file.bytes for file in manifest.files) > room:
-        raise ValueError(f"it unpacks to more than the {room} bytes that are free")
+    if sum(file.bytes for file in manifest.files) > shutil.disk_usage(folder).free:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
     for name, content in entries:
         file = awaited.pop(name, None)
         if file is None:
@@ -268,9 +303,10 @@ def _state_of(folder: Path, manifest: BundleManifest) -> StateFile:
         ValueError: There is none, or it is not that of a run that has ended.
     """
     try:
-        state = StateFile.model_validate_json((folder / "state.json").read_bytes())
-    except (OSError, ValidationError) as error:
-        raise ValueError("it brings no readable state") from error
+        text = (folder / "state.json").read_bytes()
+    except OSError as error:
+        raise ValueError("it brings no state") from error
+    state = _parsed(StateFile, text, "state.json")
     if state.state not in FINAL_STATES or (state.run_id, state.name) != (manifest.run_id, manifest.name):
         raise ValueError("its state is not that of a run that has ended")
     return state
@@ -300,6 +336,18 @@ def _claim(manifest: BundleManifest) -> RunDirectory:
     except FileExistsError:
         return create_run_directory(manifest.name)
     return RunDirectory(path)
+
+
+def _unwritten(target: Path, error: OSError) -> WorkbenchError:
+    if error.errno in FULL:
+        return WorkbenchError(
+            "disk-full",
+            f"There is no room to write {target}.",
+            "Free some space, or name a file on another disk, and export it again.",
+        )
+    return _invalid(
+        f"{target} could not be written: {error.strerror}.", "Name a file in a folder that exists and that you may use."
+    )
 
 
 def _invalid(message: str, remedy: str = "Export it again, with `peftw runs export`.") -> WorkbenchError:

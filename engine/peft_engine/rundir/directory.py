@@ -10,13 +10,13 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from peft_engine.files import sha256, sha256_of, write_atomic
+from peft_engine.files import sha256, sha256_of, stamp, write_atomic
 from peft_engine.home import runs_dir
 from peft_engine.process import ProcessIdentity
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import ControlFile, StateFile
 
-_ID = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]*-\d+$")
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*-[0-9]+")
 
 
 def now() -> str:
@@ -185,7 +185,7 @@ def create_run_directory(name: str) -> RunDirectory:
 
 def is_run_id(name: str) -> bool:
     """Tell whether a run can be called so; such a name is also safe as that of a folder."""
-    return _ID.match(name) is not None
+    return _ID.fullmatch(name) is not None
 
 
 def find_run(run_id: str) -> RunDirectory:
@@ -195,7 +195,7 @@ def find_run(run_id: str) -> RunDirectory:
         WorkbenchError: No run has that id (`run-missing`).
     """
     path = runs_dir() / run_id
-    if not is_run_id(run_id) or not (path / "state.json").is_file():
+    if not is_run_id(run_id) or stamp(path / "state.json") is None:
         raise WorkbenchError("run-missing", f"There is no run {run_id}.", "List the runs with `peftw runs list`.")
     return RunDirectory(path)
 

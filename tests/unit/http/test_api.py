@@ -108,6 +108,16 @@ def test_F25_a_bad_body_is_refused_with_its_field(
     assert answer.json()["error"]["message"].startswith(f"{field}: ")
 
 
+def test_what_the_operating_system_refuses_is_said_in_words(client: TestClient, make_run: MakeRun) -> None:
+    control = make_run("queued").path / "control.json"
+    control.unlink()
+    control.mkdir()
+    answer = client.post("/runs/demo-1/pause")
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (500, "internal")
+    assert "control.json" in error["message"] and "Is a directory" in error["message"]
+
+
 def test_what_is_no_json_is_refused(client: TestClient) -> None:
     assert client.post("/runs", content=b"{").status_code == 422
 

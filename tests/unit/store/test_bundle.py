@@ -9,6 +9,7 @@ import subprocess
 import tarfile
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from itertools import count
 from pathlib import Path
 from typing import Any
@@ -310,6 +311,10 @@ def bad_bundles() -> dict[str, Callable[[Path], Path]]:
         "listed and missing": tar({"state.json": STATE}, manifest_of(GOOD)),
         "no state": tar({"adapter/a": b"a"}),
         "a run at work": tar(running),
+        "an id with an end of line": tar(
+            {**GOOD, "state.json": STATE.replace(b'"demo-1"', b'"demo-1\\n"')}, manifest_of(GOOD, run_id="demo-1\n")
+        ),
+        "a name that is too long for a file": tar({**GOOD, f"adapter/{'a' * 300}": b"a"}),
         "another run's state": tar(GOOD, manifest_of(GOOD, run_id="demo-2")),
         "an id that leaves the folder": tar(GOOD, manifest_of(GOOD, run_id="../demo-1", name="../demo")),
         "more than the disk has": tar(
@@ -321,13 +326,76 @@ def bad_bundles() -> dict[str, Callable[[Path], Path]]:
     }
 
 
+@pytest.mark.parametrize(
+    ("files", "changes", "unknown"),
+    [
+        (GOOD, {"format": 2}, "`format`"),
+        (GOOD, {"signed_by": "us"}, "`signed_by`"),
+        ({**GOOD, "state.json": STATE.replace(b'"step"', b'"colour": "red", "step"')}, {}, "`colour`"),
+    ],
+)
+def test_H8_what_another_version_exported_is_said_to_be_that(
+    home: Path, tmp_path: Path, files: dict[str, bytes], changes: dict[str, Any], unknown: str
+) -> None:
+    source = write_tar(tmp_path / "b.tar.gz", files, manifest_of(files, **changes))
+    with pytest.raises(WorkbenchError, match="another version") as refused:
+        import_run(source)
+    assert refused.value.code == "bundle-invalid" and unknown in refused.value.message
+    assert "version" in refused.value.remedy
+    assert list(list_runs()) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("nothing.zip", "There is no file"), ("text.zip", "neither a zip"), ("folder.zip", "no file")]
+)
+def test_what_is_no_archive_is_said_in_words(home: Path, tmp_path: Path, name: str, said: str) -> None:
+    (tmp_path / "text.zip").write_text("hello")
+    (tmp_path / "folder.zip").mkdir()
+    with pytest.raises(WorkbenchError, match=said):
+        import_run(tmp_path / name)
+
+
+@pytest.mark.parametrize("place", ["nowhere/demo.zip", f"{'a' * 300}.zip", "file/demo.zip"])
+def test_a_bundle_that_cannot_be_written_is_said_in_words(make_run: MakeRun, tmp_path: Path, place: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(WorkbenchError, match="could not be written") as refused:
+        export_run(make_run(), tmp_path / place)
+    assert refused.value.code == "bundle-invalid" and "Errno" not in refused.value.message
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_H8_an_export_to_a_full_disk_says_so_and_leaves_nothing(
+    make_run: MakeRun, tmp_path: Path, small_disk: Callable[[Path, str], None]
+) -> None:
+    run = make_run()
+    (run.adapter / "adapter_model.safetensors").write_bytes(os.urandom(1 << 20))
+    small_disk(tmp_path, "size=256k")
+    with pytest.raises(WorkbenchError, match="no room") as refused:
+        export_run(run, tmp_path / "demo.zip")
+    assert refused.value.code == "disk-full"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_H8_a_run_on_a_full_disk_can_be_exported_to_another(
+    make_run: MakeRun, tmp_path: Path, home: Path, small_disk: Callable[[Path, str], None]
+) -> None:
+    small_disk(home, "size=256k")
+    run = make_run()
+    with suppress(OSError):
+        (home / "filler").write_bytes(bytes(1 << 20))
+    export_run(run, tmp_path / "demo.zip")
+    assert (tmp_path / "demo.zip").is_file()
+
+
 @pytest.mark.parametrize("kind", bad_bundles())
 def test_H8_what_is_no_whole_bundle_is_refused_and_leaves_nothing(home: Path, tmp_path: Path, kind: str) -> None:
     source = bad_bundles()[kind](tmp_path)
     with pytest.raises(WorkbenchError) as refused:
         import_run(source)
-    assert refused.value.code == "bundle-invalid"
+    assert refused.value.code == ("disk-full" if kind == "more than the disk has" else "bundle-invalid")
     assert kind != "a header that would fill the memory" or "header" in refused.value.message
+    assert "Errno" not in refused.value.message
     assert list(list_runs()) == []
     assert not [path for path in (state_folder() / "runs").rglob("*") if path.is_file()]
     assert not (tmp_path / "evil").exists()

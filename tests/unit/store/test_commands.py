@@ -1,13 +1,17 @@
 """`peftw runs …` over the store, as scripts call them."""
 
 import json
+import os
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
+from peft_daemon.cli.main import _run
+from peft_daemon.cli.output import FAILURE
 from peft_daemon.cli.runs import app
 from peft_engine.rundir import RunDirectory
 
@@ -105,3 +109,29 @@ def test_an_experiment_goes_out_and_comes_in(make_run: MakeRun, tmp_path: Path) 
     manifest = told("export", run.id, str(tmp_path / "demo.zip"))
     assert "adapter/adapter_model.safetensors" in [file["path"] for file in manifest["files"]]
     assert told("import", str(tmp_path / "demo.zip"))["id"] == "demo-2"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+@pytest.mark.parametrize("command", [["note", "demo-1", "Better."], ["pin", "demo-1"], ["pause", "demo-1"]])
+def test_a_command_on_a_full_disk_says_so(
+    make_run: MakeRun,
+    home: Path,
+    small_disk: Callable[[Path, str], None],
+    capsys: pytest.CaptureFixture[str],
+    command: list[str],
+) -> None:
+    small_disk(home, "size=128k")
+    make_run(state="queued" if command[0] == "pause" else "stopped")
+    with suppress(OSError):
+        (home / "filler").write_bytes(bytes(1 << 20))
+    assert _run(["runs", *command], debug=False) == FAILURE
+    said = capsys.readouterr().err
+    assert "disk-full" in said and "Free some space" in said
+
+
+def test_a_file_that_may_not_be_used_is_named(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:
+    run = make_run()
+    (run.path / "notes.json").mkdir()
+    assert _run(["runs", "pin", run.id], debug=False) == FAILURE
+    said = capsys.readouterr().err
+    assert "notes.json" in said and "Is a directory" in said and "went wrong" not in said
