@@ -109,6 +109,23 @@ def test_A10_what_a_merge_brings_to_the_top_level_is_judged_again(one: dict, oth
         assert judgement.findings == check_document(document, KNOWN)
 
 
+@examples(60)
+@given(configs(), configs(), st.sampled_from(["method", "training", "evaluation", "checkpoint"]), st.booleans())
+def test_A10_what_is_merged_in_place_is_judged_as_if_it_were_written_in_its_section(
+    one: dict, other: dict, section: str, in_list: bool
+) -> None:
+    judgement = None
+    for config in (one, other, one):
+        below = config.get(section, {"bogus": 1})
+        rest = to_yaml({key: value for key, value in config.items() if key != section})
+        merged = json.dumps([below] if in_list else below)
+        document = parse(SourceText(f"{rest}{section}:\n  <<: {merged}\n"))
+        judgement = judge(document, KNOWN, judgement)
+        assert judgement.findings == check_document(document, KNOWN)
+        plain = check_document(parse(SourceText(f"{rest}{section}: {json.dumps(below)}\n")), KNOWN)
+        assert [(f.code, f.message) for f in judgement.findings] == [(f.code, f.message) for f in plain]
+
+
 @examples(100)
 @given(configs(), st.data())
 def test_A15_a_partial_config_is_accepted_if_it_is_complete_and_else_each_missing_key_is_listed(

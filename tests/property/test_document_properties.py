@@ -64,6 +64,40 @@ def test_A2_quoted_and_block_texts_mean_what_libyaml_reads(text: str, style: str
     assert parse(SourceText(written)).to_plain() == {"k": text}
 
 
+def merging() -> st.SearchStrategy[str]:
+    """A mapping in brackets, with mappings merged into it in place, by aliases, and in lists of both."""
+    pairs = st.lists(st.tuples(st.sampled_from("pqrs"), st.integers(0, 9)), max_size=3, unique_by=lambda pair: pair[0])
+
+    def mapping(inner: st.SearchStrategy[str]) -> st.SearchStrategy[str]:
+        source = st.one_of(inner, st.sampled_from(["*x", "*y"]))
+        value = st.one_of(source, st.lists(source, max_size=3).map(lambda many: f"[{', '.join(many)}]"), st.just("*z"))
+        merge = st.one_of(st.none(), value)
+        return st.tuples(pairs, merge, st.integers(0, 3)).map(lambda parts: _flow(*parts))
+
+    return st.recursive(mapping(st.just("{p: 0}")), mapping, max_leaves=6)
+
+
+def _flow(pairs: list[tuple[str, int]], merge: str | None, at: int) -> str:
+    written = [f"{key}: {value}" for key, value in pairs]
+    if merge is not None:
+        written.insert(at, f"<<: {merge}")
+    return f"{{{', '.join(written)}}}"
+
+
+@examples(150)
+@given(st.lists(merging(), min_size=3, max_size=3))
+def test_A2_merges_mean_what_PyYAML_reads_whichever_version_came_before(versions: list[str]) -> None:
+    head = "x: &x {p: 10, q: 11}\ny: &y {<<: *x, r: 12}\nz: &z [*y, {s: 13}]\n"
+    document = None
+    for merged in versions:
+        text = f"{head if '*' in merged else ''}k: {merged}\nl:\n  - a: {merged}\n  - b: 1\n"
+        document = parse(SourceText(text), document)
+        fresh = parse(SourceText(text))
+        assert document.problems == fresh.problems == ()
+        assert document.root == fresh.root
+        assert document.to_plain() == fresh.to_plain() == yaml.safe_load(text)
+
+
 @examples(300)
 @given(st.from_regex(r"[-+.0-9eEx_a-fo~]{1,8}", fullmatch=True))
 def test_A2_plain_numbers_are_those_of_the_core_schema(text: str) -> None:

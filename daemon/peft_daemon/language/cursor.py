@@ -5,11 +5,11 @@ collections. Only flow collections that began on an earlier line are looked up i
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from peft_engine.config.document import Document, Path
-from peft_engine.config.nodes import Mapping, Node, Sequence
+from peft_engine.config.nodes import MERGE_KEY, Mapping, Node, Sequence
 from peft_engine.config.text import SourceText
 
 _PREFIX = re.compile(r"(?P<indent>[ \t]*)(?P<dashes>(?:-[ \t]+)*(?:-$)?)")
@@ -55,6 +55,20 @@ class _Frame:
 
 def locate(document: Document, offset: int) -> Cursor | None:
     """Return the place at an offset, None in comments and where nothing of the language can stand."""
+    cursor = _locate(document, offset)
+    return cursor if cursor is None else replace(cursor, path=_merged(cursor.path))
+
+
+def _merged(path: Path) -> Path:
+    """Return the path that a place has in the mapping into which its own is merged."""
+    parts: list[str | int] = []
+    for before, part in zip((None, *path), path, strict=False):
+        if part != MERGE_KEY and not (before == MERGE_KEY and isinstance(part, int)):
+            parts.append(part)
+    return tuple(parts)
+
+
+def _locate(document: Document, offset: int) -> Cursor | None:
     source = document.source
     line = source.line_of(offset)
     start = source.line_start(line)

@@ -145,7 +145,7 @@ class EffectiveEntry(NamedTuple):
 
     entry: Entry
     via: Alias | None
-    """The alias that brought it; None for an own one."""
+    """The alias that brought it; None for one that stands in the mapping, or in one that is merged in place."""
 
 
 def target(node: Node | None) -> Target | None:
@@ -163,16 +163,28 @@ def effective_entries(mapping: Mapping) -> Iterator[EffectiveEntry]:
             continue
         names.add(entry.name)
         yield EffectiveEntry(entry, None)
-    for source in merges:
-        sources = source.items if isinstance(source, Sequence) else (source,)
-        for alias in sources:
-            merged = target(alias)
-            if not isinstance(alias, Alias) or not isinstance(merged, Mapping):
+    for value in merges:
+        for source, via in merge_sources(value):
+            merged = target(source)
+            if not isinstance(merged, Mapping):
                 continue
+            # What is repeated in a mapping that an alias brings is found where that stands; one in place has only this.
+            known = names if via is not None else frozenset(names)
             for inner in effective_entries(merged):
-                if inner.entry.name not in names:
+                if inner.entry.name not in known:
                     names.add(inner.entry.name)
-                    yield EffectiveEntry(inner.entry, alias)
+                    yield EffectiveEntry(inner.entry, via or inner.via)
+
+
+def merge_sources(value: Node) -> Iterator[tuple[Node, Alias | None]]:
+    """Yield what a merge key takes keys from, each with the alias at the place of use that leads there.
+
+    What stands in place, as in `<<: {r: 8}`, has none.
+    """
+    held = target(value)
+    outer = value if isinstance(value, Alias) else None
+    for source in held.items if isinstance(held, Sequence) else (value,):
+        yield source, outer or (source if isinstance(source, Alias) else None)
 
 
 def plain(node: Node | None) -> Any:

@@ -276,7 +276,11 @@ def _read_part(piece: str, key: str | None) -> Part | None:
     if isinstance(root, Scalar) and root.style != "empty":
         reading = _read_after_an_entry(piece)
         root = reading.root
-    return Part(source, reading) if root is None or (isinstance(root, Mapping) and not root.flow) else None
+    if root is None:
+        return Part(source, reading)
+    # Own keys come before merged ones wherever they stand, so that a merge into the top level concerns every part.
+    apart = isinstance(root, Mapping) and not root.flow and not any(entry.merges for entry in root.entries)
+    return Part(source, reading) if apart else None
 
 
 def _read_after_an_entry(piece: str) -> Reading:

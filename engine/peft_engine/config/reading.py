@@ -10,7 +10,7 @@ from tree_sitter import Language, Parser, Tree
 from tree_sitter import Node as SyntaxNode
 
 from peft_engine.config.build import Builder, Refused
-from peft_engine.config.nodes import Alias, Mapping, Node, Sequence
+from peft_engine.config.nodes import Mapping, Node, Sequence, merge_sources, target
 from peft_engine.config.problems import Problem
 from peft_engine.config.recovery import mask_unreadable, recover
 from peft_engine.config.text import SourceText
@@ -160,19 +160,17 @@ def _unexplained(source: SourceText, root: SyntaxNode) -> Problem:
 
 
 def _bad_merges(node: Node | None) -> Iterator[Problem]:
-    """Find merge keys whose value is not an alias of a mapping, or a list of such."""
+    """Find merge keys whose value is neither a mapping nor an alias of one, nor a list of these."""
     if isinstance(node, Sequence):
         for item in node.items:
             yield from _bad_merges(item)
     if not isinstance(node, Mapping):
         return
     for entry in node.entries:
-        if not entry.merges:
-            yield from _bad_merges(entry.value)
-            continue
-        sources = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
-        for source in sources:
-            undefined = isinstance(source, Alias) and source.target is None
-            mapping = isinstance(source, Alias) and isinstance(source.target, Mapping)
-            if not mapping and not undefined:
-                yield Problem("merge", "A merge key takes an alias of a mapping.", source.start, source.end)
+        yield from _bad_merges(entry.value)
+        for source, via in merge_sources(entry.value) if entry.merges else ():
+            found = target(source)
+            if found is not None and not isinstance(found, Mapping):  # an undefined alias has its own problem
+                place = via or source
+                message = "A merge key takes a mapping or an alias of one, or a list of these."
+                yield Problem("merge", message, place.start, place.end)

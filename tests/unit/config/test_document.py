@@ -4,6 +4,7 @@ import math
 import time
 
 import pytest
+import yaml
 
 from peft_engine.config.document import parse
 from peft_engine.config.read import read_source
@@ -75,6 +76,37 @@ def test_anchors_aliases_and_merge_keys() -> None:
         "c": {"q": 3, "p": 1},
         "d": {"r": 4, "p": 1, "q": 2},
     }
+
+
+@pytest.mark.parametrize(
+    ("text", "merged"),
+    [
+        ("k: {<<: {p: 1, q: 2}, q: 3}\n", {"q": 3, "p": 1}),
+        ("k:\n  <<:\n    p: 1\n    q: 2\n  q: 3\n", {"q": 3, "p": 1}),
+        ("k: {<<: [{p: 1}, {p: 2, q: 2}], r: 4}\n", {"r": 4, "p": 1, "q": 2}),
+        ("a: &x {p: 1}\nk: {<<: [{p: 0, q: 2}, *x]}\n", {"p": 0, "q": 2}),
+        ("a: &x {p: 1}\nk: {<<: {<<: *x, q: 2}}\n", {"q": 2, "p": 1}),
+        ("a: &x [{p: 1}, {q: 2}]\nk: {<<: *x}\n", {"p": 1, "q": 2}),
+        ("k: {<<: {}, q: 3}\n", {"q": 3}),
+    ],
+)
+def test_a_merge_key_takes_mappings_in_place(text: str, merged: dict[str, int]) -> None:
+    assert parse(SourceText(text)).problems == ()
+    assert plain(text)["k"] == merged == yaml.safe_load(text)["k"]
+
+
+def test_what_is_merged_into_the_top_level_comes_behind_its_own_keys_wherever_it_stands() -> None:
+    text = "b: 1\n&x <<: {a: 1, c: 2}\na: 3\n"
+    assert plain(text) == {"b": 1, "a": 3, "c": 2}
+
+
+def test_a_path_leads_into_a_mapping_that_is_merged_in_place() -> None:
+    source = SourceText("a: &x {r: 1}\nk:\n  <<: [{q: 😀}, *x]\n  s: 2\n")
+    place, brought = parse(source).find(("k", "q")), parse(source).find(("k", "r"))
+    assert place is not None and place.via is None
+    assert source.text[place.value.start : place.value.end] == "😀"
+    assert brought is not None and brought.via is not None
+    assert source.text[brought.via.start : brought.via.end] == "*x"
 
 
 def test_a_path_leads_to_key_and_value() -> None:

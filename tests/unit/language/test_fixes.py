@@ -379,6 +379,25 @@ def test_a_share_is_not_held_out_beside_datasets_for_evaluation() -> None:
     assert "Move to evaluation as `split`" not in [fix.title for fix in finding.fixes]
 
 
+@pytest.mark.parametrize(
+    ("text", "titles"),
+    [
+        ("at_close: finish\n", ["Delete `at_close`"]),
+        (
+            "at_close: finish\nschedule: {window: 22:00-06:00}\n",
+            ["Move to schedule as `at_close`", "Delete `at_close`"],
+        ),
+        ("num_train_epochs: 3\ntraining: {max_steps: 9}\n", ["Delete `num_train_epochs`"]),
+        ("num_train_epochs: 3\n", ["Move to training as `num_epochs`"]),
+        ("double_quantization: true\n", ["Delete `double_quantization`"]),
+        ("dropout: 0.1\nmethod: {type: full, }\n", ["Delete `dropout`"]),
+    ],
+)
+def test_a_key_is_not_moved_to_where_it_would_mean_nothing(text: str, titles: list[str]) -> None:
+    (finding,) = [finding for finding in check_text(BASE + text) if finding.code in ("PW101", "PW110")]
+    assert [fix.title for fix in finding.fixes] == titles
+
+
 def test_the_keys_whose_default_follows_from_the_method_are_known() -> None:
     computed = {
         path

@@ -37,6 +37,13 @@ TABLE = [
     ("PW005", "undefined alias", f"{BASE}name: «*x»\n"),
     ("PW006", "custom tag", f"{BASE}name: «!env» X\n"),
     ("PW007", "merge of a number", f"{BASE}training:\n  <<: «3»\n  seed: 1\n"),
+    ("PW007", "merge of a list within a list", f"{BASE}training:\n  <<: [{{seed: 1}}, «[a]»]\n"),
+    ("PW007", "merge within a merge", f"{BASE}training:\n  <<: {{<<: «x», seed: 1}}\n"),
+    ("PW007", "merge of a list of texts", f"{BASE}method: {{target_modules: &l [q]}}\ntraining: {{<<: «*l»}}\n"),
+    ("PW101", "typo in a merged mapping", f"{BASE}training:\n  <<: {{«sed»: 1, packing: true}}\n  max_steps: 9\n"),
+    ("PW102", "text for a number in a merged mapping", f"{BASE}method: {{<<: [{{r: «eight»}}], type: lora}}\n"),
+    ("PW106", "repeated key in a merged mapping", f"{BASE}method: {{<<: {{r: 8, «r»: 9}}}}\n"),
+    ("PW101", "typo in what is merged into the root", f"<<: {{«nmae»: x}}\n{BASE}"),
     ("PW008", "NUL", f"{BASE}name: a«\x00»b\n"),
     ("PW008", "not UTF-8", f"{BASE}name: a«\ufffd»b\n"),
     ("PW009", "second document", f"{BASE}«---»\nname: x\n"),
@@ -153,6 +160,12 @@ def test_merge_keys_fill_what_is_not_written() -> None:
     text = f"{BASE}evaluation: &e {{every_steps: 10}}\ncheckpoint: {{<<: *e, keep: 1}}\n"
     assert [finding.code for finding in check_text(text)] == ["PW411"]
     assert parse(SourceText(text)).to_plain()["checkpoint"] == {"keep": 1, "every_steps": 10}
+
+
+def test_a_key_that_is_merged_in_place_is_repaired_there_and_its_section_is_left() -> None:
+    merges = "training:\n  <<: {lora_r: 8}\n  seed: 1\nmethod: {<<: {alhpa: 4}}\nschedule: {<<: {at_close: finish}}\n"
+    titles = {finding.code: [fix.title for fix in finding.fixes] for finding in check_text(BASE + merges)}
+    assert titles == {"PW110": [], "PW101": ["Rename to `alpha`"], "PW423": []}
 
 
 def test_missing_keys_are_not_claimed_while_part_of_the_text_cannot_be_read() -> None:

@@ -3,7 +3,8 @@
 import re
 
 from peft_daemon.language.binding import BoundKey
-from peft_daemon.language.rules.edits import delete_entry, replace_span
+from peft_daemon.language.rules.edits import delete_entry, has_entry, replace_span
+from peft_daemon.language.rules.idle import is_idle
 from peft_daemon.language.rules.places import dotted
 from peft_daemon.language.rules.subject import Subject
 from peft_daemon.language.rules.values import Fault, Repair, judge_plain, repair, shorten, written
@@ -45,7 +46,7 @@ def better_value(subject: Subject, bound: BoundKey, fault: Fault, text: str | No
         return _write(subject, node, f"Change to `{text}`", text)
     if node is not bound.entry.value or _lacks_quotes(bound.key, node):
         return _write(subject, node, "Put it in quotes", written(node.raw)) if node.value is not None else []
-    if _is_idle(subject, bound):
+    if is_idle(subject, path):
         return without(subject, bound, f"Delete `{bound.key.name}`, to get the default")
     if fault.kind == "range" and _means_off(bound.key, node):
         return without(subject, bound, f"Delete `{bound.key.name}`, which turns it off")
@@ -67,6 +68,8 @@ def without(subject: Subject, bound: BoundKey, title: str) -> list[Fix]:
     place = subject.document.find(bound.path[:-1])
     mapping = target(place.value) if place is not None else None
     if bound.key.required or bound.via is not None or not isinstance(mapping, Mapping):
+        return []
+    if not has_entry(mapping, bound.entry):
         return []
     holder = subject.binding.at(bound.path[:-1])
     if len(mapping.entries) == 1 and holder is not None:
@@ -98,25 +101,6 @@ def _with_comment(key: Key, node: Scalar) -> str | None:
     if found is None or judge_plain(key, value) is not None:
         return None
     return f"{found[1]}  # {found[2]}"
-
-
-def _is_idle(subject: Subject, bound: BoundKey) -> bool:
-    """Tell whether any value of a key would be without effect, beside the other keys of its section."""
-    path = dotted(bound.path)
-    section = subject.values.get(path.partition(".")[0]) if isinstance(subject.values, dict) else None
-    if not isinstance(section, dict):
-        return False
-    match path:
-        case "schedule.at_close":
-            return section.get("window") is None
-        case "training.num_epochs":
-            return section.get("max_steps") is not None
-        case "evaluation.every_steps" | "evaluation.batch_size":
-            return not section.get("split") and not section.get("datasets")
-        case "model.double_quantization":
-            return section.get("quantization") not in ("nf4", "fp4")
-        case _:
-            return path.startswith("method.") and path != "method.type" and section.get("type") == "full"
 
 
 def _usual_rank(subject: Subject, key: Key) -> Repair:

@@ -1,6 +1,7 @@
 """Text edits that keep the rest of a document as it is: comments, order, indentation and line ends."""
 
 import re
+from bisect import bisect_left
 
 from peft_engine.config.document import Document
 from peft_engine.config.nodes import Alias, Entry, Mapping, Scalar, Sequence, target
@@ -21,15 +22,16 @@ def replace_span(document: Document, start: int, end: int, text: str) -> TextEdi
 def delete_entry(document: Document, mapping: Mapping, entry: Entry, *, even_last: bool = False) -> TextEdit | None:
     """Return the edit that removes an entry, None when it is the only one or shares its lines or an anchor.
 
-    With `even_last` the only entry of a mapping in block style is removed as well: a part's root has others elsewhere.
+    Nor is one removed that stands in a mapping which is merged into this one. With `even_last` the only entry of a
+    mapping in block style is removed as well: a part's root has others elsewhere.
     """
     entries = mapping.entries
     source = document.source
     written = source.text[entry.start : entry.end]
-    if (len(entries) < 2 and (mapping.flow or not even_last)) or "&" in written:
+    if (len(entries) < 2 and (mapping.flow or not even_last)) or "&" in written or not has_entry(mapping, entry):
         return None
     if mapping.flow:
-        index = next(i for i, other in enumerate(entries) if other is entry)
+        index = _index(mapping, entry)
         if index + 1 < len(entries):
             return replace_span(document, entry.start, entries[index + 1].start, "")
         return replace_span(document, entries[index - 1].end, entry.end, "")
@@ -43,6 +45,12 @@ def delete_entry(document: Document, mapping: Mapping, entry: Entry, *, even_las
     if last + 1 < source.line_count:
         return replace_span(document, source.line_start(first), source.line_start(last + 1), "")
     return replace_span(document, source.line_end(first - 1) if first else 0, len(source), "")
+
+
+def has_entry(mapping: Mapping, entry: Entry) -> bool:
+    """Tell whether an entry stands in a mapping itself, and not in one that is merged into it."""
+    index = _index(mapping, entry)
+    return index < len(mapping.entries) and mapping.entries[index] is entry
 
 
 def insert_root_key(document: Document, text: str, *, first: bool = False) -> TextEdit | None:
@@ -107,6 +115,11 @@ def list_entry(sequence: Sequence) -> Mapping | None:
     """Return the only entry of a list of sections, None when there are none or several."""
     only = target(sequence.items[0]) if len(sequence.items) == 1 else None
     return only if isinstance(only, Mapping) else None
+
+
+def _index(mapping: Mapping, entry: Entry) -> int:
+    """Return which of a mapping's entries one is, where it is one of them."""
+    return bisect_left(mapping.entries, entry.start, key=lambda other: other.start)
 
 
 def _append(document: Document, mapping: Mapping, text: str) -> TextEdit | None:

@@ -5,11 +5,11 @@ from collections.abc import Iterator
 from peft_daemon.language.context import CheckContext
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.remedies import four_bits, no_quantization, plain_adapter
-from peft_daemon.language.rules.subject import Subject
+from peft_daemon.language.rules.subject import Setting, Subject
 from peft_engine.bounds import bounds
 from peft_engine.capabilities import COMPUTED_TYPES
 from peft_engine.facts import HardwareFact
-from peft_schemas.findings import Finding
+from peft_schemas.findings import Finding, Fix
 
 _FAMILY = "hardware"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
@@ -39,7 +39,27 @@ def absent_device(subject: Subject, this: Rule) -> Iterator[Finding]:
     hardware, device = subject.context.hardware, subject.setting("compute.device")
     if hardware is not None and device is not None and device.value not in ("auto", "cpu", hardware.kind):
         message = f"This machine has no `{device.value}` device."
-        yield this.about(subject, message, device, fixes=subject.set(device.path, "auto"))
+        yield this.about(subject, message, device, fixes=_what_is_there(subject, device, hardware))
+
+
+def _what_is_there(subject: Subject, device: Setting, hardware: HardwareFact) -> list[Fix]:
+    """Return the fix that trains on the machine's own device, with no more processes than there are of it."""
+    processes = subject.setting("compute.processes")
+    devices = hardware.devices if hardware.kind == "cuda" else 1
+    found = subject.set(device.path, "auto")
+    if processes is None or devices is None or processes.value <= devices:
+        return found
+    title = f"Set `{device.path}` to `auto` and `{processes.path}` to `{devices}`"
+    both = zip(found, fewer(subject, devices), strict=False) if processes.is_written else ()
+    return [Fix(title=title, edits=[*one.edits, *other.edits]) for one, other in both]
+
+
+def fewer(subject: Subject, processes: int) -> list[Fix]:
+    """Return the fix that lowers `processes`; none where one alone would leave nothing to spread."""
+    strategy = subject.setting("compute.strategy")
+    if strategy is None or (processes == 1 and strategy.value == "fsdp"):
+        return []
+    return subject.set("compute.processes", processes)
 
 
 @rule(

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from peft_daemon.language.binding import AbsentKey, StrayKey
-from peft_daemon.language.rules.cadence import HOW_TO_EVALUATE, evaluates
 from peft_daemon.language.rules.edits import delete_entry, insert_key, insert_root_key
+from peft_daemon.language.rules.idle import is_idle
 from peft_daemon.language.rules.moves import (
     has_key,
     homes,
@@ -187,10 +187,9 @@ def _likely(subject: Subject, found: list[tuple[str, Key]]) -> list[tuple[str, K
     usual = [(path, key) for path, key in found if key.default is not None]
     if any(subject.binding.at(tuple(path.split("."))) for path, _ in usual if "[]" not in path):
         found = usual
-    unfit = HOW_TO_EVALUATE if evaluates(subject) is False else ()
-    if subject.binding.at(("evaluation", "datasets")) is not None:  # beside which no share is held out
-        unfit = (*unfit, "evaluation.split")
-    return [(path, key) for path, key in found if path not in unfit]
+    # Beside datasets of its own, no share is held out for the evaluation.
+    unfit = "evaluation.split" if subject.binding.at(("evaluation", "datasets")) is not None else None
+    return [(path, key) for path, key in found if path != unfit and not is_idle(subject, path)]
 
 
 def _stands_again(subject: Subject, stray: StrayKey) -> bool:

@@ -6,6 +6,7 @@ from peft_daemon.language.binding import StrayKey
 from peft_daemon.language.rules.edits import (
     contains_anchor,
     delete_entry,
+    has_entry,
     insert_below,
     insert_key,
     insert_root_key,
@@ -139,7 +140,7 @@ def removal(document: Document, stray: StrayKey) -> Iterator[Fix]:
 
 
 def _deletion(document: Document, stray: StrayKey) -> TextEdit | None:
-    if len(stray.mapping.entries) > 1:
+    if len(stray.mapping.entries) > 1 or not has_entry(stray.mapping, stray.entry):
         return delete_entry(document, stray.mapping, stray.entry)
     root = target(document.root)
     holder = stray.path[0]

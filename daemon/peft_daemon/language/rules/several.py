@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.hardware import device_of
+from peft_daemon.language.rules.hardware import device_of, fewer
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
 from peft_engine.facts import HardwareFact
-from peft_schemas.findings import Finding, Fix
+from peft_schemas.findings import Finding
 
 _FAMILY = "hardware"
 _BASE = "version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\n"
@@ -40,7 +40,7 @@ def too_many_processes(subject: Subject, this: Rule) -> Iterator[Finding]:
     if devices is not None and processes.value > devices:
         have = "one device" if devices == 1 else f"{devices} devices"
         message = f"{processes.value} processes need as many devices, and this machine has {have} of the kind `{kind}`."
-        yield this.about(subject, message, processes, fixes=_fewer(subject, devices))
+        yield this.about(subject, message, processes, fixes=fewer(subject, devices))
 
 
 @rule(
@@ -64,7 +64,7 @@ def processes_on_a_cpu(subject: Subject, this: Rule) -> Iterator[Finding]:
         f"This run trains on a CPU, whose cores {processes.value} processes share: that takes memory and no less time."
     )
     causes = [processes, *([device] if device.is_written else [])]
-    yield this.about(subject, message, *causes, fixes=_fewer(subject, 1))
+    yield this.about(subject, message, *causes, fixes=fewer(subject, 1))
 
 
 @rule(
@@ -133,11 +133,3 @@ def spread_optimizer(subject: Subject, this: Rule) -> Iterator[Finding]:
     if strategy.value == "fsdp" and processes.value > 1 and optimizer.value in _OF_WHOLE_WEIGHTS:
         message = f"`{optimizer.value}` cannot work on the slices of weights that `fsdp` gives it."
         yield this.about(subject, message, strategy, optimizer, fixes=subject.set(optimizer.path, "adamw"))
-
-
-def _fewer(subject: Subject, processes: int) -> list[Fix]:
-    """Return the fix that lowers `processes`; none where one alone would leave nothing to spread."""
-    strategy = subject.setting("compute.strategy")
-    if strategy is None or (processes == 1 and strategy.value == "fsdp"):
-        return []
-    return subject.set("compute.processes", processes)

@@ -8,7 +8,7 @@ from typing import Any
 
 from peft_daemon.language.binding import Binding, BoundKey
 from peft_daemon.language.context import CheckContext
-from peft_daemon.language.rules.edits import delete_entry, insert_below, insert_key, insert_root_key
+from peft_daemon.language.rules.edits import delete_entry, has_entry, insert_below, insert_key, insert_root_key
 from peft_daemon.language.rules.entries import LISTS, DatasetEntry, dataset_entries
 from peft_daemon.language.rules.moves import meant_paths
 from peft_daemon.language.rules.places import key_place, value_place
@@ -246,7 +246,7 @@ class Subject:
             return None
         holder = self.document.find(parts[:-1])
         mapping = None if holder is None or holder.via is not None else target(holder.value)
-        if not isinstance(mapping, Mapping):
+        if not isinstance(mapping, Mapping) or not has_entry(mapping, bound.entry):
             return None
         if len(mapping.entries) == 1 and len(parts) > 1:
             return self.remove_edit(".".join(map(str, parts[:-1])))

@@ -136,9 +136,9 @@ def unknown_tag(subject: Subject, this: Rule) -> Iterator[Finding]:
     "PW007",
     "error",
     _FAMILY,
-    "A merge key does not name a mapping.",
+    "A merge key has no mapping to merge.",
     why="A merge key copies the keys of a mapping; from anything else there are no keys to copy.",
-    advice="Write `<<: *name`, where `&name` marks a mapping.",
+    advice="Write `<<: *name`, where `&name` marks a mapping, or a mapping in place, as in `<<: {seed: 1}`.",
     example="version: 1\ntraining:\n  <<: 3\n  seed: 1\n",
     judges="problems",
 )

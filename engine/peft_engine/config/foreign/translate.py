@@ -15,7 +15,7 @@ from peft_engine.config.foreign.source import Source
 from peft_engine.config.foreign.strays import report_strays
 from peft_engine.config.foreign.tables import Table, Tool, load_table
 from peft_engine.config.nodes import Mapping as MappingNode
-from peft_engine.config.nodes import target
+from peft_engine.config.nodes import effective_entries, target
 from peft_engine.config.read import read_source
 from peft_engine.config.schema import key_at
 from peft_engine.config.text import SourceText
@@ -110,12 +110,13 @@ def _refusals(document: Document, table: Table) -> list[Finding]:
     if not isinstance(root, MappingNode) or not root.entries:
         message = f"A config of {table.title} is a mapping of keys to values, and this is none."
         return [Finding(code=TEXT_FAULT, severity="error", message=message, range=first_line)]
-    names = [entry.name for entry in root.entries]
+    entries = [effective.entry for effective in effective_entries(root)]
+    names = [entry.name for entry in entries]
     other = _other_kind(names, table)
     if other is not None:
         what, mark = other
         message = f"This is {what} and no run: only what `{table.training.command}` reads can be imported."
-        place = document.range(root.entries[names.index(mark)].key)
+        place = document.range(entries[names.index(mark)].key)
         return [Finding(code=TEXT_FAULT, severity="error", message=message, range=place)]
     known = {path.partition(".")[0].partition("[")[0] for path in table.known_paths()}
     if known.isdisjoint(names):

@@ -52,6 +52,8 @@ def completed(marked: str, label: str) -> str:
     ("marked", "expected"),
     [
         ("method:\n  target_modules: |\n", ["all-linear"]),
+        ("method:\n  <<: {target_modules: |}\n", ["all-linear"]),
+        ("method: {<<: [{r: 8}, {target_modules: |", ["all-linear"]),
         ("method:\n  target_modules: [|]\n", ["down_proj", "q_proj"]),
         ("method:\n  target_modules: [q_proj, |]\n", ["down_proj"]),
         ("method: {target_modules: [|", ["down_proj", "q_proj"]),
