@@ -29,7 +29,8 @@ def versions(
         print_json(VersionList(versions=found))
         return
     if not found:
-        err.print("There are no versions yet: a run makes one when it completes.")
+        whose = f" of {name}" if name else ""
+        err.print(f"There are no versions{whose} yet: a run makes one when it completes.", markup=False)
     for one in found:
         changed = f"{one.change}: {', '.join(one.changed)}" if one.changed else one.change
         loss = number(one.metrics.get("eval_loss", one.metrics.get("loss")))

@@ -11,8 +11,9 @@ from rich.text import Text
 
 from peft_daemon.cli.output import err, out, print_json
 from peft_daemon.cli.runs_words import Json, RunId, number, size, state_of, steps_of
+from peft_daemon.language.wording import counted
 from peft_daemon.runs.store import find_runs, list_artifacts, read_series
-from peft_daemon.runs.store.query import parse_condition
+from peft_daemon.runs.store.query import SORTS, parse_condition
 from peft_schemas.records import ArtifactList, RunQuery, Series, SeriesParams, SeriesResult
 from peft_schemas.runs import RunPage
 
@@ -29,7 +30,13 @@ def list_command(
         ),
     ] = None,
     sort: Annotated[
-        str, typer.Option(help="`created`, `updated`, `name` or a metric; `-` before it turns the order round.")
+        str,
+        typer.Option(
+            help=(
+                "`created`, `updated`, `name` or a metric, which leaves out runs without it; `-` before it turns the "
+                "order round."
+            )
+        ),
     ] = "-created",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 100,
     offset: Annotated[int, typer.Option(min=0, help="How many to pass over first.")] = 0,
@@ -53,10 +60,21 @@ def list_command(
         page = find_runs(query, partial(_show, bar))
     if json:
         print_json(page)
-    elif not page.total:
-        err.print("No run meets that." if where else "There are no runs yet. Start one with `peftw run CONFIG`.")
-    else:
+    elif page.runs:
         _print_page(page, offset)
+    else:
+        err.print(_why_none(page, query), markup=False)
+
+
+def _why_none(page: RunPage, query: RunQuery) -> str:
+    """Return for people why a page has no run."""
+    if page.total:
+        return f"There are no more than {counted(page.total, 'such run')}; a lower `--offset` shows them."
+    if query.where:
+        return "No run meets that."
+    if query.sort in SORTS:
+        return "There are no runs yet. Start one with `peftw run CONFIG`."
+    return f"No run has a metric `{query.sort}` to sort by."
 
 
 def _show(bar: Progress, done: int, of: int) -> None:
@@ -83,6 +101,16 @@ def series_command(
         return
     for one in series:
         _print_series(one)
+    missing = sorted({*params.metrics} - {one.metric for one in series})
+    if missing or not series:
+        err.print(_what_it_has(run_id, missing), markup=False)
+
+
+def _what_it_has(run_id: str, missing: list[str]) -> str:
+    known = ", ".join(one.metric for one in read_series(SeriesParams(run_id=run_id)))
+    if not known:
+        return f"Nothing was measured in {run_id} yet."
+    return f"{run_id} has no metric {' or '.join(missing)}; it has {known}."
 
 
 def files_command(run_id: RunId, json: Json = False) -> None:
@@ -91,6 +119,8 @@ def files_command(run_id: RunId, json: Json = False) -> None:
     if json:
         print_json(ArtifactList(artifacts=artifacts))
         return
+    if not artifacts:
+        err.print(f"{run_id} has made nothing yet.", markup=False)
     for one in artifacts:
         out.print(f"{'removed' if one.bytes is None else size(one.bytes):>10}  {one.path}", markup=False)
 

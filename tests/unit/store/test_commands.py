@@ -69,6 +69,28 @@ def test_a_path_is_printed_as_it_is_also_where_it_looks_like_a_style(
     assert base in done.stdout
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["list", "--where", "loss<0"], "No run meets that."),
+        (["list", "--sort", "speed"], "No run has a metric `speed` to sort by."),
+        (["list", "--offset", "7"], "There are no more than 1 such run; a lower `--offset` shows them."),
+        (["versions", "other"], "There are no versions of other yet: a run makes one when it completes."),
+        (["series", "demo-1", "--metric", "speed"], "demo-1 has no metric speed; it has loss, tokens."),
+    ],
+)
+def test_what_is_not_there_is_said(make_run: MakeRun, arguments: list[str], said: str) -> None:
+    make_run()
+    done = CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert (done.exit_code, done.stdout, done.stderr.strip()) == (0, "", said)
+
+
+def test_a_run_that_made_nothing_says_so(make_run: MakeRun) -> None:
+    run = make_run(state="failed", losses=[])
+    for command, said in (("series", "Nothing was measured in"), ("files", "has made nothing yet")):
+        assert said in CliRunner().invoke(app, [command, run.id], catch_exceptions=False).stderr
+
+
 def test_versions_lists_what_changed_also_of_runs_whose_worker_was_killed_after_its_last_word(
     make_run: MakeRun,
 ) -> None:

@@ -8,7 +8,9 @@ from peft_schemas.errors import WorkbenchError
 from peft_schemas.records import Condition, RunQuery
 
 _COLUMNS = frozenset({"state", "base", "method", "name", "version", "created", "updated"})
-_SORTS = frozenset({"created", "updated", "name"})
+SORTS = frozenset({"created", "updated", "name"})
+"""What every run has that a list can be sorted by; anything else is a metric."""
+
 _CONDITION = re.compile(r"^\s*([A-Za-z_][\w.-]*)\s*(<=|>=|=|<|>)\s*(.+?)\s*$")
 
 
@@ -50,7 +52,7 @@ def page(query: RunQuery) -> Statement:
     """Return the statement for one page of the runs that meet a query: their summaries."""
     source, where, values = _source(query)
     direction = "DESC" if query.descending else "ASC"
-    if query.sort in _SORTS:
+    if query.sort in SORTS:
         within = f"runs.created {direction}, " if query.sort == "name" else ""
         order = f"runs.{query.sort} {direction}, {within}runs.id {direction}"
     else:
@@ -70,7 +72,7 @@ def _source(query: RunQuery) -> tuple[str, str, list[str | float | int]]:
     joins: list[str] = []
     terms: list[str] = []
     values: list[str | float | int] = []
-    if query.sort not in _SORTS:
+    if query.sort not in SORTS:
         joins.append("latest AS sorted ON sorted.run = runs.key AND sorted.metric = ?")
         values.append(query.sort)
     numbers: list[str | float | int] = []
