@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
-from peft_daemon.lsp.errors import INVALID_PARAMS, REQUEST_FAILED
+from peft_daemon.lsp.errors import INVALID_PARAMS, REQUEST_CANCELLED, REQUEST_FAILED
 from tests.lsp.client import Client
 from tests.waiting import wait_until
 
@@ -196,6 +197,23 @@ def test_a_dry_run_says_what_would_be_run_or_why_not(able: Client, config: Path)
     config.write_text(GOOD.replace("org/m", "HuggingFaceTB/SmolLM2-135M-Instruct"))
     plan = able.request("peft/config/plan", {"uri": config.as_uri()})["result"]["text"]
     assert "1 example to train on in an epoch" in plan
+
+
+def test_a_dry_run_that_is_given_up_is_answered_when_nobody_reads_the_data_any_more(able: Client, config: Path) -> None:
+    data = config.with_name("a.jsonl")
+    # It is read for seconds.
+    data.write_text('{"text": "hello"}\n' * 1_000_000)
+    config.write_text(GOOD.replace("org/m", "HuggingFaceTB/SmolLM2-135M-Instruct"))
+    server = psutil.Process(able.process.pid)
+
+    def is_read() -> bool:
+        return str(data) in {file.path for file in server.open_files()}
+
+    id_ = able.begin("peft/config/plan", {"uri": config.as_uri()})
+    wait_until(is_read)
+    able.notify("$/cancelRequest", {"id": id_})
+    assert able.response(id_)["error"]["code"] == REQUEST_CANCELLED
+    assert not is_read()
 
 
 def test_B24_an_import_is_shown_and_not_written(able: Client, tmp_path: Path) -> None:

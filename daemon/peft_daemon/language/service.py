@@ -15,7 +15,7 @@ from peft_daemon.language.revision import Revision
 from peft_daemon.language.rules.pages import page_of
 from peft_daemon.language.rules.registry import rules
 from peft_daemon.lsp.uris import to_path
-from peft_daemon.rpc import bind
+from peft_daemon.rpc import bind, in_thread
 from peft_daemon.runs.launch import ConfigRefused
 from peft_daemon.runs.plan import plan
 from peft_daemon.workbench import WorkbenchServer
@@ -42,7 +42,9 @@ def register(server: WorkbenchServer) -> None:
     @bind(server, "peft/config/plan")
     async def _(params: ConfigParams) -> PageResult:
         try:
-            return PageResult(text=plan_page(await asyncio.to_thread(plan, _path(params.uri))))
+            path = _path(params.uri)
+            planned = await in_thread(lambda cancelled: plan(path, cancelled))
+            return PageResult(text=plan_page(planned))
         except ConfigRefused as refused:
             return PageResult(text=None, findings=refused.checked.findings, error=refused.report())
         except WorkbenchError as error:

@@ -1,6 +1,6 @@
 """A dry run: check the config, find the base, read and count the data. Starts nothing and leaves nothing."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from peft_daemon.language.binding import bind
@@ -17,10 +17,11 @@ from peft_schemas.config import RunConfig
 from peft_schemas.plan import PlannedDataset, RunPlan
 
 
-def plan(path: Path) -> RunPlan:
+def plan(path: Path, cancelled: Callable[[], bool] = lambda: False) -> RunPlan:
     """Return what a run of a config would do.
 
     Raises:
+        Cancelled: `cancelled`, which is asked at each record of the data, said so.
         ConfigRefused: The file has errors.
         WorkbenchError: The file, its base model or its data is missing or cannot be used.
     """
@@ -29,8 +30,8 @@ def plan(path: Path) -> RunPlan:
         raise ConfigRefused(path, checked)
     config, folder = checked.resolved.config, path.absolute().parent
     base = resolve_base(config.model.base, config.model.revision, folder=folder)
-    datasets = [load_dataset(dataset, folder) for dataset in config.datasets]
-    apart = [load_dataset(dataset, folder) for dataset in config.evaluation.datasets]
+    datasets = [load_dataset(dataset, folder, cancelled) for dataset in config.datasets]
+    apart = [load_dataset(dataset, folder, cancelled) for dataset in config.evaluation.datasets]
     train, held_out = _counts(config, [d.examples for d in datasets], [d.examples for d in apart])
     document = parse(SourceText(checked.text))
     place = base.hf_dir or base.gguf

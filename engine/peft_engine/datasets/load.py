@@ -1,8 +1,10 @@
 """Loading one dataset of a config."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from peft_engine.cancelling import while_wanted
 from peft_engine.datasets.columns import rename
 from peft_engine.datasets.examples import Example
 from peft_engine.datasets.formats import BadRecord, KnownFormat, known_fields, normalise, recognise
@@ -24,21 +26,23 @@ class LoadedDataset:
     examples: tuple[Example, ...]
 
 
-def load_dataset(config: DatasetConfig, folder: Path) -> LoadedDataset:
+def load_dataset(config: DatasetConfig, folder: Path, cancelled: Callable[[], bool] = lambda: False) -> LoadedDataset:
     """Read a dataset and bring every record to the one form.
 
     Args:
         config: The dataset as the config names it.
         folder: What a relative path is relative to: the folder of the config file.
+        cancelled: Asked at each record whether somebody still wants them.
 
     Raises:
+        Cancelled: `cancelled` said so.
         WorkbenchError: The file is missing, unreadable or empty, `split` or `columns` name what it does not have, its
             shape is unknown, or a record does not have it, of which the sentence names the line; or the file changed
             while it was read.
     """
     path = folder / Path(config.path).expanduser()
     before = stamp(path)
-    records = read_records(path)
+    records = read_records(path, cancelled)
     if config.split is not None:
         records = take(records, config.split, path.name)
     records = rename(records, config.columns, path)
@@ -51,7 +55,7 @@ def load_dataset(config: DatasetConfig, folder: Path) -> LoadedDataset:
             f"Name the fields as one of these does ({known_fields()}).",
         )
     examples = []
-    for record in records:
+    for record in while_wanted(records, cancelled):
         try:
             examples.append(normalise(record.value, shape))
         except BadRecord as error:

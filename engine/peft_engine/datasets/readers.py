@@ -2,12 +2,14 @@
 
 import csv
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from peft_engine.cancelling import while_wanted
 from peft_engine.datasets.examples import LONGEST_EXAMPLE
 from peft_schemas.errors import WorkbenchError
 
@@ -46,20 +48,23 @@ class UnreadableDataset(WorkbenchError):
         self.line = line
 
 
-def read_records(path: Path) -> list[Record]:
+def read_records(path: Path, cancelled: Callable[[], bool] = lambda: False) -> list[Record]:
     """Read every record of a csv, json, jsonl, txt or parquet file.
 
     Raises:
+        Cancelled: `cancelled`, which is asked at each record, said so.
         WorkbenchError: The file is missing (`dataset-missing`), is of another kind, cannot be read or holds something
             that is not a record (`dataset-unreadable`), or has no record (`dataset-empty`).
     """
-    records = list(stream_records(path))
+    # What gives up in the middle leaves no open file behind.
+    with closing(stream_records(path)) as stream:
+        records = list(while_wanted(stream, cancelled))
     if not records:
         raise WorkbenchError("dataset-empty", f"{path.name} holds no record.", "Add examples to the file.")
     return records
 
 
-def stream_records(path: Path) -> Iterator[Record]:
+def stream_records(path: Path) -> Generator[Record, None, None]:
     """Yield the records of a file one by one. Only jsonl and csv files are not read as a whole first.
 
     Raises:

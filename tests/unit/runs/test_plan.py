@@ -1,6 +1,7 @@
 """A dry run finds what a run would find, and leaves no trace."""
 
 import json
+from itertools import count
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from peft_daemon.cli import run
 from peft_daemon.cli.output import FAILURE
 from peft_daemon.runs.launch import ConfigRefused
 from peft_daemon.runs.plan import plan
+from peft_engine.cancelling import Cancelled
 
 CONFIG = (
     "version: 1\nmodel:\n  base: HuggingFaceTB/SmolLM2-135M-Instruct\ndatasets:\n  - path: a.jsonl\n    weight: 2\n"
@@ -76,3 +78,12 @@ def test_a_dry_run_refuses_what_a_run_would_refuse(
         run.command(config, dry_run=True)
     assert ended.value.code == FAILURE
     assert refused.value.message in " ".join(capsys.readouterr().err.split())
+
+
+@pytest.mark.parametrize("asked_before", [0, 1, 5, 25])
+def test_a_dry_run_that_is_given_up_reads_no_more_of_its_data(config: Path, asked_before: int) -> None:
+    (config.parent / "a.jsonl").write_text((json.dumps({"text": "a text"}) + "\n") * 10_000)
+    asked = count()
+    with pytest.raises(Cancelled):
+        plan(config, cancelled=lambda: next(asked) >= asked_before)
+    assert next(asked) == asked_before + 1
