@@ -3,7 +3,7 @@ import * as vscode from "vscode";
 
 import { openFile } from "../commands/reveal";
 import { Problem } from "../problem";
-import { type ComparedRun, type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
+import { type HostMessage, isPanelMessage, type PanelMessage } from "../protocol/panel";
 import type { NoteParams, RunSummary, Series } from "../protocol/types";
 import type { RunEvent } from "../protocol/words";
 import { type FeedReader, RunFeed, type RunSource } from "../runs/runFeed";
@@ -11,13 +11,13 @@ import { readRecord, recordFacts, recordFile } from "../runs/record";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import { fileIcon } from "../views/icons";
-import { chooseCompared } from "./compareRuns";
+import { Comparison } from "./compareRuns";
 import { showPage } from "./showPage";
 
 export class RunPanel implements FeedReader {
   private readonly feed: RunFeed;
   private directory = "";
-  private compared: readonly ComparedRun[] = [];
+  private readonly comparison: Comparison;
   private tracker = "";
 
   constructor(
@@ -26,7 +26,9 @@ export class RunPanel implements FeedReader {
     private readonly server: Server,
     private readonly store: RunStore,
     extensionUri: vscode.Uri,
+    compared: readonly string[],
   ) {
+    this.comparison = new Comparison(server, store, runId, compared, (runs) => this.send({ type: "compared", runs }));
     this.feed = new RunFeed(sourceOf(server), runId, this);
     panel.iconPath = fileIcon(extensionUri);
     panel.webview.onDidReceiveMessage((message: unknown) => {
@@ -43,6 +45,7 @@ export class RunPanel implements FeedReader {
     });
     panel.onDidDispose(() => {
       following.dispose();
+      this.comparison.dispose();
       this.feed.dispose();
     });
     showPage(panel.webview, "run", extensionUri);
@@ -69,7 +72,7 @@ export class RunPanel implements FeedReader {
     switch (message.type) {
       case "ready":
         // A panel that was hidden has forgotten all that it was told.
-        this.showCompared(this.compared);
+        this.comparison.show();
         this.tracker = "";
         this.showTracker();
         return this.feed.replay();
@@ -96,9 +99,9 @@ export class RunPanel implements FeedReader {
       case "pin":
         return this.note({ pinned: message.pinned });
       case "compare":
-        return this.compare();
+        return this.comparison.choose();
       case "compareNone":
-        this.showCompared([]);
+        this.comparison.clear();
         return;
       case "record":
         this.send({ type: "record", facts: recordFacts(await readRecord(this.directory)) });
@@ -112,22 +115,12 @@ export class RunPanel implements FeedReader {
     await this.server.request("peft/run/note", { run_id: this.runId, ...changes });
   }
 
-  private async compare(): Promise<void> {
-    const runs = await chooseCompared(this.server, this.store, this.runId, this.compared);
-    if (runs) this.showCompared(runs);
-  }
-
   private showTracker(): void {
     const run = this.store.get(this.runId);
     const now = JSON.stringify([run?.tracker, run?.state, run && run.step > 0]);
     if (!run || now === this.tracker) return;
     this.tracker = now;
     this.send({ type: "run", run });
-  }
-
-  private showCompared(runs: readonly ComparedRun[]): void {
-    this.compared = runs;
-    this.send({ type: "compared", runs });
   }
 }
 

@@ -28,13 +28,13 @@ export class RunPanels implements vscode.WebviewPanelSerializer {
   }
 
   deserializeWebviewPanel(panel: vscode.WebviewPanel, state: unknown): Promise<void> {
-    if (isPanelState(state)) this.adopt(panel, state.runId);
+    if (isPanelState(state)) this.adopt(panel, state.runId, state.compared);
     else panel.dispose();
     return Promise.resolve();
   }
 
-  private adopt(panel: vscode.WebviewPanel, runId: string): void {
-    this.panels.set(runId, new RunPanel(panel, runId, this.server, this.store, this.extensionUri));
+  private adopt(panel: vscode.WebviewPanel, runId: string, compared: readonly string[] = []): void {
+    this.panels.set(runId, new RunPanel(panel, runId, this.server, this.store, this.extensionUri, compared));
     panel.onDidDispose(() => this.panels.delete(runId));
   }
 }

@@ -87,6 +87,8 @@ export interface PanelState {
   /** Which charts are shown, and how smooth; as it was never chosen where it is missing. */
   readonly shown?: readonly string[];
   readonly smoothing?: number;
+  /** The runs that are drawn beside it. */
+  readonly compared?: readonly string[];
 }
 
 export function isPanelState(value: unknown): value is PanelState {
@@ -94,7 +96,8 @@ export function isPanelState(value: unknown): value is PanelState {
     isRecord(value) &&
     typeof value.runId === "string" &&
     (value.shown === undefined || isList(value.shown, (id) => typeof id === "string")) &&
-    (value.smoothing === undefined || typeof value.smoothing === "number")
+    (value.smoothing === undefined || typeof value.smoothing === "number") &&
+    (value.compared === undefined || isList(value.compared, (id) => typeof id === "string"))
   );
 }
 

@@ -78,6 +78,8 @@ describe("what a panel keeps over a reload", () => {
     expect(isPanelState({ runId: "a-1" })).toBe(true);
     expect(isPanelState({ runId: "a-1", shown: ["loss"], smoothing: 0.5 })).toBe(true);
     const wrong = [undefined, null, {}, { runId: 1 }, { runId: "a-1", shown: 1 }, { runId: "a-1", smoothing: "much" }];
+    expect(isPanelState({ runId: "a-1", compared: ["a-0"] })).toBe(true);
+    expect(isPanelState({ runId: "a-1", compared: [0] })).toBe(false);
     for (const value of wrong) expect(isPanelState(value)).toBe(false);
   });
 });

@@ -12,7 +12,7 @@ const COMPLETED = {
   chat_model: "base:release-notes-1",
 } as const;
 
-const FIRST_LOOK = { shown: ["loss", "learning_rate", "tokens_per_second"], smoothing: 0 };
+const FIRST_LOOK = { shown: ["loss", "learning_rate", "tokens_per_second"], smoothing: 0, compared: [] };
 
 test("it asks for the run, and draws it without breaking its policy", async ({ page }) => {
   const panel = await PanelPage.open(page);
@@ -193,7 +193,7 @@ test("the charts that are shown and their smoothness are chosen, and kept over a
   await page.getByRole("slider", { name: "Smoothing" }).fill("0.9");
   await expect(page.getByText("training, measured")).toBeVisible();
   const shown = ["loss", "tokens_per_second", "grad_norm"];
-  expect(await panel.state()).toEqual({ runId: RUN.id, shown, smoothing: 0.9 });
+  expect(await panel.state()).toEqual({ runId: RUN.id, shown, smoothing: 0.9, compared: [] });
 
   const again = await PanelPage.open(await page.context().newPage(), { kept: await panel.state() });
   await again.show(RUN, measured);
@@ -233,9 +233,19 @@ test("other runs are drawn beside it", async ({ page }) => {
   const series = [{ metric: "loss", steps: [1, 80], values: [3, 1], total: 80 }];
   await panel.send({ type: "compared", runs: [{ id: "release-notes-0", series }] });
   await expect(page.locator(".u-legend").first()).toContainText("release-notes-0");
-  await expect(page.getByRole("img", { name: "Loss by step, 61 values" })).toBeVisible();
+  await expect(page.getByRole("img", { name: "Loss by step, 61 values, beside release-notes-0" })).toBeVisible();
+  const kept = await panel.state();
+  expect(kept).toMatchObject({ compared: ["release-notes-0"] });
   await page.getByRole("button", { name: "Compare with None" }).click();
   expect((await panel.sent()).at(-1)).toEqual({ type: "compareNone" });
+  await panel.send({ type: "compared", runs: [] });
+  await expect.poll(() => panel.state()).toMatchObject({ compared: [] });
+
+  // What was chosen is not forgotten by a page that was loaded again and has not yet been told.
+  const again = await PanelPage.open(await page.context().newPage(), { kept });
+  await again.show(RUN, history(60));
+  await expect(again.page.getByRole("heading", { name: "release-notes" })).toBeVisible();
+  expect(await again.state()).toMatchObject({ compared: ["release-notes-0"] });
 });
 
 test("G1 a history of a long run is drawn, and one that has become long is asked for anew", async ({ page }) => {

@@ -13,8 +13,8 @@ export interface Line {
   readonly curve: Curve;
   /** Few points, far apart: they are marked, and the line goes on from one to the next. */
   readonly sparse?: boolean;
-  /** Of another run. */
-  readonly dashed?: boolean;
+  /** Of another run: lengths of strokes and gaps, so that not the colour alone tells runs apart. */
+  readonly dash?: readonly number[];
   /** What a smoothed line was made of, seen through it. */
   readonly faint?: boolean;
 }
@@ -45,7 +45,9 @@ export class Chart {
     const zoom = this.zoom();
     this.lines = lines;
     this.data = [steps, ...columns];
-    this.plotArea.setAttribute("aria-label", `${this.look.title} by step, ${counted(steps.length, "value")}`);
+    const others = lines.filter(({ dash }) => dash).map(({ label }) => label);
+    const beside = others.length > 0 ? `, beside ${new Intl.ListFormat("en").format(others)}` : "";
+    this.plotArea.setAttribute("aria-label", `${this.look.title} by step, ${counted(steps.length, "value")}${beside}`);
     if (this.plot && alike) this.plot.setData(this.data);
     else this.draw();
     if (zoom) this.plot?.setScale("x", zoom);
@@ -104,7 +106,7 @@ function seriesOf(line: Line, format: (value: number) => string): uPlot.Series {
     stroke,
     alpha: line.faint ? 0.3 : 1,
     width: 1.5,
-    ...(line.dashed ? { dash: [6, 4] } : {}),
+    ...(line.dash ? { dash: [...line.dash] } : {}),
     spanGaps: true,
     points: { show: (plot) => line.sparse || plot.data[0].length < 3, size: 6, fill: stroke },
     value: (_plot, value: number | null) => (value === null ? "–" : format(value)),

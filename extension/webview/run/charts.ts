@@ -14,7 +14,14 @@ export interface View {
   readonly smoothing: number;
 }
 
-const OTHERS = ["yellow", "red", "green", "purple", "orange"].map((color) => `--vscode-charts-${color}`);
+/** How other runs are drawn, so many as can be chosen. */
+const OTHERS: readonly Pick<Line, "color" | "dash">[] = [
+  { color: "--vscode-charts-yellow", dash: [6, 4] },
+  { color: "--vscode-charts-red", dash: [2, 3] },
+  { color: "--vscode-charts-green", dash: [10, 3, 2, 3] },
+  { color: "--vscode-charts-purple", dash: [12, 4] },
+  { color: "--vscode-charts-orange", dash: [4, 2, 2, 2] },
+];
 
 export class Charts {
   readonly root: HTMLElement;
@@ -65,7 +72,7 @@ function linesOf(
     const series = run.series.find(({ metric }) => metric === main?.metric);
     if (!series) return [];
     const curve = smoothing === 0 || kind.exact ? curveOf(series) : smoothed(curveOf(series), smoothing);
-    return [{ label: run.id, color: OTHERS[index % OTHERS.length] ?? "", curve, dashed: true }];
+    return [{ label: run.id, color: "", ...OTHERS[index % OTHERS.length], curve }];
   });
   return [...own, ...others];
 }

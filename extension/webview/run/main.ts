@@ -36,8 +36,9 @@ const MOST_POINTS = 10_000;
 
 const editor = acquireVsCodeApi();
 const send = (message: PanelMessage) => editor.postMessage(message);
-const kept = editor.getState();
-let view: View = { shown: SHOWN_AT_FIRST, smoothing: 0, ...(isPanelState(kept) ? kept : {}) };
+const state = editor.getState();
+const kept: Partial<PanelState> = isPanelState(state) ? state : {};
+let view: View = { shown: kept.shown ?? SHOWN_AT_FIRST, smoothing: kept.smoothing ?? 0 };
 
 const tracker = new TrackerLine();
 const header = new Header(tracker.root, send);
@@ -59,6 +60,8 @@ const content = element(
 
 let model = new RunModel();
 let compared: readonly ComparedRun[] = [];
+/** As they were before a reload, until they are drawn again. */
+let comparedIds = kept.compared ?? [];
 let runId: string | undefined;
 let asked = false;
 let frame: number | undefined;
@@ -71,6 +74,8 @@ function receive(message: HostMessage): void {
       return;
     case "compared":
       compared = message.runs;
+      comparedIds = compared.map(({ id }) => id);
+      remember();
       return redraw();
     case "run":
       return tracker.show(message.run);
@@ -124,7 +129,9 @@ function look(chosen: View): void {
 }
 
 function remember(): void {
-  if (runId !== undefined) editor.setState({ runId, shown: view.shown, smoothing: view.smoothing });
+  if (runId === undefined) return;
+  const { shown, smoothing } = view;
+  editor.setState({ runId, shown, smoothing, compared: comparedIds });
 }
 
 header.root.hidden = content.hidden = paused.root.hidden = true;
