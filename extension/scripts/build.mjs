@@ -39,7 +39,7 @@ const HOST_TESTS = {
   ...host,
   minify: false,
   external: ["vscode", "mocha"],
-  entryPoints: { host: "test/host/index.ts" },
+  entryPoints: { host: "test/host/index.ts", restricted: "test/host/restricted.ts" },
   outdir: "dist/test",
 };
 

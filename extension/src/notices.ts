@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 
 import { Problem } from "./problem";
+import { NotTrusted } from "./trust";
 
 export interface Action {
   readonly title: string;
@@ -15,9 +16,17 @@ export const SHOW_PROBLEMS: Action = {
   run: () => vscode.commands.executeCommand("workbench.actions.view.problems"),
 };
 
+const MANAGE_TRUST: Action = {
+  title: "Manage Workspace Trust",
+  run: () => vscode.commands.executeCommand("workbench.trust.manage"),
+};
+
 export async function showProblem(error: unknown, ...actions: Action[]): Promise<void> {
   const problem = Problem.from(error);
-  const offered = actions.length > 0 ? actions : [SHOW_LOGS];
-  const chosen = await vscode.window.showErrorMessage(problem.text, ...offered.map((action) => action.title));
+  const isOff = problem instanceof NotTrusted;
+  const offered = actions.length > 0 ? actions : [isOff ? MANAGE_TRUST : SHOW_LOGS];
+  // Nothing has failed where something is off.
+  const show = isOff ? vscode.window.showWarningMessage : vscode.window.showErrorMessage;
+  const chosen = await show(problem.text, ...offered.map((action) => action.title));
   await offered.find((action) => action.title === chosen)?.run();
 }

@@ -2,7 +2,6 @@
 import * as vscode from "vscode";
 
 import { configUri, saved } from "../commands/configFile";
-import { requireTrust } from "../commands/trust";
 import { Problem } from "../problem";
 import type { FileFinding, RunSummary } from "../protocol/types";
 import { isActive } from "../protocol/words";
@@ -10,6 +9,7 @@ import { counted, lossText, progressText } from "../runs/describe";
 import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { Training } from "../server/training";
+import { requireTrust } from "../trust";
 
 /** Between two remarks on a run whose state is the same. */
 const REMARK_MS = 5_000;
@@ -28,7 +28,7 @@ export async function followRun(
   stream: vscode.ChatResponseStream,
   token: vscode.CancellationToken,
 ): Promise<void> {
-  if (!(await requireTrust("Runs"))) throw new Problem("Runs are off in Restricted Mode.");
+  requireTrust("Runs");
   const uri = configUri(undefined, "There is no run to start here.");
   await saved(uri, "A run starts from what is on disk.");
   if (!(await training.ensure())) throw new Problem("No run was started: training needs more packages.");

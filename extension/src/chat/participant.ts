@@ -2,6 +2,7 @@
 import * as vscode from "vscode";
 
 import { Problem } from "../problem";
+import { requireTrust } from "../trust";
 import { fileIcon } from "../views/icons";
 import { compare } from "./compare";
 import { complete } from "./completion";
@@ -57,9 +58,7 @@ async function ask(
   stream: vscode.ChatResponseStream,
   token: vscode.CancellationToken,
 ): Promise<TurnMetadata> {
-  if (!vscode.workspace.isTrusted) {
-    throw new Problem("Chats are off in Restricted Mode.", "Trust this workspace to use them.");
-  }
+  requireTrust("Chats");
   const model = await models.current();
   const messages = messagesOf(context.history, request.prompt);
   if (request.command === "compare") {

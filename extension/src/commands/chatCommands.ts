@@ -5,16 +5,9 @@ import { openChat } from "../chat/openChat";
 import type { ChatPanels } from "../panels/chatPanels";
 import type { RunStore } from "../runs/runStore";
 import { pickRun } from "./pickRun";
-import { requireTrust } from "./trust";
-
-/** `PEFT: Chat`: our own panel, as it was left. */
-export async function openChatPanel(chats: ChatPanels): Promise<void> {
-  if (await requireTrust("Chats")) await chats.open();
-}
 
 /** `PEFT: Ask About Selection`: a chat whose next prompt is about what is selected. */
 export async function askAboutSelection(chats: ChatPanels): Promise<void> {
-  if (!(await requireTrust("Chats"))) return;
   const panel = await chats.open();
   await panel.takeSelection();
 }
@@ -26,7 +19,6 @@ export async function chatWithAdapter(
   chats: ChatPanels,
   given: unknown,
 ): Promise<void> {
-  if (!(await requireTrust("Chats"))) return;
   const none = "There is no adapter to chat with yet: complete a run first.";
   const run = await pickRun(store, given, ({ chat_model }) => chat_model !== null, none);
   if (!run?.chat_model) return;
@@ -36,7 +28,7 @@ export async function chatWithAdapter(
 
 /** Has an adapter and its base answer a prompt beside each other, from the same seed and as `@peft` has them answer. */
 export async function compareAnswers(chats: ChatPanels, given: unknown): Promise<void> {
-  if (!isComparison(given) || !(await requireTrust("Chats"))) return;
+  if (!isComparison(given)) return;
   const { prompt, ...chosen } = given;
   const panel = await chats.begin(chosen.model, { ...chosen, temperature: 0 });
   await panel.ask(prompt);
@@ -44,6 +36,5 @@ export async function compareAnswers(chats: ChatPanels, given: unknown): Promise
 
 /** `PEFT: Choose Chat Model`: for `@peft` in the editor's own chat. */
 export async function chooseChatModel(models: ChatModels): Promise<void> {
-  if (!(await requireTrust("Chats"))) return;
   if (await models.letChoose()) await openChat((await models.current()).id);
 }

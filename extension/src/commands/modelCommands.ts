@@ -11,7 +11,6 @@ import { addAll } from "../views/modelsDrop";
 import type { ModelRow } from "../views/modelsTree";
 import { configUri } from "./configFile";
 import { openFile, reveal } from "./reveal";
-import { requireTrust } from "./trust";
 
 /** `PEFT: Add Model`: by the editor's file dialog. */
 export async function addModel(library: ModelLibrary): Promise<void> {
@@ -45,7 +44,6 @@ export async function filterModels(library: ModelLibrary): Promise<void> {
 
 /** `PEFT: Chat with Model`: a conversation with a base or an adapter of the Models view. */
 export async function chatWithModel(library: ModelLibrary, chats: ChatPanels, given: unknown): Promise<void> {
-  if (!(await requireTrust("Chats"))) return;
   const id = isAdapter(given) ? given.id : (await pickModel(library, given, ({ facts }) => facts !== null))?.id;
   if (id !== undefined) await chats.begin(id);
 }

@@ -10,11 +10,13 @@ import type { RunStore } from "../runs/runStore";
 import type { Server } from "../server/server";
 import type { Setup } from "../server/setup";
 import type { Training } from "../server/training";
+import { type Command, COMMANDS } from "../restricted";
 import type { ModelServer } from "../serving/modelServer";
+import { requireTrust } from "../trust";
 import type { ModelsView } from "../views/modelsView";
 import type { Pages } from "../views/pages";
 import { cleanUpRuns } from "../runs/cleanUp";
-import { askAboutSelection, chatWithAdapter, chooseChatModel, compareAnswers, openChatPanel } from "./chatCommands";
+import { askAboutSelection, chatWithAdapter, chooseChatModel, compareAnswers } from "./chatCommands";
 import { compareConfigs, dryRun, estimate, fixAll } from "./configCommands";
 import { convertModel } from "./convertModel";
 import { exportConfig } from "./exportConfig";
@@ -42,13 +44,7 @@ import {
   stopRun,
 } from "./runCommands";
 import { exportRun, importRun, noteRun, pinRun, revealMade, tagRun } from "./runRecords";
-import {
-  copyEndpoint,
-  modelServerMenu,
-  openModelServerLog,
-  restartModelServer,
-  startModelServer,
-} from "./servingCommands";
+import { copyEndpoint, modelServerMenu, openModelServerLog } from "./servingCommands";
 import { startRun } from "./startRun";
 
 export interface Parts {
@@ -72,7 +68,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     import: vscode.languages.createDiagnosticCollection("peft.import"),
     export: vscode.languages.createDiagnosticCollection("peft.export"),
   };
-  const handlers: Record<string, (given: unknown, ...more: unknown[]) => unknown> = {
+  const handlers: Record<Command, (given: unknown, ...more: unknown[]) => unknown> = {
     "peft.run": (given) => startRun(server, training, panels, given),
     "peft.estimate": (given) => estimate(server, pages, given),
     "peft.dryRun": (given) => dryRun(server, pages, given),
@@ -101,7 +97,7 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.openRunConfig": (given) => openRunConfig(store, given),
     "peft.revealRunFolder": (given) => revealRunFolder(store, given),
     "peft.chatWithAdapter": (given) => chatWithAdapter(store, models, chats, given),
-    "peft.openChat": () => openChatPanel(chats),
+    "peft.openChat": () => chats.open(),
     "peft.askAboutSelection": () => askAboutSelection(chats),
     "peft.compareAnswers": (given) => compareAnswers(chats, given),
     "peft.chooseChatModel": () => chooseChatModel(models),
@@ -115,9 +111,9 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     "peft.convertModel": (given) => convertModel(library, modelsView, given),
     "peft.useModelAsBase": (given) => useAsBase(library, given),
     "peft.forgetModel": (given) => forgetModel(library, given),
-    "peft.startModelServer": () => startModelServer(parts),
+    "peft.startModelServer": () => serving.start(),
     "peft.stopModelServer": () => serving.stop(),
-    "peft.restartModelServer": () => restartModelServer(parts),
+    "peft.restartModelServer": () => serving.restart(),
     "peft.modelServerMenu": () => modelServerMenu(parts),
     "peft.copyEndpoint": () => copyEndpoint(parts),
     "peft.showModelServerLog": () => openModelServerLog(parts),
@@ -133,10 +129,12 @@ export function registerCommands(parts: Parts): vscode.Disposable {
     vscode.workspace.onDidCloseTextDocument(({ uri }) =>
       Object.values(remarks).forEach((collection) => collection.delete(uri)),
     ),
-    ...Object.entries(handlers).map(([id, handler]) =>
+    ...(Object.keys(handlers) as Command[]).map((id) =>
       vscode.commands.registerCommand(id, async (given: unknown, ...more: unknown[]) => {
+        const off = COMMANDS[id];
         try {
-          await handler(given, ...more);
+          if (off !== "works") requireTrust(off);
+          await handlers[id](given, ...more);
         } catch (error) {
           log.error(error instanceof Error ? error : String(error));
           // Not awaited: a command is done when it has failed, not when somebody has read why.

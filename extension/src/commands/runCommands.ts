@@ -14,7 +14,6 @@ import type { Server } from "../server/server";
 import { inStatusBar } from "./cancellable";
 import { pickRun } from "./pickRun";
 import { openFile, reveal } from "./reveal";
-import { requireTrust } from "./trust";
 
 export async function stopRun(server: Server, store: RunStore, given: unknown): Promise<void> {
   const run = await pickRun(store, given, (run) => can(run, "stop"), "No run is going.");
@@ -31,7 +30,6 @@ export async function pauseRun(server: Server, store: RunStore, given: unknown):
 }
 
 export async function resumeRun(server: Server, store: RunStore, panels: RunPanels, given: unknown): Promise<void> {
-  if (!(await requireTrust("Runs"))) return;
   const run = await pickRun(store, given, (run) => can(run, "resume"), "No run rests that could go on.");
   if (!run) return;
   const resume = (accept_changes: boolean) =>

@@ -8,7 +8,6 @@ import { pickAction } from "../serving/menu";
 import { entries } from "../serving/menuEntries";
 import type { ModelServer } from "../serving/modelServer";
 import type { Pages } from "../views/pages";
-import { requireTrust } from "./trust";
 
 export interface ServingParts {
   readonly server: Server;
@@ -17,17 +16,8 @@ export interface ServingParts {
   readonly pages: Pages;
 }
 
-export async function startModelServer({ serving }: ServingParts): Promise<void> {
-  if (await requireTrust("Models")) await serving.start();
-}
-
-export async function restartModelServer({ serving }: ServingParts): Promise<void> {
-  if (await requireTrust("Models")) await serving.restart();
-}
-
 /** `PEFT: Model Server`: the menu behind the status bar's item. */
 export async function modelServerMenu(parts: ServingParts): Promise<void> {
-  if (!(await requireTrust("Models"))) return;
   const { serving, models } = parts;
   const action = await pickAction(entries(serving.status, await models.list()));
   switch (action?.type) {
@@ -55,7 +45,6 @@ export async function modelServerMenu(parts: ServingParts): Promise<void> {
 
 /** `PEFT: Copy Model Server Endpoint`: for the settings of another program. */
 export async function copyEndpoint({ serving, models }: ServingParts): Promise<void> {
-  if (!(await requireTrust("Models"))) return;
   const items = FORMS.map((form) => ({ label: form.label, detail: form.detail, form }));
   const picked = await vscode.window.showQuickPick(items, { title: "Copy the endpoint for", matchOnDetail: true });
   if (!picked) return;

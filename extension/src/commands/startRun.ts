@@ -9,11 +9,9 @@ import type { Server } from "../server/server";
 import type { Training } from "../server/training";
 import { inStatusBar } from "./cancellable";
 import { configUri, saved } from "./configFile";
-import { requireTrust } from "./trust";
 
 /** `PEFT: Run`: saves the file, sees that training is possible, starts the run and shows it. */
 export async function startRun(server: Server, training: Training, panels: RunPanels, given: unknown): Promise<void> {
-  if (!(await requireTrust("Runs"))) return;
   const uri = configUri(given, "There is no run to start here.");
   await saved(uri, "A run starts from what is on disk.");
   if (!(await training.ensure())) return;

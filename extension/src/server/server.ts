@@ -3,6 +3,8 @@ import * as vscode from "vscode";
 
 import { Problem } from "../problem";
 import type { Notifications, Requests } from "../protocol/types";
+import { REQUESTS } from "../restricted";
+import { requireTrust } from "../trust";
 import { Connection, type ConnectionOptions, type NotificationHandlers } from "./connection";
 import { CrashHistory } from "./crashes";
 import { ProtocolMismatch } from "./handshake";
@@ -76,13 +78,15 @@ export class Server implements vscode.Disposable {
   /**
    * Asks the daemon, starting it first if nobody has.
    *
-   * @throws Problem when there is no daemon to ask.
+   * @throws Problem when there is no daemon to ask, or what is asked for is off in Restricted Mode.
    */
   async request<M extends keyof Requests>(
     method: M,
     params: Requests[M]["params"],
     token?: vscode.CancellationToken,
   ): Promise<Requests[M]["result"]> {
+    const off = REQUESTS[method];
+    if (off) requireTrust(off);
     const connection = await this.whenRunning();
     return connection.request(method, params, token);
   }

@@ -5,6 +5,7 @@ import path from "node:path";
 import { describe, expect, it } from "vitest";
 
 import manifest from "../../package.json";
+import { COMMANDS } from "../../src/restricted";
 
 const ROOT = path.resolve(import.meta.dirname, "../..");
 const { contributes } = manifest;
@@ -35,21 +36,15 @@ describe("the manifest", () => {
     expect(named.filter((command) => !declared.includes(command ?? ""))).toEqual([]);
   });
 
+  it("has a decision for each command whether it works where the workspace is not trusted", () => {
+    expect(Object.keys(COMMANDS)).toEqual(declared);
+  });
+
   it("turns off what executes a workspace's words where it is not trusted", () => {
-    const trusted = contributes.commands.filter((command) => command.enablement === "isWorkspaceTrusted");
-    expect(trusted.map(({ command }) => command)).toEqual([
-      "peft.run",
-      "peft.resumeRun",
-      "peft.chatWithAdapter",
-      "peft.openChat",
-      "peft.askAboutSelection",
-      "peft.compareAnswers",
-      "peft.chooseChatModel",
-      "peft.chatWithModel",
-      "peft.startModelServer",
-      "peft.restartModelServer",
-      "peft.copyEndpoint",
-    ]);
+    const off = Object.entries(COMMANDS).flatMap(([command, decision]) => (decision === "works" ? [] : [command]));
+    const disabled = contributes.commands.filter(({ enablement }) => enablement === "isWorkspaceTrusted");
+    expect(disabled.map(({ command }) => command)).toEqual(off);
+    expect(contributes.commands.filter(({ enablement }) => enablement !== undefined)).toEqual(disabled);
   });
 
   it("ignores, where the workspace is not trusted, every setting that names a program or a folder", () => {
