@@ -46,12 +46,15 @@ export interface TalkReader {
 }
 
 const SEEDS = 2 ** 32;
+/** What a window that is reloaded or ends in the middle of an answer loses of it. */
+const UNKEPT_MS = 2_000;
 /** What tells that a conversation is another one now than the one that is shown. */
 const PARTED: ReadonlySet<string> = new Set<ErrorReport["code"]>(["conversation-changed", "conversation-missing"]);
 
 export class Talk {
   private shown: ShownExchange[];
   private running: AbortController | undefined;
+  private isDeleted = false;
 
   constructor(
     private readonly source: TalkSource,
@@ -115,6 +118,12 @@ export class Talk {
     this.running?.abort();
   }
 
+  /** Ends what is being written, and keeps none of it: somebody has deleted this conversation. */
+  deleted(): void {
+    this.isDeleted = true;
+    this.stop();
+  }
+
   private at(place: number): ShownExchange {
     const found = this.shown[place];
     if (!found) throw new Problem("There is no such prompt in this conversation.");
@@ -131,7 +140,7 @@ export class Talk {
     this.reader.onChange();
     const settings = this.chosen;
     const seed = settings.seed ?? Math.floor(Math.random() * SEEDS);
-    await Promise.all(
+    const answered = Promise.all(
       answers.map(async (answer, side) => {
         const question = { model: answer.model, messages: this.messages(at, side), settings, seed };
         await fill(
@@ -142,6 +151,7 @@ export class Talk {
         this.reader.onChange();
       }),
     );
+    await this.keepUntil(answered, at);
     await this.keep(at);
     this.running = undefined;
     this.reader.onChange();
@@ -160,6 +170,18 @@ export class Talk {
         messages.push(question, { role: "assistant", content: answer.text });
     }
     return messages;
+  }
+
+  /** Keeps the prompt at once, and now and then what is there of its answers. What goes wrong is told at their end. */
+  private async keepUntil(answered: Promise<unknown>, at: number): Promise<void> {
+    const complete = new AbortController();
+    const end = answered.then(() => complete.abort());
+    while (!complete.signal.aborted) {
+      const isNew = this.kept === undefined;
+      await this.keepOne(at).catch(() => {});
+      if (isNew && this.kept) this.reader.onChange();
+      await Promise.race([end, pause(UNKEPT_MS)]);
+    }
   }
 
   private async keep(at: number): Promise<void> {
@@ -184,6 +206,7 @@ export class Talk {
   }
 
   private async keepOne(at: number): Promise<void> {
+    if (this.isDeleted) return;
     const exchange = keptOf(this.at(at));
     this.kept = await this.source.keep({
       id: this.kept?.id ?? null,
@@ -218,6 +241,10 @@ async function fill(
     answer.error = Problem.from(error).report;
     answer.finish_reason = "error";
   }
+}
+
+function pause(milliseconds: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, milliseconds));
 }
 
 function waiting(model: string): ShownAnswer {

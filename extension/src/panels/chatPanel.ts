@@ -202,7 +202,9 @@ export class ChatPanel implements TalkReader {
 
   private async chooseConversation(): Promise<void> {
     const forget = (id: string) => {
-      if (id === this.talk.summary?.id) this.replace(new Talk(this.source, this, this.talk.settings));
+      if (id !== this.talk.summary?.id) return;
+      this.talk.deleted();
+      this.replace(new Talk(this.source, this, this.talk.settings));
     };
     const onRenamed = (conversation: Parameters<Talk["renamed"]>[0]) => this.talk.renamed(conversation);
     const id = await pickConversation(this.parts.server, { onRenamed, onDeleted: forget });

@@ -1,5 +1,5 @@
 /** A conversation against models that fail, are slow or say nothing, and windows that go on with it meanwhile. */
-import { beforeEach, describe, expect, it } from "vitest";
+import { beforeEach, describe, expect, it, vi } from "vitest";
 
 import { type Question, Talk, type TalkReader, type TalkSource } from "../../src/chat/talk";
 import { Problem } from "../../src/problem";
@@ -73,9 +73,11 @@ describe("a conversation", () => {
     await talked.ask("One?");
     await talked.ask("Two?", "x = 1");
     expect(roles(1)).toEqual(["system: Be brief.", "user: One?", "assistant: base:a says so", "user: x = 1\n\nTwo?"]);
-    expect(source.kept.map(({ id, revision, at }) => ({ id, revision, at }))).toEqual([
-      { id: null, revision: 0, at: 0 },
-      { id: "c1", revision: 1, at: 1 },
+    expect(source.kept.map(({ id, revision, at, exchange }) => [id, revision, at, exchange.answers[0].text])).toEqual([
+      [null, 0, 0, expect.any(String)],
+      ["c1", 1, 0, "base:a says so"],
+      ["c1", 2, 1, expect.any(String)],
+      ["c1", 3, 1, "base:a says so"],
     ]);
     expect(reader.texts).toEqual(["0.0 base:a says so", "1.0 base:a says so"]);
   });
@@ -107,7 +109,39 @@ describe("a conversation", () => {
     talked.stop();
     await answered;
     expect(talked.isAnswering).toBe(false);
-    expect(source.kept[0]?.exchange.answers[0]).toMatchObject({ text: "half", finish_reason: "cancelled" });
+    expect(source.kept.at(-1)?.exchange.answers[0]).toMatchObject({ text: "half", finish_reason: "cancelled" });
+  });
+
+  it("keeps the prompt at once and what there is of an answer meanwhile, for a window that ends in the middle", async () => {
+    vi.useFakeTimers();
+    try {
+      source.gate = new Promise(() => {});
+      const talked = talk();
+      const answered = talked.ask("One?");
+      expect(source.kept[0]?.exchange).toMatchObject({ prompt: "One?" });
+      await vi.advanceTimersByTimeAsync(0);
+      expect(talked.summary?.id).toBe("c1");
+      await vi.advanceTimersByTimeAsync(2_000);
+      expect(source.kept[1]).toMatchObject({ id: "c1", revision: 1, at: 0 });
+      expect(source.kept[1]?.exchange.answers[0]).toMatchObject({ text: "half", finish_reason: "cancelled" });
+      talked.stop();
+      await answered;
+      expect(source.kept).toHaveLength(3);
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
+  it("is not kept again when it is deleted in the middle of an answer", async () => {
+    source.gate = new Promise(() => {});
+    const talked = talk();
+    const answered = talked.ask("One?");
+    await expect.poll(() => talked.summary?.id).toBe("c1");
+    source.refuse = ({ id }) => (id ? new Problem("Gone.", "", { code: "conversation-missing" }) : undefined);
+    talked.deleted();
+    await answered;
+    expect(source.kept).toHaveLength(1);
+    expect(reader.problems).toEqual([]);
   });
 
   it("leaves a failed exchange out of what the model is sent next", async () => {
@@ -179,14 +213,14 @@ describe("another window", () => {
       await talked.ask("One?");
       source.refuse = ({ id }) => (id === "c1" ? new Problem("Gone on.", "", { code }) : undefined);
       await talked.ask("Two?");
-      expect(source.kept.slice(1).map(({ id, at, exchange }) => [id, at, exchange.prompt])).toEqual([
+      expect(source.kept.slice(2).map(({ id, at, exchange }) => [id, at, exchange.prompt])).toEqual([
         [null, 0, "One?"],
-        ["c2", 1, "Two?"],
+        ["c3", 1, "Two?"],
       ]);
       expect(reader.problems).toEqual(["Gone on. What you see here is kept as a conversation of its own."]);
       source.refuse = undefined;
       await talked.ask("Three?");
-      expect(source.kept.at(-1)).toMatchObject({ id: "c2", at: 2 });
+      expect(source.kept.at(-1)).toMatchObject({ id: "c3", at: 2 });
     },
   );
 
