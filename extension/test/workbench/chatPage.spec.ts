@@ -63,6 +63,80 @@ test("an answer is drawn as it comes, with its code, and says at its end what it
   expect(chat.complaints).toEqual([]);
 });
 
+const GROWING = `# Title
+
+One *two*
+three
+- a
+- b
+
+  still b
+1. x
+
+2. y
+
+\`\`\`python
+def f():
+
+    return 1
+\`\`\`
+| a | b |
+|---|---|
+| 1 | 2 |
+
+> said
+twice
+
+Heading
+===
+
+[there], and https://example.test.
+
+    indented
+
+[there]: https://example.test
+***
+Last`;
+
+test("an answer that grows letter by letter is what it is as a whole, whatever ends a line", async ({ page }) => {
+  const chat = await ChatPage.open(page);
+  const drawn = () => page.locator(".answer-text").innerHTML();
+  for (const text of [GROWING, GROWING.replaceAll("\n", "\r\n"), GROWING.replaceAll("\n", "\r")]) {
+    await chat.show({ exchanges: [exchange("How?", { text })] });
+    await expect(page.locator(".answer-text")).toContainText("Last");
+    const whole = await drawn();
+    await chat.show({ exchanges: [exchange("Grow.", { finish_reason: null })], answering: true });
+    // Each letter has a frame of its own.
+    await page.evaluate(
+      async (letters) => {
+        for (const letter of letters) {
+          window.postMessage({ type: "text", at: 0, side: 0, text: letter });
+          await new Promise(requestAnimationFrame);
+        }
+      },
+      text.match(/[^]/g) ?? [],
+    );
+    // What a name stands for is known only when it was said.
+    await expect.poll(drawn).toBe(whole.replace(/<a href=[^>]*>there<\/a>/, "[there]"));
+    await chat.show({ exchanges: [exchange("Grow.", { text })] });
+    await expect.poll(drawn).toBe(whole);
+  }
+});
+
+test("what is selected or reached in an answer stays so while the answer grows", async ({ page }) => {
+  const chat = await ChatPage.open(page);
+  const write = (text: string) => chat.send({ type: "text", at: 0, side: 0, text });
+  await chat.show({ exchanges: [exchange("How?", { finish_reason: null })], answering: true });
+  await write("First.\n\n```\ncode\n```\n\n");
+  const copy = page.locator(".code").getByRole("button", { name: "Copy" });
+  await copy.focus();
+  await page.locator(".answer-text p").first().selectText();
+  for (const text of ["Then ", "more", ".\n\n- one\n", "- two"]) await write(text);
+  await expect(page.locator(".answer-text li")).toHaveText(["one", "two"]);
+  await expect(copy).toBeFocused();
+  expect(await page.evaluate(() => String(getSelection()))).toBe("First.");
+});
+
 test("what a model writes can load nothing and run nothing", async ({ page }) => {
   const chat = await ChatPage.open(page);
   const requests: string[] = [];

@@ -4,7 +4,7 @@ import type { ChatPageMessage } from "../../src/protocol/chatPanel";
 import type { AnswerMeasures } from "../../src/protocol/types";
 import { counted, memoryText } from "../../src/runs/describe";
 import { element } from "../element";
-import { markdown } from "./markdown";
+import { GrowingMarkdown } from "./markdown";
 
 export class AnswerView {
   readonly root: HTMLElement;
@@ -12,6 +12,9 @@ export class AnswerView {
   private readonly remark = element("p", { class: "remark" });
   private readonly footer = element("p", { class: "measures" });
   private readonly actions = element("div", { class: "actions" });
+  private readonly markdown = new GrowingMarkdown(this.body, (code, text, language) =>
+    this.frameCode(code, text, language),
+  );
   private text: string;
   private frame: number | undefined;
 
@@ -40,7 +43,7 @@ export class AnswerView {
 
   private draw(): void {
     this.frame = undefined;
-    this.body.replaceChildren(markdown(this.text, (code, text, language) => this.frameCode(code, text, language)));
+    this.markdown.show(this.text);
   }
 
   private finish({ finish_reason: reason, error, measures }: ShownAnswer): void {

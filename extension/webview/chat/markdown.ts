@@ -23,10 +23,77 @@ const DEMOTED: Partial<Record<Tag, Tag>> = { h1: "h3", h2: "h4", h3: "h5", h4: "
 /** Makes what stands around a block of code, such as its buttons. */
 export type FrameCode = (code: HTMLElement, text: string, language: string) => HTMLElement;
 
-export function markdown(text: string, frameCode: FrameCode): DocumentFragment {
-  const fragment = document.createDocumentFragment();
-  append(fragment, parser.parse(text, {}), frameCode);
-  return fragment;
+/** What stands at the top level of a text: a paragraph, a list, a block of code. */
+interface Block {
+  /** Where its first line begins. */
+  readonly start: number;
+  readonly kind: string;
+  readonly source: string;
+  readonly tokens: readonly Token[];
+}
+
+interface Drawn {
+  readonly block: Block;
+  readonly nodes: readonly ChildNode[];
+}
+
+/** More words may change the last block, or make it a part of the one before it: a "2" becomes a list's second entry. */
+const OPEN_BLOCKS = 2;
+
+/**
+ * A text that grows at its end. What its last words do not change stays the elements that it is: a long answer costs a frame
+ * no more than a short one, and what somebody has selected or reached with the keyboard stays so.
+ */
+export class GrowingMarkdown {
+  /** Characters that have their elements for good. */
+  private settled = 0;
+  private open: readonly Drawn[] = [];
+  /** Addresses that were given names, by whichever block. */
+  private readonly known = {};
+
+  constructor(
+    private readonly root: HTMLElement,
+    private readonly frameCode: FrameCode,
+  ) {}
+
+  /** @param text begins with all that was shown before */
+  show(text: string): void {
+    const blocks = blocksOf(text.slice(this.settled), this.known);
+    const same = blocks.findIndex((block, place) => !isSame(block, this.open[place]?.block));
+    const kept = same === -1 ? blocks.length : same;
+    for (const { nodes } of this.open.slice(kept)) nodes.forEach((node) => node.remove());
+    const drawn = [...this.open.slice(0, kept), ...blocks.slice(kept).map((block) => this.draw(block))];
+    this.open = drawn.slice(-OPEN_BLOCKS);
+    this.settled += blocks.at(-OPEN_BLOCKS)?.start ?? 0;
+  }
+
+  private draw(block: Block): Drawn {
+    const fragment = document.createDocumentFragment();
+    append(fragment, block.tokens, this.frameCode);
+    const nodes = [...fragment.childNodes];
+    this.root.append(fragment);
+    return { block, nodes };
+  }
+}
+
+function isSame(one: Block, other: Block | undefined): boolean {
+  return one.kind === other?.kind && one.source === other.source;
+}
+
+function blocksOf(text: string, known: object): Block[] {
+  const tokens = parser.parse(text, known);
+  // As the parser counts lines.
+  const starts = [0, ...[...text.matchAll(/\r\n?|\n/g)].map(({ index, 0: end }) => index + end.length)];
+  const place = (line: number) => starts[line] ?? text.length;
+  const begins = tokens.flatMap(({ level, nesting }, index) => (level === 0 && nesting !== -1 ? [index] : []));
+  return begins.flatMap((index, number) => {
+    const { type, map } = tokens[index] ?? {};
+    // An entry of a list and the like have no place of their own, but the list has.
+    if (!type || !map) return [];
+    const [start, end] = [place(map[0]), place(map[1])];
+    const source = text.slice(start, end).trimEnd();
+    return [{ start, kind: type, source, tokens: tokens.slice(index, begins[number + 1]) }];
+  });
 }
 
 function append(root: ParentNode & Node, tokens: readonly Token[], frameCode: FrameCode): void {
