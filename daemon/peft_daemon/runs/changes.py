@@ -1,12 +1,12 @@
 """What a run began with that is another thing now."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from peft_daemon.language.check import check_file
-from peft_engine.files import sha256
+from peft_engine.files import sha256, write_atomic
 from peft_engine.home import models_dir
 from peft_engine.packages import versions
 from peft_engine.rundir import RunDirectory
@@ -36,6 +36,27 @@ def changed_inputs(run: RunDirectory, python: str) -> list[ChangedInput]:
     changes += _base(record.get("base", {}))
     changes += _packages(record.get("packages", {}), python)
     return changes
+
+
+def take_as_they_are(run: RunDirectory, changes: Sequence[ChangedInput]) -> None:
+    """Record that data and base are to be taken as they are now, so that the next worker sees no change in them.
+
+    Raises:
+        OSError: The disk is full.
+    """
+    now = {change.name: change.after for change in changes if change.what in ("dataset", "base")}
+    try:
+        record = json.loads(run.environment.read_bytes())
+        for entry in record["datasets"]:
+            entry["sha256"] = now.get(entry["path"]) or entry["sha256"]
+        base = record["base"]
+        base["sha256"] = {
+            name: now.get(str(Path(base["folder"]) / name)) or before for name, before in base["sha256"].items()
+        }
+    except (FileNotFoundError, ValueError, KeyError, TypeError, AttributeError):
+        # Nothing was recorded, or it is damaged: the next worker has nothing to compare with.
+        return
+    write_atomic(run.environment, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
 
 def _config(run: RunDirectory) -> Iterator[ChangedInput]:

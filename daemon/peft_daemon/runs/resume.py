@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 
-from peft_daemon.runs.changes import changed_inputs
+from peft_daemon.runs.changes import changed_inputs, take_as_they_are
 from peft_daemon.runs.judge import settle
 from peft_daemon.runs.worker import start_worker
 from peft_engine.queue.line import enqueue
@@ -61,6 +61,8 @@ def resume(run: RunDirectory, *, python: str = sys.executable, accept_changes: b
         _refuse_unless_it_rests(before)
         _await_departure(run)
         try:
+            if changes:
+                take_as_they_are(run, changes)
             run.write_control(ControlFile())
             enqueue(
                 run,

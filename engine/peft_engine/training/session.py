@@ -35,6 +35,7 @@ from peft_engine.training.model import TrainableModel, choose_device, load_skele
 from peft_engine.training.pissa import go_on_from
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.request import Request
+from peft_engine.training.same_inputs import refuse_other_inputs
 from peft_engine.training.support import refuse_on_device
 from peft_engine.training.tuner import Tuner
 from peft_engine.training.watched.resources import Resources
@@ -86,7 +87,7 @@ class Session:
         if start is not None:
             self._compute_as_before()
         if group.leads:
-            self._record_environment()
+            self._record_environment(goes_on=start is not None)
         self.control.check()
         journal.enter("preparing", "writing the examples in the model's own form")
         tokenizer = load_tokenizer(folder, config.model, self.request.folder)
@@ -150,7 +151,7 @@ class Session:
         with suppress(OSError, ValueError, KeyError, TypeError, RuntimeError):
             torch.set_num_threads(json.loads(self.run.environment.read_bytes())["threads"])
 
-    def _record_environment(self) -> None:
+    def _record_environment(self, *, goes_on: bool) -> None:
         record = record_environment(
             self.request.config,
             self.request.folder,
@@ -158,6 +159,8 @@ class Session:
             [*self.datasets, *self.evaluation],
             torch.get_num_threads(),
         )
+        if goes_on:
+            refuse_other_inputs(self.run, record)
         write_atomic(self.run.environment, json.dumps(record, indent=2, ensure_ascii=False) + "\n")
 
     def _max_length(self) -> int:

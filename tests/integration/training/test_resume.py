@@ -10,12 +10,14 @@ from hypothesis import strategies as st
 from peft.tuners.lora import layer
 from safetensors.torch import load_file
 
+from peft_daemon.runs.resume import resume
 from peft_engine.capabilities import TRAINABLE_METHODS
 from peft_engine.rundir.checkpoints import verify_checkpoint
 from peft_engine.training.fused.beside import Beside
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.worker import work
 from peft_schemas.events import ControlFile
+from tests.integration.training.crashes import NOBODY
 from tests.integration.training.interruption import go_on, interrupted, series, weights
 from tests.integration.training.witness import workshop_of_the_real_model
 from tests.integration.training.workshop import events, of
@@ -338,3 +340,36 @@ def test_F22_a_checkpoint_of_another_config_is_refused_in_words(workshop, method
     go_on(run)
     state = run.read_state()
     assert (state.state, state.error and state.error.code) == ("failed", "checkpoint-missing")
+
+
+class Left(Exception):
+    """A run that was interrupted is left as it is."""
+
+
+def leave(_):
+    raise Left
+
+
+@pytest.mark.parametrize("what", ["data", "base"])
+def test_F14_what_changes_while_a_run_waits_is_told_before_it_is_trained_on(workshop, tmp_path, what):
+    base = tmp_path / "own-base"
+    shutil.copytree(workshop.base, base)
+    run = workshop.make(model={"base": str(base)})
+    with pytest.raises(Left):
+        interrupted(run, pauses={2}, between=leave)
+    changed = workshop.folder / "train.jsonl" if what == "data" else base / "generation_config.json"
+    changed.write_text(changed.read_text() + "\n")
+    before = weights_of_checkpoint(run)
+    go_on(run)
+    state = run.read_state()
+    assert (state.state, state.error.code) == ("failed", "resume-changed")
+    assert str(changed) in state.error.message and "--accept-changes" in state.error.remedy
+    assert max(event.step for event in of(run, "metric")) == 2
+    assert weights_of_checkpoint(run) == before
+    resume(run, python=NOBODY, accept_changes=True)
+    assert work(run.path) == 0
+    assert run.read_state().state == "completed"
+
+
+def weights_of_checkpoint(run):
+    return {path.name: verify_checkpoint(path).sha256 for path in run.checkpoints.iterdir()}

@@ -135,6 +135,15 @@ def test_a_change_is_told_and_nothing_is_done(rested: RunDirectory, tmp_path: Pa
     assert rested.read_state().state == "stopped"
 
 
+def test_what_was_accepted_is_what_the_next_worker_expects(rested: RunDirectory, tmp_path: Path) -> None:
+    (tmp_path / "train.jsonl").write_text("other")
+    (tmp_path / "base/model.safetensors").write_bytes(b"others")
+    resume(rested, python=NOBODY, accept_changes=True)
+    record = json.loads(rested.environment.read_text())
+    assert record["datasets"][0]["sha256"] == sha256(tmp_path / "train.jsonl")
+    assert record["base"]["sha256"] == {"model.safetensors": sha256(tmp_path / "base/model.safetensors")}
+
+
 def test_a_resumed_run_waits_for_its_next_worker(rested: RunDirectory) -> None:
     rested.write_control(ControlFile(command="stop"))
     resume(rested, python=NOBODY, accept_changes=True)
