@@ -1,5 +1,7 @@
 """`peftw runs`: what has run, what runs, and what can be done with it."""
 
+from pathlib import Path
+
 import typer
 from rich.markup import escape
 
@@ -9,6 +11,7 @@ from peft_daemon.cli.runs_words import Json, RunId, duration, measurement, state
 from peft_daemon.runs.follow import summarise
 from peft_engine.rundir import RunDirectory, find_run
 from peft_engine.rundir.tracking import read_tracker
+from peft_schemas.runs import RunSummary
 
 app = typer.Typer(name="runs", help="List, show and control runs.", no_args_is_help=True)
 
@@ -30,7 +33,7 @@ def show_command(run_id: RunId, json: Json = False) -> None:
         ("base", run.base),
     ]
     rows += [(name, measurement(name, value)) for name, value in sorted(run.metrics.items())]
-    rows += [("config", run.config_path), ("directory", run.directory), ("checkpoint", run.checkpoint)]
+    rows += [("config", run.config_path), ("directory", run.directory), ("checkpoint", _checkpoint(run))]
     rows.append(("chat", f"peftw chat --model {run.chat_model}" if run.chat_model else None))
     rows.append(("tracker", _tracker(find_run(run_id))))
     rows.append(("resume", f"peftw runs resume {run.id}" if run.state == "paused" else None))
@@ -44,6 +47,13 @@ def show_command(run_id: RunId, json: Json = False) -> None:
             out.print(f"  {proposed.title}: peftw runs recover {run.id} {proposed.action}", markup=False)
     if run.error:
         out.print(f"\n{run.error.message}\n{run.error.remedy}", markup=False)
+
+
+def _checkpoint(run: RunSummary) -> str | None:
+    """Return the newest checkpoint, and whether clean-up or a move to another machine has taken it away."""
+    if run.checkpoint is None or (Path(run.directory) / run.checkpoint).is_dir():
+        return run.checkpoint
+    return f"{run.checkpoint}, which is not here any more"
 
 
 def _tracker(run: RunDirectory) -> str | None:

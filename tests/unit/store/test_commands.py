@@ -13,7 +13,8 @@ from typer.testing import CliRunner
 from peft_daemon.cli.main import _run
 from peft_daemon.cli.output import FAILURE
 from peft_daemon.cli.runs import app
-from peft_engine.rundir import RunDirectory
+from peft_engine.rundir import EventLog, RunDirectory
+from peft_schemas.events import CheckpointEvent
 
 MakeRun = Callable[..., RunDirectory]
 
@@ -89,6 +90,16 @@ def test_a_run_that_made_nothing_says_so(make_run: MakeRun) -> None:
     run = make_run(state="failed", losses=[])
     for command, said in (("series", "Nothing was measured in"), ("files", "has made nothing yet")):
         assert said in CliRunner().invoke(app, [command, run.id], catch_exceptions=False).stderr
+
+
+def test_a_checkpoint_that_was_removed_is_said_to_be(make_run: MakeRun) -> None:
+    run = make_run(state="stopped")
+    with EventLog(run.events) as log:
+        log.append(CheckpointEvent, step=2, path="checkpoints/step-000002", sha256="a" * 64)
+    (run.checkpoints / "step-000002").mkdir(parents=True)
+    assert "step-000002\n" in CliRunner().invoke(app, ["show", run.id], catch_exceptions=False).stdout
+    (run.checkpoints / "step-000002").rmdir()
+    assert "step-000002, which is not here" in CliRunner().invoke(app, ["show", run.id], catch_exceptions=False).stdout
 
 
 def test_versions_lists_what_changed_also_of_runs_whose_worker_was_killed_after_its_last_word(
