@@ -268,7 +268,7 @@ class ScheduleConfig(Word):
     """Compute only while the machine is not on battery."""
 
     max_temperature: Annotated[float, Field(ge=30, le=120)] | None = None
-    """Degrees Celsius of the hottest processor above which the run waits until it has cooled by five degrees."""
+    """Degrees Celsius of the hottest sensor above which the run waits until it has cooled by five degrees."""
 
 
 class WatchConfig(Word):
