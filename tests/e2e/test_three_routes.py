@@ -210,7 +210,7 @@ def test_F25_the_three_routes_refuse_alike(waiting: Path, peftw: Peftw, http: ht
         ask(editor, "peft/run/resume", {"run_id": run_id})["error"]["message"],
         http.post(f"/runs/{run_id}/resume").json()["error"]["message"],
     ]
-    assert refused[1] == refused[2] == f"Run {run_id} is cancelled, so it cannot become queued."
+    assert refused[1] == refused[2] == f"Run {run_id} is cancelled, so it cannot be resumed."
     assert refused[1] in " ".join(refused[0].split())
 
 

@@ -4,6 +4,14 @@ from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import LEGAL_MOVES, RunState, StateFile
 
+_ASKED: dict[RunState, str] = {
+    "queued": "be resumed",
+    "paused": "be paused",
+    "stopped": "be stopped",
+    "cancelled": "be cancelled",
+}
+"""What a person asked for whom a move is refused. A worker alone asks for the other moves."""
+
 _REMEDIES: dict[RunState, str] = {
     "completed": "Run its config again for a new run.",
     "cancelled": "Run its config again for a new run.",
@@ -34,6 +42,6 @@ def illegal(state: StateFile, to: RunState) -> WorkbenchError:
     """Return the error that says why a run cannot enter a state."""
     return WorkbenchError(
         "move-illegal",
-        f"Run {state.run_id} is {state.state}, so it cannot become {to}.",
+        f"Run {state.run_id} is {state.state}, so it cannot {_ASKED.get(to, f'become {to}')}.",
         _REMEDIES.get(state.state, _REMEDY).format(id=state.run_id),
     )

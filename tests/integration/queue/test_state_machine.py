@@ -84,7 +84,7 @@ class Queue(RuleBasedStateMachine):
             commands.resume(run, python=str(self.nurse))
             self.join(run)
         else:
-            with pytest.raises(WorkbenchError, match="cannot become queued"):
+            with pytest.raises(WorkbenchError, match="cannot be resumed"):
                 commands.resume(run, python=str(self.nurse))
 
     @precondition(lambda self: self.runs)
@@ -137,7 +137,7 @@ class Queue(RuleBasedStateMachine):
         if state in without_effect:
             do(run)  # type: ignore[operator]
         elif state in FINAL_STATES:
-            with pytest.raises(WorkbenchError, match=f"is {state}, so it cannot become {to}"):
+            with pytest.raises(WorkbenchError, match=f"is {state}, so it cannot be {to}"):
                 do(run)  # type: ignore[operator]
         else:
             do(run)  # type: ignore[operator]

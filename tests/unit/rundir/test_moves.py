@@ -3,7 +3,7 @@ from itertools import product
 import pytest
 
 from peft_engine.rundir.directory import now
-from peft_engine.rundir.moves import move
+from peft_engine.rundir.moves import illegal, move
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import FINAL_STATES, LEGAL_MOVES, RunState, StateFile
 
@@ -31,7 +31,7 @@ def test_F8_only_legal_moves_are_made(of: RunState, to: RunState) -> None:
         assert (after.state, after.step) == (to, 4)
         assert after.updated
     else:
-        with pytest.raises(WorkbenchError, match=f"is {of}, so it cannot become {to}") as refused:
+        with pytest.raises(WorkbenchError, match=f"is {of}, so it cannot be") as refused:
             move(in_state(of), to)
         assert refused.value.code == "move-illegal"
         assert "peftw" in refused.value.remedy or "config again" in refused.value.remedy
@@ -44,6 +44,11 @@ def test_F8_what_completed_or_was_cancelled_stays_so_and_what_failed_only_goes_b
         "failed": {"queued"},
         "stopped": {"queued"},
     }
+
+
+def test_a_refusal_says_what_was_asked_and_not_what_we_call_it() -> None:
+    assert illegal(in_state("queued"), "queued").message == "Run demo-1 is queued, so it cannot be resumed."
+    assert illegal(in_state("completed"), "paused").message == "Run demo-1 is completed, so it cannot be paused."
 
 
 def test_another_detail_of_the_same_state_is_no_move() -> None:

@@ -85,7 +85,7 @@ def test_a_paused_run_has_its_last_word_written_for_it(
 @pytest.mark.parametrize("state", ["completed", "failed", "stopped"])
 def test_what_has_ended_is_not_cancelled(make_run: MakeRun, state: RunState) -> None:
     run = make_run(state=state)
-    with pytest.raises(WorkbenchError, match=f"is {state}, so it cannot become cancelled") as refused:
+    with pytest.raises(WorkbenchError, match=f"is {state}, so it cannot be cancelled") as refused:
         commands.cancel(run)
     assert refused.value.code == "move-illegal"
     assert run.read_control().command == "run"
@@ -170,6 +170,7 @@ def test_F13_a_paused_run_is_shown_with_all_that_matters(make_run: MakeRun, caps
             eta_seconds=95.0,
             values={"loss": 0.5, "memory_bytes": 4e9},
         )
+    (run.checkpoints / "step-000040").mkdir(parents=True)
     runs.show_command(run.id)
     shown = {
         line.split()[0]: line.split(maxsplit=1)[1] for line in capsys.readouterr().out.splitlines() if line.strip()
