@@ -14,7 +14,7 @@ from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.resume import ResumeChanged
 from peft_engine.rundir import EventTail, RunDirectory, find_run
 from peft_schemas.events import RESTING_STATES, RecoveryAction, RecoveryEvent
-from peft_schemas.runs import QueueMove, RunMoveResult, RunResumeResult, RunSummary
+from peft_schemas.runs import ChangedInput, QueueMove, RunMoveResult, RunResumeResult, RunSummary
 
 _INTERVAL = 0.2
 """Seconds between two looks at the run."""
@@ -79,16 +79,20 @@ def resume(
         else:
             show_error(changed.report())
             for change in changed.changes:
-                err.print(
-                    f"  {change.what} {change.name}: {change.before or 'none'} -> {change.after or 'none'}",
-                    markup=False,
-                )
+                err.print(f"  {change.what} {change.name}: {_said(change)}", markup=False)
         finish(FAILURE)
     summary = summarise(run)
     if json:
         print_json(summary)
     else:
         out.print(f"{run.id} is {state_of(summary)}; follow it with `peftw runs show {run.id}`.")
+
+
+def _said(change: ChangedInput) -> str:
+    """Return what became of an input. The hashes of a file say no more to a person than that it is another."""
+    if change.what in ("dataset", "base"):
+        return "is gone" if change.after is None else "has other content"
+    return f"{change.before or 'none'} -> {change.after or 'none'}"
 
 
 def move(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from peft_daemon.cli import runs_control
 from peft_daemon.language.check import check_file
 from peft_daemon.runs.changes import changed_inputs
 from peft_daemon.runs.resume import ResumeChanged, resume
@@ -133,6 +134,20 @@ def test_a_change_is_told_and_nothing_is_done(rested: RunDirectory, tmp_path: Pa
     assert "train.jsonl" in refused.value.message
     assert [change.what for change in refused.value.changes] == ["dataset"]
     assert rested.read_state().state == "stopped"
+
+
+def test_changes_are_told_without_hashes(
+    rested: RunDirectory, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "demo.peft.yaml"
+    config.write_text(config.read_text().replace("0.001", "0.005"))
+    (tmp_path / "train.jsonl").write_text('{"prompt": "Who?", "completion": "You."}\n' * 8)
+    (tmp_path / "base/model.safetensors").unlink()
+    with pytest.raises(SystemExit):
+        runs_control.resume(rested.id, python=sys.executable)
+    said = capsys.readouterr().err
+    assert "training.learning_rate: 0.001 -> 0.005" in said
+    assert "train.jsonl: has other content" in said and "model.safetensors: is gone" in said
 
 
 def test_what_was_accepted_is_what_the_next_worker_expects(rested: RunDirectory, tmp_path: Path) -> None:
