@@ -64,7 +64,9 @@ def cases(server: Server, turn: int) -> Iterator[tuple[str, list[str], list[int]
         yield "four chats, one adapter", [prompt(topic) for topic in topics], [1] * SLOTS
         yield "four chats, four adapters", [prompt(topic) for topic in topics], [*range(1, SLOTS + 1)]
     yield "long prompt, first time", [prompt(f"At length, {topics[1]}", 400)], [0]
-    yield "long prompt, known", [prompt(f"At length, {topics[1]}", 400) + " So it ends."], [0]
+    other_end = prompt(f"At length, {topics[1]}", 400) + " So it ends."
+    yield "long prompt, with another end", [other_end], [0]
+    yield "long prompt, again", [other_end], [0]
 
 
 def warm_up(server: Server) -> None:

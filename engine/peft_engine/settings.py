@@ -13,6 +13,9 @@ from peft_schemas.errors import WorkbenchError
 DeviceKind = Literal["cpu", "cuda", "mps"]
 OnnxProvider = Literal["cpu", "cuda", "dml", "coreml"]
 
+_AMOUNT = r"^\d+(\.\d+)? ?(%|MB|GB)$"
+"""A share of the machine's memory, or MB of 10^6 or GB of 10^9 bytes."""
+
 
 class RetentionRule(Word):
     """What is kept of one kind of thing. What is left out sets no limit; what any limit excludes may go."""
@@ -54,9 +57,14 @@ class Models(Word):
 class Serving(Word):
     """How models are served."""
 
-    memory: Annotated[str, Field(pattern=r"^\d+(\.\d+)? ?(%|MB|GB)$")] = "60%"
+    memory: Annotated[str, Field(pattern=_AMOUNT)] = "60%"
     """What all models may take together, as a share of the machine's memory or in MB of 10^6 or GB of 10^9 bytes. 60%
     is our own choice: it leaves room for an editor, a browser and a small training run."""
+
+    kept_prompts: Annotated[str, Field(pattern=_AMOUNT)] = "5%"
+    """What each GGUF model may take, within `memory`, to keep prompts that other conversations have displaced. It gives
+    way where a model needs it. 5% is our own choice: on a machine of 16 GB some 6,000 tokens of a model of 7 billion
+    parameters with grouped queries (128 kB each), or 35,000 of one of 135 million (23 kB). 0% keeps none."""
 
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """Processor threads that compute; None for one a core, hyper-threads not counted."""
@@ -88,8 +96,17 @@ class Serving(Word):
 
     def memory_bytes(self, total: int) -> int:
         """Return what all models may take, on a machine with so much memory."""
-        number, unit = re.fullmatch(r"([\d.]+) ?(%|MB|GB)", self.memory).groups()  # type: ignore[union-attr]
-        return int(float(number) * {"%": total / 100, "MB": 1e6, "GB": 1e9}[unit])
+        return _amount(self.memory, total)
+
+    def kept_bytes(self, total: int) -> int:
+        """Return what prompts that were displaced may take."""
+        return _amount(self.kept_prompts, total)
+
+
+def _amount(text: str, total: int) -> int:
+    """Return bytes, on a machine with so much memory."""
+    number, unit = re.fullmatch(r"([\d.]+) ?(%|MB|GB)", text).groups()  # type: ignore[union-attr]
+    return int(float(number) * {"%": total / 100, "MB": 1e6, "GB": 1e9}[unit])
 
 
 class Daemon(Word):

@@ -15,6 +15,16 @@ def test_slots_are_read(home: Path) -> None:
     assert read_settings().slots == {"cpu": 2}
 
 
+def test_what_models_and_kept_prompts_may_take_is_a_share_or_an_amount(home: Path) -> None:
+    total = 10 * 10**9
+    assert read_settings().serving.kept_bytes(total) == 500_000_000
+    (home / "settings.yaml").write_text("serving: {memory: 50%, kept_prompts: 1.5 GB}\n")
+    assert read_settings().serving.memory_bytes(total) == 5 * 10**9
+    assert read_settings().serving.kept_bytes(total) == 1_500_000_000
+    (home / "settings.yaml").write_text("serving: {kept_prompts: 0%}\n")
+    assert read_settings().serving.kept_bytes(total) == 0
+
+
 @pytest.mark.parametrize(
     ("text", "named"),
     [

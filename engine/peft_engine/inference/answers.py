@@ -92,8 +92,11 @@ class Answers:
             self._residency.begin(place)
             self._metrics.queued.add(job.started - job.arrived)
             self._metrics.prompt_tokens += sequence.prompt_tokens
-            self._metrics.cached_tokens += sequence.cached_tokens
-            job.tell(Opened(sequence.prompt_tokens, sequence.cached_tokens))
+            self._metrics.completion_tokens += sequence.completion_tokens
+            job.tell(Opened(sequence.prompt_tokens))
+            if sequence.completion_tokens or sequence.finish_reason or sequence.failure:
+                # The prompt was known as a whole: its first token is there at once.
+                self._report(job, sequence)
 
     def _step(self, place: Place) -> None:
         jobs = {job: sequence for job, (other, sequence) in self._open.items() if other is place}
@@ -127,6 +130,7 @@ class Answers:
             return
         finished = Finished(
             reason=sequence.finish_reason,
+            cached_tokens=sequence.cached_tokens,
             completion_tokens=sequence.completion_tokens,
             queued=job.started - job.arrived,
             first_token=job.first_token - job.arrived,
@@ -144,6 +148,7 @@ class Answers:
 
     def _close(self, job: Job) -> None:
         place, sequence = self._open.pop(job)
+        self._metrics.cached_tokens += sequence.cached_tokens
         sequence.close()
         self._residency.end(place)
 

@@ -187,7 +187,7 @@ class OpenSequence(Protocol):
 
     @property
     def cached_tokens(self) -> int:
-        """Prompt tokens whose K/V were there already."""
+        """Prompt tokens whose K/V were there already, or came from another answer until its turn."""
 
     @property
     def completion_tokens(self) -> int:
@@ -225,7 +225,14 @@ class Engine(Protocol):
 
     @property
     def memory_bytes(self) -> int:
-        """What the engine takes: weights, K/V and adapters in memory now."""
+        """What the engine takes: weights, K/V and adapters in memory now, and what it keeps of earlier prompts."""
+
+    @property
+    def kept_bytes(self) -> int:
+        """What of it only saves time, and goes first when memory is wanted."""
+
+    def forget_kept(self, size: int) -> None:
+        """Free so much of what only saves time, or all there is. Open sequences are not disturbed."""
 
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         """Tell whether a request can be opened without holding up open sequences for long.
@@ -236,6 +243,8 @@ class Engine(Protocol):
 
     def open(self, request: GenerationRequest) -> OpenSequence:
         """Prepare an answer: render and tokenise the prompt, load the adapters, find what K/V can be reused.
+
+        Where all of it can, the answer has its first token already.
 
         The answer depends on the request alone: not on what was computed before or is computed beside it.
 

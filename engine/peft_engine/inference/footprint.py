@@ -48,7 +48,10 @@ def file_state(model: Servable) -> FileState:
 
 
 def expected_bytes(model: Servable) -> int:
-    """Return the memory that a base will take with the K/V of all its slots, as far as its files tell."""
+    """Return the memory that a base will take with the K/V of all its slots, as far as its files tell.
+
+    Prompts that it keeps only to save time come later, count then, and give way where memory is wanted.
+    """
     return int(model.size_bytes * _OVERHEAD) + _kv_bytes(model)
 
 

@@ -23,7 +23,6 @@ class Opened:
     """The request is valid and its computation begins."""
 
     prompt_tokens: int
-    cached_tokens: int
 
 
 @dataclass(frozen=True)
@@ -38,6 +37,9 @@ class Finished:
     """The answer is complete. Times are in seconds."""
 
     reason: FinishReason
+    cached_tokens: int
+    """Prompt tokens that were computed before, or for another answer meanwhile."""
+
     completion_tokens: int
     queued: float
     """From the request's arrival to the start of its computation, loading the base included."""

@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
+import psutil
+
 from peft_engine.catalog import Servable
 from peft_engine.home import home
 from peft_engine.inference.contract import Engine
@@ -56,6 +58,7 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
             context_length=model.context_length,
             threads=threads,
             slots=SLOTS,
+            kept_bytes=read_settings().serving.kept_bytes(psutil.virtual_memory().total),
             on_progress=on_progress,
         )
     if model.format == "safetensors":

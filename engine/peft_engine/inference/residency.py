@@ -55,6 +55,17 @@ class Place:
         """Whether an answer can begin on it."""
         return self.state == "ready" and not self.leaving
 
+    @property
+    def kept_bytes(self) -> int:
+        """What of it only saves time."""
+        engine = self.engine
+        return engine.kept_bytes if engine is not None else 0
+
+    @property
+    def needed_bytes(self) -> int:
+        """What of it there must be."""
+        return self.bytes - self.kept_bytes
+
 
 class Residency:
     """Gives bases their places. Used by the computing thread alone, but for what only reads."""
@@ -265,10 +276,23 @@ class Residency:
         free = [place for place in self._places if place.usable and place.model.base not in self.pinned]
         return sorted(free, key=lambda place: (place.in_use > 0, place.last_used))
 
+    def _missing(self, wanted: int) -> int:
+        """Return how many bytes there are too few, when those that leave are gone."""
+        return self.used + wanted - self.budget - sum(place.bytes for place in self._places if place.leaving)
+
+    def _forget_kept(self, size: int) -> None:
+        """Free what only saves time, so that no base has to go for it; of what was used last, last."""
+        for place in sorted(self._places, key=lambda place: place.last_used):
+            if size > 0 and place.engine is not None and not place.leaving:
+                before = place.bytes
+                place.engine.forget_kept(size)
+                place.bytes = place.engine.memory_bytes
+                size -= before - place.bytes
+
     def _make_room(self, wanted: int, *, sparing: Place) -> bool:
         """Tell whether so many bytes are free; if not, let go what will free them once its answers are complete."""
-        missing = self.used + wanted - self.budget
-        missing -= sum(place.bytes for place in self._places if place.leaving)
+        self._forget_kept(self._missing(wanted))
+        missing = self._missing(wanted)
         for place in self._evictable():
             if missing <= 0:
                 break
@@ -281,7 +305,7 @@ class Residency:
 
     def _require_room(self, place: Place) -> None:
         kept = [other for other in self._places if other is not place and other.model.base in self.pinned]
-        taken = sum(other.bytes for other in kept if not other.leaving)
+        taken = sum(other.needed_bytes for other in kept if not other.leaving)
         if place.bytes + taken <= self.budget:
             return
         beside = f", of which {_gb(taken)} are taken by pinned models" if taken else ""

@@ -62,12 +62,16 @@ class RecitingEngine:
     context_length = 8192
     capabilities: frozenset[Capability] = frozenset({"chat", "tools", "infill", "embeddings"})
     memory_bytes = 123
+    kept_bytes = 23
 
     def __init__(self) -> None:
         self.gate = threading.Event()
         """Steps happen while it is set."""
         self.gate.set()
         self._open: list[Recital] = []
+
+    def forget_kept(self, size: int) -> None:
+        pass
 
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         return True

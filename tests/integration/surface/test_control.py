@@ -72,6 +72,7 @@ def test_the_figures_are_prometheus_and_rise(surface: Surface) -> None:
     assert risen("peftw_requests_total", surface.adapter) == 1
     assert risen("peftw_first_token_seconds_count") == 1
     assert after["peftw_model_memory_bytes", BASE] == 123
+    assert after["peftw_kept_prompts_bytes", BASE] == 23
 
 
 def test_a_text_is_tokenised_by_a_model_in_memory_and_none_is_loaded_for_it(surface: Surface) -> None:

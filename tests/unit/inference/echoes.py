@@ -59,6 +59,11 @@ class EchoSequence:
     failure: WorkbenchError | None = None
     closed: bool = False
 
+    def advance(self) -> None:
+        self.completion_tokens += 1
+        if self.completion_tokens == self.limit:
+            self.finish_reason = "length"
+
     def take(self) -> Delta:
         return Delta(self.text)
 
@@ -73,6 +78,7 @@ class EchoEngine:
     slots: int = 1
     gate: threading.Semaphore = field(default_factory=lambda: threading.Semaphore(PLENTY))
     memory_bytes: int = 0
+    kept_bytes: int = 0
     base: str = ""
     open_sequences: list[EchoSequence] = field(default_factory=list)
     opened: list[str] = field(default_factory=list)
@@ -82,6 +88,15 @@ class EchoEngine:
     when_ready: Callable[[], None] = lambda: None
     context_length: int = 100
     capabilities: frozenset[Capability] = frozenset()
+
+    def keep(self, size: int) -> None:
+        """Take memory for what only saves time."""
+        self.kept_bytes += size
+        self.memory_bytes += size
+
+    def forget_kept(self, size: int) -> None:
+        assert not self.unloaded
+        self.keep(-min(size, self.kept_bytes))
 
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         assert isinstance(request.prompt, Conversation)
@@ -97,6 +112,8 @@ class EchoEngine:
         if text == "fault in open":
             raise ZeroDivisionError
         sequence = EchoSequence(text, request.max_tokens)
+        if text == "known":
+            sequence.advance()
         self.opened.append(text)
         self.open_sequences.append(sequence)
         return sequence
@@ -112,9 +129,7 @@ class EchoEngine:
             if sequence.text == "fail alone":
                 sequence.failure = WorkbenchError("model-unreadable", "No numbers.", "Get the file again.")
                 continue
-            sequence.completion_tokens += 1
-            if sequence.completion_tokens == sequence.limit:
-                sequence.finish_reason = "length"
+            sequence.advance()
 
     def embed(self, texts: Sequence[str | Sequence[int]], adapters: tuple[AdapterUse, ...]) -> list[Embedding]:
         assert not self.unloaded
@@ -173,7 +188,7 @@ class House:
                     self.given_up.append(model.base)
                     raise WorkbenchError("load-cancelled", "It was given up.", "Ask again.")
             on_progress((tenth + 1) / 10)
-        self.engines.append(EchoEngine(self.slots, self.gate, model.size_bytes, model.base))
+        self.engines.append(EchoEngine(self.slots, self.gate, model.size_bytes, base=model.base))
         return self.engines[-1]
 
     def model(self, base: str = "base", *, size: int = 0) -> Servable:

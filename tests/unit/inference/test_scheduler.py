@@ -23,13 +23,31 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 async def test_a_job_is_opened_answered_and_finished(house: House) -> None:
     opened, *pieces, finished = await all_of(house.submit("a"))
 
-    assert opened == Opened(prompt_tokens=5, cached_tokens=2)
+    assert opened == Opened(prompt_tokens=5)
     assert pieces == [Piece(Delta("a"))] * 3
     assert isinstance(finished, Finished)
-    assert (finished.reason, finished.completion_tokens) == ("length", 3)
+    assert (finished.reason, finished.cached_tokens, finished.completion_tokens) == ("length", 2, 3)
     assert 0 <= finished.queued <= finished.first_token
     assert finished.generation >= 0
     assert house.scheduler.generated_tokens == 3
+
+
+async def test_a_prompt_that_is_known_as_a_whole_has_its_first_token_before_any_step(house: House) -> None:
+    house.gate = threading.Semaphore(0)
+    events = house.submit("known").events()
+    async with asyncio.timeout(20):
+        first = [await anext(events) for _ in range(2)]
+    assert first == [Opened(prompt_tokens=5), Piece(Delta("known"))]
+    house.gate.release(2)
+    rest = [event async for event in events]
+    assert [type(event) for event in rest] == [Piece, Piece, Finished]
+    assert house.scheduler.generated_tokens == 3
+
+    *_, finished = await all_of(house.submit("known", max_tokens=1))
+    assert isinstance(finished, Finished)
+    assert finished.completion_tokens == 1
+    assert house.scheduler.metrics.cached_tokens == 4
+    assert not house.scheduler.busy
 
 
 async def test_jobs_are_served_first_come_first_served(house: House) -> None:

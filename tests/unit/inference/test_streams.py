@@ -83,9 +83,13 @@ class RecitingEngine:
     context_length: int = 1000
     capabilities: frozenset[Capability] = frozenset({"chat"})
     memory_bytes: int = 1
+    kept_bytes: int = 0
     letters: int = 3
     gate: threading.Event = field(default_factory=threading.Event)
     recitals: list[Recital] = field(default_factory=list)
+
+    def forget_kept(self, size: int) -> None:
+        pass
 
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         return True
@@ -299,10 +303,10 @@ async def test_J3_what_waits_comes_as_one_piece() -> None:
     wanted = GenerationRequest(Conversation(()), (), Sampling(0, 1, 0), None)
     jobs = [Job(None, wanted), Job(None, wanted)]  # type: ignore[arg-type]
     for job, letter in zip(jobs, "ab", strict=True):
-        job.tell(Opened(1, 0))
+        job.tell(Opened(1))
         for number in range(3):
             job.tell(Piece(Delta(f"{letter}{number}", (TokenLogprob(number, b"", 0.0),))))
-        job.tell(Finished("stop", 3, 0, 0, 1))
+        job.tell(Finished("stop", 0, 3, 0, 0, 1))
     await asyncio.sleep(0)
     together = Running(jobs, answers=1)
     happened = [one async for batch in together.batches() for one in batch]

@@ -38,6 +38,8 @@ def _families(scheduler: Scheduler) -> Iterable[str]:
     yield _one("requests_waiting", "gauge", "Requests in the queue.", scheduler.waiting)
     memory = {resident.base: resident.memory_bytes for resident in scheduler.residents()}
     yield _by("model_memory_bytes", "gauge", "What each base in memory takes.", "base", memory)
+    about = "What of that earlier prompts take, which only save time."
+    yield _by("kept_prompts_bytes", "gauge", about, "base", scheduler.kept_bytes)
     yield _one("memory_limit_bytes", "gauge", "What all bases may take together.", scheduler.memory_limit)
 
 

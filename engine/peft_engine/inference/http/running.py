@@ -66,14 +66,15 @@ class Running:
 
     def usage(self) -> Usage:
         """Count the tokens of all answers, which are complete."""
-        firsts = [self._opened[number] for number in range(0, len(self._jobs), self._answers)]
-        prompt = sum(opened.prompt_tokens for opened in firsts)
+        firsts = range(0, len(self._jobs), self._answers)
+        prompt = sum(self._opened[number].prompt_tokens for number in firsts)
+        cached = sum(self._finished[number].cached_tokens for number in firsts)
         completion = sum(finished.completion_tokens for finished in self._finished.values())
         return Usage(
             prompt_tokens=prompt,
             completion_tokens=completion,
             total_tokens=prompt + completion,
-            prompt_tokens_details=PromptDetails(cached_tokens=sum(opened.cached_tokens for opened in firsts)),
+            prompt_tokens_details=PromptDetails(cached_tokens=cached),
         )
 
     def timings(self) -> Timings:

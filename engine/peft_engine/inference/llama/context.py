@@ -4,6 +4,7 @@ Each sequence has its own stream of K/V (`kv_unified` is off). In a memory that 
 entries depends on its neighbours, and with it the rounding of its attention; with streams of their own it does not.
 """
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,9 @@ _SPLIT = 256
 rounds otherwise than that of several rows, where each is one thread's. llama.cpp counts K/V in steps of 256."""
 
 Row = npt.NDArray[np.float32]
+
+State = npt.NDArray[np.uint8]
+"""The K/V of a sequence, as llama.cpp writes them."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +77,8 @@ class Context:
         self._memory = lib.llama_get_memory(self._handle)
         self._width = (weights.hidden_size if embeds else weights.vocabulary.size,)
         self._read = lib.llama_get_embeddings_ith if embeds else lib.llama_get_logits_ith
+        self.moves_states = weights.keeps_every_token
+        """Whether the K/V of a sequence can be taken out and put back."""
         self._adapters = adapters
         self.key: AdapterKey = ()
         """The adapters that are computed under."""
@@ -141,10 +147,34 @@ class Context:
         """Drop the K/V of a sequence behind its first tokens; False if this kind of model can only forget all."""
         return bool(lib.llama_memory_seq_rm(self._memory, sequence, keep, -1))
 
-    def copy(self, source: int, target: int) -> None:
-        """Give a sequence the K/V of another one in place of its own."""
+    def copy(self, source: int, target: int) -> bool:
+        """Give a sequence the K/V of another one in place of its own; False if it has none now."""
+        if self.moves_states:
+            # llama.cpp's own copy is of the whole memory that a sequence may take, however little of it is used, and it
+            # is made by the next computation, which plans anew for it.
+            state = self.save(source)
+            return state is not None and self.restore(target, state)
         lib.llama_memory_seq_rm(self._memory, target, 0, -1)
         lib.llama_memory_seq_cp(self._memory, source, target, -1, -1)
+        return True
+
+    def state_bytes(self, sequence: int) -> int:
+        """Return what `save` would take."""
+        return int(lib.llama_state_seq_get_size(self._handle, sequence))
+
+    def save(self, sequence: int) -> State | None:
+        """Return a copy of a sequence's K/V, None where there is no memory for it."""
+        try:
+            state = np.empty(self.state_bytes(sequence), np.uint8)
+        except MemoryError:
+            return None
+        written = lib.llama_state_seq_get_data(self._handle, _bytes_of(state), state.nbytes, sequence)
+        return state if written == state.nbytes else None
+
+    def restore(self, sequence: int, state: State) -> bool:
+        """Put saved K/V in place of a sequence's own; False if it has none now."""
+        lib.llama_memory_seq_rm(self._memory, sequence, 0, -1)
+        return bool(lib.llama_state_seq_set_data(self._handle, _bytes_of(state), state.nbytes, sequence))
 
     def free(self) -> None:
         """Free the K/V memory."""
@@ -166,3 +196,7 @@ class Context:
                 f"llama.cpp could not compute {count} tokens (status {status}): {complaint()}.",
                 "Ask again: the model is loaded anew.",
             )
+
+
+def _bytes_of(state: State) -> Any:
+    return state.ctypes.data_as(ctypes.POINTER(ctypes.c_uint8))

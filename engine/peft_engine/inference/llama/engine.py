@@ -8,8 +8,8 @@ from peft_engine.inference.contract import AdapterUse, Capability, Embedding, Ge
 from peft_engine.inference.llama.adapters import AdapterKey, Adapters, contents
 from peft_engine.inference.llama.context import Context
 from peft_engine.inference.llama.embedder import Embedder
+from peft_engine.inference.llama.prefixes import Prefixes
 from peft_engine.inference.llama.sequence import LlamaSequence
-from peft_engine.inference.llama.slots import Slots
 from peft_engine.inference.llama.together import Together
 from peft_engine.inference.llama.turns import Turns
 from peft_engine.inference.llama.weights import Weights
@@ -31,6 +31,7 @@ class LlamaEngine:
         context_length: int,
         threads: int,
         slots: int = 4,
+        kept_bytes: int = 0,
         on_progress: OnProgress = lambda _: True,
     ) -> None:
         """Load a base.
@@ -40,6 +41,7 @@ class LlamaEngine:
             context_length: Tokens of prompt and answer together; less where the base knows less positions.
             threads: Processor threads that compute.
             slots: How many sequences can be open at once. Each has K/V memory for a whole context.
+            kept_bytes: What the K/V of prompts that left their slot may take.
             on_progress: Told the share that is loaded; answers whether to go on.
 
         Raises:
@@ -54,14 +56,14 @@ class LlamaEngine:
         self._together = Together(self._context, self._adapters)
         self._turns = Turns()
         self._reading = Reading()
-        self._slots = Slots(slots)
+        self._prefixes = Prefixes(self._context, slots=slots, kept_bytes=kept_bytes)
         self._prompts = Prompts(path.name, self._weights.vocabulary, context_length=context_length)
         self._open: list[LlamaSequence] = []
 
     @property
     def slots(self) -> int:
         """How many sequences can be open at once."""
-        return len(self._slots)
+        return len(self._prefixes.slots)
 
     @property
     def capabilities(self) -> frozenset[Capability]:
@@ -70,9 +72,18 @@ class LlamaEngine:
 
     @property
     def memory_bytes(self) -> int:
-        """What the engine takes: weights, K/V and adapters in memory now."""
-        parts = (self._weights, self._context, self._embedder, self._adapters)
+        """What the engine takes: weights, K/V and adapters in memory now, and prompts that left their slot."""
+        parts = (self._weights, self._context, self._embedder, self._adapters, self._prefixes.kept)
         return sum(part.memory_bytes for part in parts)
+
+    @property
+    def kept_bytes(self) -> int:
+        """What of it prompts take that left their slot. Contract: `Engine.kept_bytes`."""
+        return self._prefixes.kept.memory_bytes
+
+    def forget_kept(self, size: int) -> None:
+        """Free some of that. Contract: `Engine.forget_kept`."""
+        self._prefixes.kept.forget(size)
 
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         """Tell whether a request can be opened without a long wait. Contract: `Engine.ready`."""
@@ -84,14 +95,8 @@ class LlamaEngine:
         prompt = self._prompts.tokens(request.prompt, template=self._adapters.chat_template(key))
         limit = self._prompts.limit(prompt, request.max_tokens)
         answer = Answer(self._weights.vocabulary, request, prompt, limit=limit)
-        start = self._slots.take(prompt, key)
-        if start.source is not start.slot:
-            self._context.copy(start.source.sequence, start.slot.sequence)
-        if not self._context.forget(start.slot.sequence, keep=start.tokens):
-            # A recurrent model has one state for all that it read, of which no end can be cut off.
-            self._context.forget(start.slot.sequence, keep=0)
-            start.slot.blocks.clear()
-        sequence = LlamaSequence(prompt, key, answer, start.slot, self._slots)
+        slot = self._prefixes.take(prompt, key)
+        sequence = LlamaSequence(prompt, key, answer, slot, self._prefixes.slots)
         self._open.append(sequence)
         return sequence
 
@@ -103,6 +108,9 @@ class LlamaEngine:
         """
         self._open = [sequence for sequence in self._open if sequence.active]
         reader = self._reading.next(self._open)
+        if reader is not None and reader.waits and self._prefixes.look_again(reader.slot, reader.prompt):
+            reader.begin()
+            return
         going = [sequence for sequence in self._open if sequence is reader or not sequence.prompt_left]
         if not going:
             return
@@ -124,6 +132,7 @@ class LlamaEngine:
     def unload(self) -> None:
         """Free the memory."""
         self._prompts.close()
+        self.forget_kept(self.kept_bytes)
         self._embedder.free()
         self._context.free()
         self._weights.unload()
@@ -147,5 +156,4 @@ class LlamaEngine:
         """Compute a block of a prompt, and choose the first token of the answer after the last one."""
         self._context.compute_block(sequence.number, sequence.position, sequence.next_block)
         self._reading.read()
-        if sequence.computed_block():
-            sequence.accept(self._context.row(-1))
+        sequence.computed_block(self._context.row(-1))

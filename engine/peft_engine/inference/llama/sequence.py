@@ -4,7 +4,7 @@ from collections import deque
 
 from peft_engine.inference.answer import Answer
 from peft_engine.inference.llama.adapters import AdapterKey
-from peft_engine.inference.llama.blocks import BLOCK, PART, Block, cut
+from peft_engine.inference.llama.blocks import Block, cut
 from peft_engine.inference.llama.context import NextToken
 from peft_engine.inference.llama.slots import Slot, Slots
 from peft_engine.inference.sampler import Logits
@@ -21,20 +21,35 @@ class LlamaSequence(EngineSequence):
             prompt: The whole prompt.
             key: The adapters that it is computed under.
             answer: What is made of the logits.
-            slot: Holds the K/V of the prompt's first blocks. Given back to `slots` when the answer is closed.
+            slot: Holds the K/V of the prompt's first blocks, and its logits where it was known as a whole. Given back
+                to `slots` when the answer is closed.
             slots: Where it came from.
         """
-        super().__init__(answer, prompt_tokens=len(prompt), cached_tokens=slot.tokens)
+        super().__init__(answer, prompt_tokens=len(prompt), cached_tokens=0)
         self.key = key
-        self._left = deque(cut(prompt)[len(slot.blocks) :])
-        self._computed = self.cached_tokens
-        self._slot = slot
+        self.prompt = prompt
+        self.slot = slot
         self._slots = slots
+        self._left: deque[Block] = deque()
+        self._computed = 0
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin where its slot is. A prompt that is known as a whole has its first token at once."""
+        self.cached_tokens = self._computed = self.slot.tokens
+        self._left = deque(cut(self.prompt)[len(self.slot.blocks) :])
+        if self.slot.logits is not None:
+            self.accept(self.slot.logits)
+
+    @property
+    def waits(self) -> bool:
+        """Whether nothing was computed of it yet."""
+        return self._computed == self.cached_tokens and bool(self._left)
 
     @property
     def number(self) -> int:
         """The sequence of the context."""
-        return self._slot.sequence
+        return self.slot.sequence
 
     @property
     def position(self) -> int:
@@ -61,13 +76,18 @@ class LlamaSequence(EngineSequence):
             raise ValueError("an answer begins after its prompt")
         return NextToken(self.number, self._computed, self._answer.newest)
 
-    def computed_block(self) -> bool:
-        """Note that the next block of the prompt was computed; tell whether it was the last."""
+    def computed_block(self, logits: Logits) -> None:
+        """Note that the next block of the prompt was computed, and choose the first token of the answer after the last.
+
+        Args:
+            logits: Behind the block. Not kept.
+        """
         block = self._left.popleft()
         self._computed += len(block)
-        if len(block) in (BLOCK, PART):
-            self._slot.blocks.append(block)
-        return not self._left
+        self.slot.blocks.append(block)
+        if not self._left:
+            self.slot.logits = logits.copy()
+            self.accept(logits)
 
     def computed_token(self, logits: Logits) -> None:
         """Note that the newest token was computed, and choose the one after it."""
@@ -76,4 +96,4 @@ class LlamaSequence(EngineSequence):
 
     def _free(self) -> None:
         """Give the slot back. Its K/V stay for a prompt that begins alike."""
-        self._slots.release(self._slot)
+        self._slots.release(self.slot)

@@ -3,28 +3,34 @@
 K/V serve a prompt under the adapters and scales they were made under and no other. They are used again in whole blocks
 from the beginning of a prompt: a matrix product over one token rounds otherwise than one over many, and a cold run
 makes whole blocks as they were made here. So an answer is what it would be without any of this, to the bit.
+
+The logits behind a prompt's last token are kept too: a prompt that is known as a whole needs no computing at all.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from itertools import count
 
 from peft_engine.inference.llama.adapters import AdapterKey
-from peft_engine.inference.llama.blocks import Block, cut
+from peft_engine.inference.llama.blocks import PART, Block, cut
+from peft_engine.inference.sampler import Logits
+
+_SHARE = 8
+"""What a prompt has beyond others is worth keeping when it is at least one part in so many of it. Else it would take
+the memory of the whole prompt to save little: many short questions behind one long introduction."""
 
 
 @dataclass(eq=False)
-class Slot:
-    """One sequence of the context."""
+class Computed:
+    """A prompt, or the beginning of one, whose K/V are somewhere."""
 
-    sequence: int
     key: AdapterKey = ()
     blocks: list[Block] = field(default_factory=list)
-    """The whole blocks of a prompt whose K/V it holds, from the prompt's beginning."""
+    logits: Logits | None = None
+    """Those behind the last block, if that is the end of the prompt. Never written to."""
 
-    busy: bool = False
     used: int = 0
-    """When it was last given away or back; larger is later."""
+    """When it was last of use; larger is later."""
 
     @property
     def tokens(self) -> int:
@@ -32,7 +38,7 @@ class Slot:
         return sum(map(len, self.blocks))
 
     def common_blocks(self, key: AdapterKey, blocks: Sequence[Block]) -> int:
-        """Return how many blocks of a prompt it holds."""
+        """Return how many blocks of a prompt it has."""
         if key != self.key:
             return 0
         same = 0
@@ -40,17 +46,44 @@ class Slot:
             same += 1
         return same
 
+    def usable_blocks(self, key: AdapterKey, blocks: Sequence[Block]) -> int:
+        """Return how many blocks of a whole prompt need not be computed: the last one only where its logits are known.
+
+        Those choose the first word of the answer.
+        """
+        same = self.common_blocks(key, blocks)
+        if same == len(blocks) and (self.logits is None or len(self.blocks) > same):
+            return same - 1
+        return same
+
+    def adds_to(self, others: Iterable["Computed"]) -> bool:
+        """Tell whether much of it would have to be computed anew if only these others were there."""
+        common = max((other.common_blocks(self.key, self.blocks) for other in others), default=0)
+        own = sum(map(len, self.blocks[common:]))
+        return own > PART and own * _SHARE >= self.tokens
+
+
+@dataclass(eq=False)
+class Slot(Computed):
+    """One sequence of the context."""
+
+    sequence: int = 0
+    busy: bool = False
+
 
 @dataclass(frozen=True)
 class Start:
     """Where a prompt begins."""
 
     slot: Slot
-    source: Slot
-    """Whose K/V are copied first; the slot itself for none."""
+    source: Computed
+    """Whose K/V are brought first; the slot itself for none."""
 
     tokens: int
     """How many of the prompt need not be computed."""
+
+    given_up: Computed | None = None
+    """What the slot held until now, if it is worth keeping."""
 
 
 class Slots:
@@ -58,31 +91,48 @@ class Slots:
 
     def __init__(self, number: int) -> None:
         """Start with nothing computed."""
-        self._slots = [Slot(sequence) for sequence in range(number)]
+        self._slots = [Slot(sequence=sequence) for sequence in range(number)]
         self._clock = count(1)
 
-    def take(self, prompt: Sequence[int], key: AdapterKey) -> Start:
+    def take(self, prompt: Sequence[int], key: AdapterKey, kept: Sequence[Computed] = ()) -> Start:
         """Choose a free slot for a prompt and mark it as busy, as holding what `Start.tokens` says.
 
         There must be a free one. The K/V of a running answer, or of one that has more than this prompt begins with,
         are copied and not taken, as long as there is another place.
+
+        Args:
+            prompt: The whole prompt.
+            key: The adapters that it is computed under.
+            kept: What left its slot and can be brought back.
         """
-        # The last token is always computed: its logits choose the first word of the answer.
-        blocks = cut(prompt)[:-1]
-        common = {slot.sequence: slot.common_blocks(key, blocks) for slot in self._slots}
-        source = max(self._slots, key=lambda slot: (common[slot.sequence], not slot.busy, slot.used))
-        kept = common[source.sequence]
-        free = [slot for slot in self._slots if not slot.busy]
-        if source in free and kept and kept == len(source.blocks):
-            target = source
-        else:
-            others = [slot for slot in free if slot is not source]
-            target = min(others or free, key=lambda slot: (bool(slot.blocks), slot.used))
-        if not kept:
-            source = target
-        target.key, target.blocks = key, blocks[:kept]
+        blocks = cut(prompt)
+        nearest = max(self._slots, key=lambda slot: (slot.usable_blocks(key, blocks), not slot.busy, slot.used))
+        source, usable = self._with_kept(nearest, nearest.usable_blocks(key, blocks), key, blocks, kept)
+        target = self._target(nearest, usable) if source is nearest else self._oldest(but=None)
+        given_up = Computed(target.key, target.blocks, target.logits, target.used)
+        logits = source.logits if usable == len(blocks) else None
+        if usable:
+            source.used = next(self._clock)
+        target.key, target.blocks, target.logits = key, blocks[:usable], logits
         target.busy, target.used = True, next(self._clock)
-        return Start(target, source, target.tokens)
+        adds = given_up.adds_to([*self._slots, *kept])
+        return Start(target, source if usable else target, target.tokens, given_up if adds else None)
+
+    def look_again(self, slot: Slot, prompt: Sequence[int], kept: Sequence[Computed] = ()) -> Start | None:
+        """Return where more of a prompt is by now than its slot has, and count it to the slot; None where nothing is.
+
+        Of several choices of one prompt, or prompts with one beginning, that come together, the first computes it.
+        """
+        blocks = cut(prompt)
+        others: list[Computed] = [*(other for other in self._slots if other is not slot), *kept]
+        usable = [other.usable_blocks(slot.key, blocks) for other in others]
+        most = max(usable, default=0)
+        if most <= len(slot.blocks):
+            return None
+        source = others[usable.index(most)]
+        source.used = next(self._clock)
+        slot.blocks, slot.logits = blocks[:most], source.logits if most == len(blocks) else None
+        return Start(slot, source, slot.tokens)
 
     def release(self, slot: Slot) -> None:
         """Give a slot back. What it holds can be used again."""
@@ -91,3 +141,26 @@ class Slots:
     def __len__(self) -> int:
         """Return how many there are."""
         return len(self._slots)
+
+    def _with_kept(
+        self, nearest: Slot, usable: int, key: AdapterKey, blocks: Sequence[Block], kept: Sequence[Computed]
+    ) -> tuple[Computed, int]:
+        """Return what has most of a prompt, and how much; of the kept the shortest, which is brought back soonest."""
+        found: tuple[Computed, int] = nearest, usable
+        for one in kept:
+            same = one.usable_blocks(key, blocks)
+            if same > found[1] or (same == found[1] and found[0] is not nearest and one.tokens < found[0].tokens):
+                found = one, same
+        return found
+
+    def _target(self, nearest: Slot, usable: int) -> Slot:
+        """Return the slot for a prompt that begins as another slot does."""
+        # The end of a prompt is given up: a conversation that goes on has something else there.
+        if not nearest.busy and usable and sum(map(len, nearest.blocks[usable:])) <= PART:
+            return nearest
+        return self._oldest(but=nearest)
+
+    def _oldest(self, *, but: Slot | None) -> Slot:
+        free = [slot for slot in self._slots if not slot.busy]
+        others = [slot for slot in free if slot is not but]
+        return min(others or free, key=lambda slot: (bool(slot.blocks), slot.used))

@@ -71,6 +71,12 @@ class Weights:
             return wanted
         return min(wanted, int(lib.llama_model_n_ctx_train(self.model)))
 
+    @property
+    def keeps_every_token(self) -> bool:
+        """Whether there are K/V for each token, and not one state for all, or K/V for the last ones alone."""
+        has_one_state = lib.llama_model_is_recurrent(self.model) or lib.llama_model_is_hybrid(self.model)
+        return not has_one_state and lib.llama_model_n_swa(self.model) == 0
+
     def unload(self) -> None:
         """Free the memory, adapters included."""
         self.vocabulary.late_guide.close()

@@ -59,6 +59,15 @@ class LoneEngine(ABC):
         """What the engine takes: weights and K/V."""
         return self._weights.memory_bytes + sum(sequence.memory_bytes for sequence in self._open)
 
+    @property
+    def kept_bytes(self) -> int:
+        """What of it only saves time: nothing. Contract: `Engine.kept_bytes`."""
+        return 0
+
+    def forget_kept(self, size: int) -> None:
+        """Return: there is nothing. Contract: `Engine.forget_kept`."""
+        return
+
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         """Tell that any request can be opened. Contract: `Engine.ready`."""
         return True

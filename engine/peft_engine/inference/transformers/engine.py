@@ -64,6 +64,15 @@ class TransformersEngine:
         answers = sum(sequence.memory.memory_bytes for sequence in self._open)
         return self._weights.memory_bytes + self._prefixes.memory_bytes + answers
 
+    @property
+    def kept_bytes(self) -> int:
+        """What of it earlier prompts take. Contract: `Engine.kept_bytes`."""
+        return self._prefixes.memory_bytes
+
+    def forget_kept(self, size: int) -> None:
+        """Free some of that. Contract: `Engine.forget_kept`."""
+        self._prefixes.forget(size)
+
     def ready(self, request: GenerationRequest, when_ready: Callable[[], None]) -> bool:
         """Tell that any request can be opened. Contract: `Engine.ready`."""
         return True
@@ -111,7 +120,7 @@ class TransformersEngine:
         """Free the memory."""
         self._prompts.close()
         self._open.clear()
-        self._prefixes.forget()
+        self._prefixes.forget(self._prefixes.memory_bytes)
         self._adapters.unload()
         self._weights.unload()
 

@@ -114,9 +114,11 @@ class Prefixes:
         while sum(len(kept.tokens) for kept in self._kept) > self._room:
             del self._kept[0]
 
-    def forget(self) -> None:
-        """Free all of it."""
-        self._kept.clear()
+    def forget(self, size: int) -> None:
+        """Free so many bytes, or all there are."""
+        wanted = self.memory_bytes - size
+        while self._kept and self.memory_bytes > wanted:
+            del self._kept[0]
 
 
 def _common_blocks(tokens: tuple[int, ...], prompt: tuple[int, ...]) -> int:

@@ -49,7 +49,7 @@ class Forms:
             return MlxEngine(self.base, context_length=length, slots=slots)
         from peft_engine.inference.llama import LlamaEngine
 
-        return LlamaEngine(self.base, context_length=length, threads=1, slots=slots)
+        return LlamaEngine(self.base, context_length=length, threads=1, slots=slots, kept_bytes=10**9)
 
 
 @pytest.fixture(scope="session")

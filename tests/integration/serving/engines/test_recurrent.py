@@ -37,7 +37,7 @@ def load(recurrent: Path) -> Iterator[Callable[[], Engine]]:
     loaded: list[Engine] = []
 
     def load() -> Engine:
-        loaded.append(LlamaEngine(recurrent, context_length=512, threads=1))
+        loaded.append(LlamaEngine(recurrent, context_length=512, threads=1, kept_bytes=10**9))
         return loaded[-1]
 
     yield load
@@ -62,6 +62,7 @@ def test_a_state_is_used_again_only_where_it_is_that_of_the_prompt(load: Callabl
     engine = load()
     for _ in range(2):
         assert [told(answer(engine, asked(prompt))[0]) for prompt in PROMPTS] == expected
+    assert engine.kept_bytes == 0
     assert len({text for text, *_ in expected}) > 3
 
 
