@@ -67,3 +67,21 @@ test("where a theme has no backgrounds, a border tells a state from text", async
   await panel.show(RUN, history(5));
   await expect(page.locator(".state")).not.toHaveCSS("border-top-color", "rgba(0, 0, 0, 0)");
 });
+
+for (const theme of THEME_NAMES) {
+  test(`how far a run is, and where a slider stands, is seen in the ${theme} theme`, async ({ page }) => {
+    const panel = await PanelPage.open(page, { theme });
+    await panel.show(RUN, history(60));
+    const [bar, slider] = [page.locator("progress"), page.getByRole("slider", { name: "Smoothing" })];
+    const drawn = await page.evaluate(() => {
+      const probe = document.createElement("i");
+      document.body.append(probe);
+      probe.style.color = "var(--vscode-progressBar-background)";
+      probe.style.backgroundColor = "var(--vscode-editor-background)";
+      const { color, backgroundColor } = getComputedStyle(probe);
+      return { color, backgroundColor };
+    });
+    await expect(bar).not.toHaveCSS("background-color", drawn.color);
+    await expect(slider).not.toHaveCSS("accent-color", drawn.backgroundColor);
+  });
+}

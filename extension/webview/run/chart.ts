@@ -89,6 +89,7 @@ export class Chart {
         { ...axis, incrs: [1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 50_000, 100_000, 500_000] },
         { ...axis, size: 64, values: (_plot, ticks) => ticks.map(format) },
       ],
+      legend: { markers: { dash: (_plot, index) => (this.lines[index - 1]?.dash ? "dashed" : "solid") } },
       cursor: { points: { size: 6 }, drag: { x: true, y: false } },
       series: [{ label: "step" }, ...this.lines.map((line) => seriesOf(line, format))],
     };

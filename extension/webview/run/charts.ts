@@ -20,7 +20,7 @@ const OTHERS: readonly Pick<Line, "color" | "dash">[] = [
   { color: "--vscode-charts-red", dash: [2, 3] },
   { color: "--vscode-charts-green", dash: [10, 3, 2, 3] },
   { color: "--vscode-charts-purple", dash: [12, 4] },
-  { color: "--vscode-charts-orange", dash: [4, 2, 2, 2] },
+  { color: "--vscode-foreground", dash: [4, 2, 2, 2] },
 ];
 
 export class Charts {
