@@ -53,6 +53,7 @@ def pause(run: RunDirectory) -> None:
     Raises:
         WorkbenchError: It has ended, or is about to (`move-illegal`).
     """
+    settle(run)
     with speaking_for(run):
         state = run.read_state()
         if state.state != "paused":
@@ -105,7 +106,7 @@ def kill(run: RunDirectory, *, patience: float = 10.0) -> None:
         run: The run.
         patience: Seconds between the polite signal and the one that cannot be refused.
     """
-    attempt = run.read_state().attempt
+    attempt = settle(run).attempt
     end_processes(run, attempt, patience=patience, politely=True)
     _end_if_silent(run, attempt, "stopped")
 

@@ -21,7 +21,8 @@ class RunFollower:
         place = place or Place()
         self.run = run
         self._tail = EventTail(run.events, place.offset, place.seq)
-        self._state: StateFile = run.read_state()
+        # Not only read: a damaged state is mended, and a run whose worker is gone judged.
+        self._state: StateFile = settle(run)
         self._notes = read_notes(run)
         self._fold = place.fold
 

@@ -1,5 +1,6 @@
 """The truth about a run whose worker may be gone."""
 
+import shutil
 from contextlib import suppress
 
 from peft_engine.rundir import EventLog, EventTail, RunDirectory
@@ -19,6 +20,9 @@ from peft_schemas.events import (
     RunState,
     StateFile,
 )
+
+LAST_WORD_BYTES = 64 * 1024
+"""What a worker keeps aside for its last word; with less than that on its disk it may not have had one."""
 
 
 def settle(run: RunDirectory) -> StateFile:
@@ -64,11 +68,19 @@ def _pronounce(run: RunDirectory, state: StateFile) -> StateFile:
     checkpoint = last_verified_checkpoint(run)
     where = "while it waited for its turn" if state.state == "queued" else f"at step {step}"
     onward = "which goes on from its newest checkpoint" if checkpoint else "which begins anew: there is no checkpoint"
-    report = ErrorReport(
-        code="worker-killed",
-        message=f"The worker of run {run.id} ended {where} without a word: it was killed or crashed.",
-        remedy=f"Resume it with `peftw runs resume {run.id}`, {onward}; worker.log in its directory may say more.",
-    )
+    resume = f"esume it with `peftw runs resume {run.id}`, {onward}"
+    if shutil.disk_usage(run.path).free < LAST_WORD_BYTES:
+        report = ErrorReport(
+            code="disk-full",
+            message=f"The worker of run {run.id} ended {where} without a word, and its disk is full.",
+            remedy=f"Free some space. Then r{resume}.",
+        )
+    else:
+        report = ErrorReport(
+            code="worker-killed",
+            message=f"The worker of run {run.id} ended {where} without a word: it was killed or crashed.",
+            remedy=f"R{resume}; worker.log in its directory may say more.",
+        )
     try:
         with EventLog(run.events) as log:
             log.append(

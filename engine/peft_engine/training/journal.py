@@ -68,13 +68,14 @@ class Journal:
         return self._state.attempt
 
     def arrive(self) -> None:
-        """Say which process this is; the run still waits."""
+        """Say which process this is, and keep space aside for its last word; the run still waits."""
+        # From here on: a disk that fills while the run waits must not keep it from saying so.
+        self._reserve.write_bytes(bytes(_RESERVE_BYTES))
         me = ProcessIdentity.current()
         self._write(pid=me.pid, started=me.started)
 
     def prepare(self) -> None:
-        """Say that the run's turn has come, and keep space aside for its last word."""
-        self._reserve.write_bytes(bytes(_RESERVE_BYTES))
+        """Say that the run's turn has come."""
         self.enter("preparing")
 
     def enter(self, state: RunState, detail: str | None = None) -> None:

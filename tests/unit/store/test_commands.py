@@ -13,7 +13,9 @@ from typer.testing import CliRunner
 from peft_daemon.cli.main import _run
 from peft_daemon.cli.output import FAILURE
 from peft_daemon.cli.runs import app
+from peft_daemon.runs.judge import settle
 from peft_engine.rundir import EventLog, RunDirectory
+from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import CheckpointEvent
 
 MakeRun = Callable[..., RunDirectory]
@@ -92,6 +94,18 @@ def test_a_run_that_made_nothing_says_so(make_run: MakeRun) -> None:
         assert said in CliRunner().invoke(app, [command, run.id], catch_exceptions=False).stderr
 
 
+@pytest.mark.parametrize("command", [["show"], ["pause"], ["stop", "--force"], ["files"]])
+def test_a_run_whose_state_is_damaged_is_mended_by_whoever_looks(make_run: MakeRun, command: list[str]) -> None:
+    run = make_run()
+    (run.path / "state.json").write_text('{"run_id": "de')
+    done = CliRunner().invoke(app, [command[0], run.id, *command[1:]])
+    assert run.read_state().state == "completed"
+    if command == ["pause"]:
+        assert isinstance(done.exception, WorkbenchError) and done.exception.code == "move-illegal"
+    else:
+        assert done.exit_code == 0
+
+
 def test_a_checkpoint_that_was_removed_is_said_to_be(make_run: MakeRun) -> None:
     run = make_run(state="stopped")
     with EventLog(run.events) as log:
@@ -168,3 +182,18 @@ def test_a_file_that_may_not_be_used_is_named(make_run: MakeRun, capsys: pytest.
     assert _run(["runs", "pin", run.id], debug=False) == FAILURE
     said = capsys.readouterr().err
     assert "notes.json" in said and "Is a directory" in said and "went wrong" not in said
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root to mount a small disk")
+def test_a_worker_that_ended_on_a_full_disk_is_not_said_to_have_been_killed(
+    make_run: MakeRun, home: Path, small_disk: Callable[[Path, str], None]
+) -> None:
+    small_disk(home, "size=256k")
+    run = make_run(state="running")
+    long_ago = "2026-01-01T00:00:00.000Z"
+    run.write_state(run.read_state().model_copy(update={"created": long_ago}))
+    with suppress(OSError):
+        (home / "filler").write_bytes(bytes(1 << 20))
+    error = settle(run).error
+    assert error is not None and error.code == "disk-full"
+    assert "Free some space" in error.remedy and f"peftw runs resume {run.id}" in error.remedy

@@ -85,6 +85,14 @@ def test_each_end_is_one_last_event_and_the_reserve_is_gone(run, end, word):
     assert not (run.path / ".reserve").exists()
 
 
+def test_a_run_that_waits_keeps_space_for_its_last_word(run):
+    journal = Journal(run)
+    journal.arrive()
+    assert (run.path / ".reserve").stat().st_size > 0
+    journal.fail(FAULT)
+    assert not (run.path / ".reserve").exists()
+
+
 def test_a_run_that_rests_says_how_far_it_came_and_what_was_last_measured(run):
     journal = Journal(run)
     journal.prepare()
