@@ -80,3 +80,5 @@ export const REQUESTS: Readonly<Partial<Record<keyof Requests, Off>>> = {
 export function whyOff(what: Off): string {
   return `${what} are off in Restricted Mode, because they execute what this workspace says.`;
 }
+
+export const TRUST_IT = "Trust this workspace to use them.";

@@ -1,12 +1,12 @@
 import * as vscode from "vscode";
 
 import { Problem } from "./problem";
-import { type Off, whyOff } from "./restricted";
+import { type Off, TRUST_IT, whyOff } from "./restricted";
 
 /** Something that does not work in a workspace that is not trusted. */
 export class NotTrusted extends Problem {
   constructor(what: Off) {
-    super(whyOff(what), "Trust this workspace to use them.");
+    super(whyOff(what), TRUST_IT);
   }
 }
 

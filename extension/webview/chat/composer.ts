@@ -1,5 +1,6 @@
 /** Where prompts are written. Enter sends, Shift+Enter makes a line, Escape stops the answer. */
 import type { ChatPageMessage, ChatPageState } from "../../src/protocol/chatPanel";
+import { TRUST_IT, whyOff } from "../../src/restricted";
 import { element } from "../element";
 
 const WHY_NOT: Record<ChatPageState["model"]["kind"], string> = {
@@ -81,7 +82,7 @@ export class Composer {
   show({ model, answering, trusted, context, examples, exchanges }: ChatPageState): void {
     this.answering = answering;
     this.canSend = model.kind === "ready" && !answering && trusted;
-    this.why.textContent = trusted ? (answering ? "" : WHY_NOT[model.kind]) : "Chats are off in Restricted Mode.";
+    this.why.textContent = trusted ? (answering ? "" : WHY_NOT[model.kind]) : `${whyOff("Chats")} ${TRUST_IT}`;
     this.stopButton.hidden = !answering;
     this.context.hidden = context === null;
     this.chip.textContent = context?.label ?? "";

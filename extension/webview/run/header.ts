@@ -2,6 +2,7 @@
 import type { PanelButton, PanelMessage } from "../../src/protocol/panel";
 import type { RunSummary } from "../../src/protocol/types";
 import { can, isActive } from "../../src/protocol/words";
+import { TRUST_IT, whyOff } from "../../src/restricted";
 import { durationText, stepText } from "../../src/runs/describe";
 import { element } from "../element";
 
@@ -58,11 +59,11 @@ export class Header {
     this.pause.hidden = !can(run, "pause");
     this.resume.hidden = !can(run, "resume");
     this.resume.disabled = !trusted;
-    this.resume.title = trusted ? "" : "Runs are off in Restricted Mode";
+    this.resume.title = trusted ? "" : `${whyOff("Runs")} ${TRUST_IT}`;
     this.stop.hidden = !can(run, "stop");
     this.chat.hidden = run.chat_model === null;
     this.chat.disabled = !trusted;
-    this.chat.title = trusted ? "" : "Chats are off in Restricted Mode";
+    this.chat.title = trusted ? "" : `${whyOff("Chats")} ${TRUST_IT}`;
   }
 
   private showProgress(run: RunSummary): void {
