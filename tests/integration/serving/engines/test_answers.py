@@ -39,6 +39,19 @@ def test_equal_requests_get_equal_answers(engine: Engine) -> None:
     assert one.completion_tokens == 12
 
 
+def test_what_only_saves_time_counts_and_can_be_given_up(fresh: Callable[..., Engine]) -> None:
+    engine = fresh(slots=1)
+    asks = [request(f"Chapter {number}. {LONG}", top_logprobs=3) for number in range(3)]
+    before = [answer(engine, ask)[0] for ask in asks]
+    kept, needed = engine.kept_bytes, engine.memory_bytes - engine.kept_bytes
+
+    engine.forget_kept(kept)
+    assert (engine.kept_bytes, engine.memory_bytes) == (0, needed)
+    after = [answer(engine, ask)[0] for ask in asks]
+
+    assert [one.logprobs for one in after] == [one.logprobs for one in before]
+
+
 def test_the_seed_alone_makes_a_drawn_answer(engine: Engine) -> None:
     prompt = "Tell me of the sea."
     drawn = [answer(engine, request(prompt, sampling=replace(WARM, seed=seed)))[0].text for seed in (7, 7, 8)]
