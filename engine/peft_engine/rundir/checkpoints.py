@@ -43,6 +43,7 @@ class CheckpointStore:
         """
         self._root = run.checkpoints
         self._keep = keep
+        self._config = config_of(run)
         for leftover in self._root.glob(f"{_MAKING}*"):
             shutil.rmtree(leftover, ignore_errors=True)
 
@@ -66,7 +67,12 @@ class CheckpointStore:
             hashes = {file.relative_to(making).as_posix(): sha256(file) for file in files}
             for file in files:
                 _fsync(file)
-            manifest = {"step": step, "elapsed_seconds": elapsed_seconds, "sha256": hashes}
+            manifest = {
+                "step": step,
+                "elapsed_seconds": elapsed_seconds,
+                "config": self._config,
+                "sha256": hashes,
+            }
             write_atomic(making / MANIFEST, json.dumps(manifest, indent=2) + "\n")
             digest = sha256(making / MANIFEST)
             making.rename(target)
@@ -113,12 +119,20 @@ def steps_of(root: Path) -> list[Path]:
     return sorted((path for path in root.glob("step-*") if path.name[5:].isdigit()), key=_step)
 
 
+def config_of(run: RunDirectory) -> str | None:
+    """Return the hash of the config that a run's checkpoints belong to, None where there is none."""
+    try:
+        return sha256(run.resolved)
+    except OSError:
+        return None
+
+
 def verify_checkpoint(path: Path, manifest_sha256: str | None = None) -> Checkpoint | None:
     """Return a checkpoint that is byte for byte what was written, else None.
 
     Args:
         path: Its folder.
-        manifest_sha256: What was announced; None for one that a crash kept from being announced. That one must hold
+        manifest_sha256: What was announced; None for one of which only its own manifest is known. That one must hold
             exactly the files that its own manifest names.
     """
     try:
@@ -140,9 +154,13 @@ def verify_checkpoint(path: Path, manifest_sha256: str | None = None) -> Checkpo
 
 def intact_checkpoints(run: RunDirectory) -> Iterator[Checkpoint]:
     """Yield the run's intact checkpoints, newest first; each is read in full to know."""
-    announced = _announced(run)
+    announced, config = _announced(run), config_of(run)
     for path in reversed(steps_of(run.checkpoints)):
-        checkpoint = verify_checkpoint(path, announced.get(path.relative_to(run.path).as_posix()))
+        digest = announced.get(path.relative_to(run.path).as_posix())
+        # A crash may have kept it from being announced; then it must at least be of this run's config.
+        if digest is None and _config_in(path) != config:
+            continue
+        checkpoint = verify_checkpoint(path, digest)
         if checkpoint is not None:
             yield checkpoint
 
@@ -151,6 +169,15 @@ def last_verified_checkpoint(run: RunDirectory) -> str | None:
     """Return the newest checkpoint that is intact, relative to the run directory; None when there is none."""
     newest = next(intact_checkpoints(run), None)
     return None if newest is None else newest.path.relative_to(run.path).as_posix()
+
+
+def _config_in(path: Path) -> str | None:
+    """Return the hash of the config that a checkpoint says it belongs to."""
+    try:
+        config = json.loads((path / MANIFEST).read_bytes())["config"]
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+    return config if isinstance(config, str) else None
 
 
 def _announced(run: RunDirectory) -> dict[str, str]:

@@ -40,7 +40,7 @@ def find_start(run: RunDirectory, journal: Journal, config: CheckpointConfig) ->
         if chosen is not None and path == chosen.path:
             break
         if path not in {found.path for found in intact}:
-            journal.warning(f"The checkpoint {path.name} is damaged and is not used.")
+            journal.warning(f"The checkpoint {path.name} is damaged, or of another run, and is not used.")
     step = 0 if chosen is None else chosen.step
     journal.resumed(step=step, checkpoint=None if chosen is None else chosen.path.relative_to(run.path).as_posix())
     # After the word about it: from here on the checkpoints of later steps do not count.

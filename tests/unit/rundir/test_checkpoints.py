@@ -86,6 +86,15 @@ def test_a_checkpoint_that_a_crash_kept_from_being_announced_counts_when_it_is_w
     assert last_verified_checkpoint(run) == "checkpoints/step-000010"
 
 
+def test_an_unannounced_checkpoint_of_another_config_does_not_count(run):
+    other = create_run_directory("demo")
+    for one, rate in ((run, 0.001), (other, 0.002)):
+        one.write_resolved({"config": {"training": {"learning_rate": rate}}})
+    own = CheckpointStore(run, keep=2).write(10, filler)
+    CheckpointStore(other, keep=2).write(20, filler).path.rename(run.checkpoints / "step-000020")
+    assert last_verified_checkpoint(run) == own.path.relative_to(run.path).as_posix()
+
+
 @pytest.mark.parametrize("damage", ["removed", "added", "flipped", "renamed"])
 def test_an_unannounced_checkpoint_that_is_not_what_its_own_manifest_says_does_not_count(run, damage):
     path = CheckpointStore(run, keep=3).write(10, filler).path
