@@ -1,6 +1,9 @@
 /** The list of kept conversations: find one, open it, give it another name, write it out, delete it. */
+import os from "node:os";
+
 import * as vscode from "vscode";
 
+import { showProblem } from "../notices";
 import type { ConversationSummary } from "../protocol/types";
 import { counted } from "../runs/describe";
 import type { Server } from "../server/server";
@@ -27,13 +30,14 @@ export async function pickConversation(server: Server, changes: ListChanges): Pr
   const show = async () => {
     pick.busy = true;
     const text = pick.value;
-    const { conversations } = await server.request("peft/conversations/list", { text });
-    if (pick.value !== text) return;
-    pick.items = conversations.map(item);
-    pick.busy = false;
+    try {
+      const { conversations } = await server.request("peft/conversations/list", { text });
+      if (pick.value === text) pick.items = conversations.map(item);
+    } finally {
+      if (pick.value === text) pick.busy = false;
+    }
   };
-  pick.onDidChangeValue(show);
-  pick.onDidTriggerItemButton(async ({ item: { conversation }, button }) => {
+  const change = async ({ item: { conversation }, button }: vscode.QuickPickItemButtonEvent<Item>) => {
     if (button === EXPORT) return exportConversation(server, conversation.id);
     if (button === RENAME) {
       const renamed = await renameConversation(server, conversation);
@@ -41,7 +45,10 @@ export async function pickConversation(server: Server, changes: ListChanges): Pr
     } else if (await deleteConversation(server, conversation)) {
       changes.onDeleted(conversation.id);
     }
-  });
+  };
+  // Nobody waits for these, so what goes wrong is told here.
+  pick.onDidChangeValue(() => show().catch((error: unknown) => void showProblem(error)));
+  pick.onDidTriggerItemButton((event) => change(event).catch((error: unknown) => void showProblem(error)));
   try {
     await show();
     pick.show();
@@ -71,7 +78,7 @@ export async function exportConversation(server: Server, id: string): Promise<vo
   const chosen = await vscode.window.showQuickPick(formats, { placeHolder: "Export the conversation as" });
   if (!chosen) return;
   const { text, file_name } = await server.request("peft/conversations/export", { id, format: chosen.format });
-  const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(process.cwd());
+  const folder = vscode.workspace.workspaceFolders?.[0]?.uri ?? vscode.Uri.file(os.homedir());
   const target = await vscode.window.showSaveDialog({ defaultUri: vscode.Uri.joinPath(folder, file_name) });
   if (!target) return;
   await vscode.workspace.fs.writeFile(target, new TextEncoder().encode(text));
