@@ -180,6 +180,7 @@ def test_the_shortest_of_those_kept_that_have_as_much_is_brought_back() -> None:
     slots = Slots(2)
     long, short = kept(prompt(1, 2, 3, 4)), kept(prompt(1, 5))
 
+    ask(slots, prompt(1, 6, 7))
     assert slots.take(prompt(1, 9), BARE, [long, short]).source is short
     assert slots.take(prompt(1, 9), ADAPTED, [long, short]).tokens == 0
 

@@ -42,7 +42,7 @@ class Prefixes:
         return True
 
     def _keep(self, slot: Slot, prompt: Computed) -> None:
-        # Not the answer: what its tokens were computed as, one by one, no prompt can begin with.
+        # Without the answer, whose tokens were computed one by one, as those of a prompt never are.
         if self.kept.budget and self._context.forget(slot.sequence, keep=prompt.tokens):
             size = self._context.state_bytes(slot.sequence)
             self.kept.keep(prompt, size, lambda: self._context.save(slot.sequence))

@@ -106,9 +106,12 @@ class Slots:
             kept: What left its slot and can be brought back.
         """
         blocks = cut(prompt)
-        nearest = max(self._slots, key=lambda slot: (slot.usable_blocks(key, blocks), not slot.busy, slot.used))
-        source, usable = self._with_kept(nearest, nearest.usable_blocks(key, blocks), key, blocks, kept)
-        target = self._target(nearest, usable) if source is nearest else self._oldest(but=None)
+        source = _source(key, blocks, [*self._slots, *kept])
+        usable = source.usable_blocks(key, blocks)
+        if isinstance(source, Slot) and _continued(source, usable):
+            target = source
+        else:
+            target = self._oldest(but=source if usable else None)
         given_up = Computed(target.key, target.blocks, target.logits, target.used)
         logits = source.logits if usable == len(blocks) else None
         if usable:
@@ -124,12 +127,13 @@ class Slots:
         Of several choices of one prompt, or prompts with one beginning, that come together, the first computes it.
         """
         blocks = cut(prompt)
-        others: list[Computed] = [*(other for other in self._slots if other is not slot), *kept]
-        usable = [other.usable_blocks(slot.key, blocks) for other in others]
-        most = max(usable, default=0)
+        others = [one for one in (*self._slots, *kept) if one is not slot]
+        if not others:
+            return None
+        source = _source(slot.key, blocks, others)
+        most = source.usable_blocks(slot.key, blocks)
         if most <= len(slot.blocks):
             return None
-        source = others[usable.index(most)]
         source.used = next(self._clock)
         slot.blocks, slot.logits = blocks[:most], source.logits if most == len(blocks) else None
         return Start(slot, source, slot.tokens)
@@ -142,25 +146,25 @@ class Slots:
         """Return how many there are."""
         return len(self._slots)
 
-    def _with_kept(
-        self, nearest: Slot, usable: int, key: AdapterKey, blocks: Sequence[Block], kept: Sequence[Computed]
-    ) -> tuple[Computed, int]:
-        """Return what has most of a prompt, and how much; of the kept the shortest, which is brought back soonest."""
-        found: tuple[Computed, int] = nearest, usable
-        for one in kept:
-            same = one.usable_blocks(key, blocks)
-            if same > found[1] or (same == found[1] and found[0] is not nearest and one.tokens < found[0].tokens):
-                found = one, same
-        return found
-
-    def _target(self, nearest: Slot, usable: int) -> Slot:
-        """Return the slot for a prompt that begins as another slot does."""
-        # The end of a prompt is given up: a conversation that goes on has something else there.
-        if not nearest.busy and usable and sum(map(len, nearest.blocks[usable:])) <= PART:
-            return nearest
-        return self._oldest(but=nearest)
-
-    def _oldest(self, *, but: Slot | None) -> Slot:
+    def _oldest(self, *, but: Computed | None) -> Slot:
         free = [slot for slot in self._slots if not slot.busy]
         others = [slot for slot in free if slot is not but]
         return min(others or free, key=lambda slot: (bool(slot.blocks), slot.used))
+
+
+def _continued(slot: Slot, usable: int) -> bool:
+    """Tell whether a prompt with so many of a slot's blocks takes it over as it is.
+
+    The end of a prompt is given up for that: a conversation that goes on has something else there.
+    """
+    return not slot.busy and usable > 0 and sum(map(len, slot.blocks[usable:])) <= PART
+
+
+def _source(key: AdapterKey, blocks: Sequence[Block], among: Sequence[Computed]) -> Computed:
+    """Return what has most of a prompt: what need not be copied before what must be, and the shortest of those."""
+
+    def order(one: Computed) -> tuple[int, bool, int, int]:
+        usable = one.usable_blocks(key, blocks)
+        return usable, isinstance(one, Slot) and _continued(one, usable), -one.tokens, one.used
+
+    return max(among, key=order)
