@@ -13,6 +13,7 @@ from data_pages import glossary_page, profiles_page
 from finding_pages import finding_page, findings_index
 from http_page import http_page
 from pydantic.json_schema import models_json_schema
+from settings_page import settings_page
 
 from peft_daemon.language.rules.registry import rules
 from peft_daemon.language.rules.values import written
@@ -72,6 +73,7 @@ def generated() -> dict[Path, str]:
     texts[ROOT / "docs/reference/profiles.md"] = profiles_page(NOTICE)
     texts[ROOT / "docs/reference/glossary.md"] = glossary_page(NOTICE)
     texts[ROOT / "docs/reference/http-api.md"] = http_page(NOTICE)
+    texts[ROOT / "docs/reference/settings.md"] = settings_page(NOTICE, ROOT / "extension/package.json")
     texts[ROOT / "docs/reference/findings.md"] = findings_index(NOTICE)
     for rule in rules():
         texts[ROOT / f"docs/reference/findings/{rule.code}.md"] = finding_page(rule, NOTICE)

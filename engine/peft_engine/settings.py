@@ -67,7 +67,7 @@ class Serving(Word):
     parameters with grouped queries (128 kB each), or 35,000 of one of 135 million (23 kB). 0% keeps none."""
 
     threads: Annotated[int, Field(ge=1, le=256)] | None = None
-    """Processor threads that compute; None for one a core, hyper-threads not counted."""
+    """Processor threads that compute; left out, one a core, hyper-threads not counted."""
 
     onnx_provider: OnnxProvider = "cpu"
     """What ONNX models are computed on, where ONNX Runtime has it: the processor, CUDA, DirectML or Core ML."""
@@ -91,7 +91,7 @@ class Serving(Word):
     """Web pages that may ask and read the answers, such as `http://localhost:5173`; they need the key, too."""
 
     requests_per_minute: Annotated[int, Field(ge=1)] | None = None
-    """How many answers and embeddings an address may ask for in any minute; None for no limit, since all who can ask
+    """How many answers and embeddings an address may ask for in any minute; left out, no limit, since all who can ask
     are programs of yours, and a full queue refuses by itself."""
 
     def memory_bytes(self, total: int) -> int:
@@ -161,5 +161,5 @@ def read_settings() -> Settings:
     raise WorkbenchError(
         "config-invalid",
         f"The settings in {path} cannot be used: {reason}.",
-        "Correct the file or delete it; `docs/how-to/queue.md` names its keys.",
+        "Correct the file or delete it; `docs/reference/settings.md` has its keys.",
     )

@@ -314,13 +314,13 @@ class RunConfig(Word):
     """The name of the run and of its adapter: letters, digits, dots, dashes and underscores. Left out, the file's own name."""
 
     profile: ProfileName | None = None
-    """A use case whose values fill what is not written here."""
+    """A use case whose values fill what neither you, a preset nor a template sets."""
 
     preset: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$")] | None = None
     """A set of values of your own, from `presets/NAME.yaml` beside this file or in your library."""
 
     template: TemplateName | None = None
-    """A starting point whose values fill what neither you nor the profile set."""
+    """A starting point whose values fill what neither you nor a preset sets; it goes before the profile."""
 
     model: ModelConfig
     """The base model."""
