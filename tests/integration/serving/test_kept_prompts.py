@@ -11,16 +11,16 @@ from hypothesis import strategies as st
 
 from peft_engine.inference.contract import AdapterUse, Constraint, Sampling, Tokens
 from peft_engine.inference.llama import LlamaEngine
-from peft_engine.inference.llama.blocks import BLOCK, PART
+from peft_engine.inference.llama.blocks import BLOCK, FAR, PART
 from peft_engine.inference.llama.context import Context
 from tests.integration.serving.engines.asking import Answer, answer, finish, request
 from tests.integration.serving.gguf_files import write_random_adapter
 from tests.property.strategies import examples
 
 pytestmark = pytest.mark.model
-CONTEXT, SLOTS, PLENTY = 1024, 2, 10**9
+CONTEXT, SLOTS, PLENTY = 2048, 2, 10**9
 _RANDOM = np.random.default_rng(3)
-_WORDS = [int(token) for token in _RANDOM.integers(100, 40_000, 900)]
+_WORDS = [int(token) for token in _RANDOM.integers(100, 40_000, 1300)]
 PROMPTS = (
     tuple(_WORDS[:5]),
     tuple(_WORDS[: 2 * BLOCK + 6]),
@@ -119,6 +119,19 @@ def test_a_displaced_conversation_goes_on_from_where_it_was(
 
     assert longer.cached_tokens == 2 * BLOCK
     assert told(longer) == told(cold((PROMPTS[2], (), 0)))
+
+
+def test_a_long_prompt_with_another_end_computes_little(
+    load: Callable[..., LlamaEngine], sets: list[tuple[AdapterUse, ...]], cold: Callable[[Ask], Answer]
+) -> None:
+    engine = load()
+    long = tuple(_WORDS[: FAR + 22])
+    for uses in sets[:2]:
+        answer(engine, asked((long, uses, 0)))
+        (other,) = answer(engine, asked(((*long, 7, 8, 9), uses, 0)))
+
+        assert other.cached_tokens == FAR + 20
+        assert told(other) == told(cold(((*long, 7, 8, 9), uses, 0)))
 
 
 def test_a_prompt_that_is_known_as_a_whole_is_answered_without_computing_it(

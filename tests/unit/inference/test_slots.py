@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peft_engine.inference.llama.adapters import AdapterKey
-from peft_engine.inference.llama.blocks import BLOCK, PART, Block, cut
+from peft_engine.inference.llama.blocks import BLOCK, FAR, PART, Block, cut
 from peft_engine.inference.llama.kept import KeptPrompt, KeptPrompts
 from peft_engine.inference.llama.slots import Computed, Slot, Slots, Start
 from peft_engine.inference.sampler import Logits
@@ -88,16 +88,26 @@ def test_another_end_costs_little() -> None:
     assert ask(slots, [*prompt(1, rest=3 * PART), 5, 6]).tokens == BLOCK + 3 * PART
 
 
-@given(st.lists(st.integers(0, 9), min_size=1, max_size=5 * BLOCK))
+def test_far_behind_the_beginning_another_end_costs_less() -> None:
+    slots = Slots(4)
+    long = prompt(*range(FAR // BLOCK), rest=PART)
+    ask(slots, [*long, 7, 7, 7, 7])
+
+    assert ask(slots, [*long, 7, 7, 7, 7, 5]).tokens == len(long) + PART // 2
+
+
+@given(st.one_of(st.integers(1, 5 * BLOCK), st.integers(FAR - BLOCK, FAR + 5 * BLOCK)))
 @examples(100)
-def test_I2_a_prompt_is_cut_into_whole_blocks_then_parts_then_a_rest_with_its_last_token(tokens: list[int]) -> None:
+def test_I2_a_prompt_is_cut_into_whole_blocks_then_parts_then_a_rest_with_its_last_token(length: int) -> None:
+    tokens = list(range(length))
     blocks = cut(tokens)
     sizes = [len(block) for block in blocks]
     assert [token for block in blocks for token in block] == tokens
-    assert 1 <= sizes[-1] <= PART
+    part = PART if (length - 1) // BLOCK * BLOCK < FAR else PART // 2
+    assert 1 <= sizes[-1] <= part
     assert sizes[:-1] == sorted(sizes[:-1], reverse=True)
-    assert set(sizes[:-1]) <= {BLOCK, PART}
-    assert sizes[:-1].count(PART) < BLOCK // PART
+    assert set(sizes[:-1]) <= {BLOCK, part}
+    assert sizes[:-1].count(part) < BLOCK // part
 
 
 def test_another_adapter_or_scale_begins_anew() -> None:
