@@ -132,14 +132,18 @@ class Scheduler:
         while missing > 0:
             missing += await gone.get()
 
-    def pin(self, base: str, *, pinned: bool) -> None:
-        """Keep a base in memory once it is there, or no longer."""
+    async def pin(self, base: str, *, pinned: bool) -> None:
+        """Keep a base in memory once it is there, or no longer, and return when that holds."""
+        held: Future[None] = Future()
 
         def change() -> None:
             kept = self._residency.pinned
             self._residency.pinned = kept | {base} if pinned else kept - {base}
+            if held.set_running_or_notify_cancel():
+                held.set_result(None)
 
         self._command(change)
+        await asyncio.wrap_future(held)
 
     async def tokenize(self, model: Servable, text: str) -> Sequence[int]:
         """Return the tokens that a model's base makes of a text, between two steps. Nothing is loaded for it.

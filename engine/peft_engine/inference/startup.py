@@ -43,7 +43,7 @@ async def load_configured(scheduler: Scheduler, *, load: Sequence[str], pin: Seq
                 scheduler.note_failure(model_id, report)
                 continue
             if model_id in pin:
-                scheduler.pin(model.base, pinned=True)
+                await scheduler.pin(model.base, pinned=True)
             if load and model_id == load[0]:
                 await scheduler.switch(model)
             else:

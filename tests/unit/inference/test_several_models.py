@@ -41,13 +41,20 @@ async def test_a_third_that_does_not_fit_unloads_the_one_unused_for_longest(hous
     assert house.engine("two").unloaded
 
 
+async def test_a_base_is_shown_as_pinned_as_soon_as_it_is(house: House) -> None:
+    await answered(house, "one")
+    for pinned in (True, False) * 20:
+        await house.scheduler.pin("one", pinned=pinned)
+        assert [resident.pinned for resident in house.scheduler.residents()] == [pinned]
+
+
 async def test_a_pinned_base_is_never_the_one_that_goes(house: House) -> None:
-    house.scheduler.pin("one", pinned=True)
+    await house.scheduler.pin("one", pinned=True)
     for base in ["one", "two", "three"]:
         await answered(house, base)
     assert house.scheduler.loaded == ("one", "three")
 
-    house.scheduler.pin("one", pinned=False)
+    await house.scheduler.pin("one", pinned=False)
     await answered(house, "three")
     await answered(house, "four")
     assert house.scheduler.loaded == ("three", "four")
@@ -58,7 +65,7 @@ async def test_a_base_that_can_never_fit_is_refused_with_the_numbers(
     house: House, pinned: tuple[str, ...], size: int
 ) -> None:
     for base in pinned:
-        house.scheduler.pin(base, pinned=True)
+        await house.scheduler.pin(base, pinned=True)
     await answered(house, "one")
     (failed,) = await all_of(house.submit("x", base="large", size=size))
 
@@ -212,7 +219,7 @@ class Clock:
 async def test_I17_a_base_that_is_not_used_for_long_is_unloaded_unless_it_is_pinned(tmp_path: Path) -> None:
     clock = Clock()
     house = House(tmp_path, idle_seconds=600, clock=clock)
-    house.scheduler.pin("pinned", pinned=True)
+    await house.scheduler.pin("pinned", pinned=True)
     await answered(house, "pinned")
     await answered(house, "old")
     clock.now = 599
@@ -220,7 +227,7 @@ async def test_I17_a_base_that_is_not_used_for_long_is_unloaded_unless_it_is_pin
     assert set(house.scheduler.loaded) == {"pinned", "old", "young"}
 
     clock.now = 601
-    house.scheduler.pin("pinned", pinned=True)
+    await house.scheduler.pin("pinned", pinned=True)
     await house.until(lambda: set(house.scheduler.loaded) == {"pinned", "young"})
     assert house.engine("old").unloaded
     await house.stop()

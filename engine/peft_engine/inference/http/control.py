@@ -44,7 +44,7 @@ async def unload_model(request: Request) -> Response:
 async def pin_model(request: Request) -> Response:
     """Keep a base in memory, or no longer."""
     asked = await read_body(request, ServePinParams)
-    scheduler_of(request).pin(await _base(request, asked.model), pinned=asked.pinned)
+    await scheduler_of(request).pin(await _base(request, asked.model), pinned=asked.pinned)
     return _status(request)
 
 
