@@ -7,7 +7,7 @@ from typing import Any
 _M_MMAP_THRESHOLD = -3
 """The number of the option in glibc's malloc.h."""
 
-_LARGE_BYTES = 3 * 2**19
+_LARGE_BYTES = 2**22
 
 
 def return_large_blocks() -> None:

@@ -1,5 +1,6 @@
 """The optimisation loop: transformers' Trainer with our batches, our loss and our checkpoints."""
 
+import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -27,7 +28,7 @@ from peft_engine.training.pissa import keep_beginning
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.stateful import Stateful, load_states, save_states
 from peft_engine.training.watched.finite import is_finite
-from peft_engine.training.watched.microbatches import split
+from peft_engine.training.watched.microbatches import halve, split
 from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 
@@ -118,6 +119,9 @@ class Tuner(DistributedTrainer):
             Interrupted: The run was cancelled at a step edge.
             WorkbenchError: The weights are no numbers any more (`diverged`).
         """
+        # The libraries' some hundred thousand objects stay; looking through them again took a twentieth of each step.
+        gc.collect()
+        gc.freeze()
         self.train(resume_from_checkpoint=None if resume is None else str(resume))
 
     def create_optimizer(self, model: Any = None) -> torch.optim.Optimizer:
@@ -150,7 +154,7 @@ class Tuner(DistributedTrainer):
         step = super().training_step
         losses: list[torch.Tensor] = []
         for part in split(inputs, self.micro_batches):
-            halves = [part] if self._beside is None else split(part, 2)
+            halves = [part] if self._beside is None else halve(part, self._beside.target_cost)
             compute = partial(step, model, halves[0], num_items_in_batch)
             if self._beside is None or len(halves) == 1:
                 losses.append(compute())

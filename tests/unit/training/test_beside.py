@@ -14,7 +14,7 @@ from peft_engine.training.fused.attention import SEGMENTED
 from peft_engine.training.fused.beside import Beside, can_halve
 from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.fused.model import fuse
-from peft_engine.training.watched.microbatches import split
+from peft_engine.training.watched.microbatches import halve
 
 PATIENCE = 60.0
 
@@ -66,7 +66,7 @@ def gradients(model):
     return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
 
 
-def trained_on(model, seeds, halve):
+def trained_on(model, seeds, in_halves):
     """Return the losses of some batches, whose gradients are added up."""
     losses = []
     beside = Beside(model)
@@ -77,8 +77,8 @@ def trained_on(model, seeds, halve):
         return loss.detach()
 
     for seed in seeds:
-        if halve:
-            first, second = split(batch(seed), 2)
+        if in_halves:
+            first, second = halve(batch(seed), beside.target_cost)
             losses.append(sum(beside.compute(partial(here, first), partial(summed_loss, model, second))))
         else:
             losses.append(here(batch(seed)))

@@ -41,7 +41,9 @@ def test_F2_F4_the_gradients_of_the_fused_layer_are_those_of_its_formula(
     norm = torch.rand(outputs, dtype=torch.float64) + 0.5 if dora else None
 
     def fused(*learned):
-        return LoraLinear.apply(*learned, norm, FrozenWeight(layer), layer.bias.detach(), 0.7, torch.float64)
+        return LoraLinear.apply(
+            *learned, norm, FrozenWeight(layer), layer.bias.detach(), 0.7, torch.float64, torch.float64
+        )
 
     def formula(x, gate, a, b, magnitude):
         entered = x if gate is None else torch.nn.functional.silu(gate) * x
@@ -103,7 +105,8 @@ def test_F3_a_packed_layer_keeps_an_update_that_bfloat16_would_round_away(gated)
     layer = bitsandbytes.nn.LinearNF4(64, 8, bias=False).to("cpu")
     x, gate, a = torch.randn(3, 64), torch.randn(3, 64) if gated else None, torch.randn(2, 64)
     b = torch.full((8, 2), 1e-5, requires_grad=True)
-    rest = (None, None, FrozenWeight(layer), None, 1.0, torch.bfloat16)
+    weight = FrozenWeight(layer)
+    rest = (None, None, weight, None, 1.0, torch.bfloat16, weight.result_type(torch.bfloat16))
     found, base = (LoraLinear.apply(x, gate, a, matrix, *rest) for matrix in (b, torch.zeros_like(b)))
     entered = (x if gate is None else torch.nn.functional.silu(gate) * x).bfloat16()
     update = (entered @ a.bfloat16().t()).float() @ b.t()
@@ -123,14 +126,22 @@ def test_F4_the_norms_of_the_rows_need_no_product_of_the_adapters_matrices(input
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-6)
 
 
-@given(tokens=SIZES, width=SIZES, vocabulary=st.integers(2, 40), seed=SEEDS, chunk=st.integers(1, 4))
+@given(
+    tokens=SIZES,
+    width=SIZES,
+    vocabulary=st.integers(2, 40),
+    seed=SEEDS,
+    chunk=st.integers(1, 4),
+    multiple=st.integers(1, 3),
+)
 @examples(30)
-def test_chunked_cross_entropy_equals_torchs(tokens, width, vocabulary, seed, chunk):
+def test_chunked_cross_entropy_equals_torchs(tokens, width, vocabulary, seed, chunk, multiple):
     torch.manual_seed(seed)
     hidden, weight = torch.randn(tokens, width, requires_grad=True), torch.randn(vocabulary, width, requires_grad=True)
     targets = torch.randint(vocabulary, (tokens,))
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("peft_engine.training.fused.loss._CHUNK_NUMBERS", chunk * vocabulary)
+        patch.setattr("peft_engine.training.fused.loss._MULTIPLE", multiple)
         loss = ChunkedCrossEntropy.apply(hidden, weight, targets, torch.float32)
     expected = cross_entropy(hidden @ weight.t(), targets, reduction="sum")
     torch.testing.assert_close(loss, expected)
@@ -349,6 +360,50 @@ def test_bfloat16_products_stay_near_float32_and_hold_frozen_matrices_in_half_th
 
 def test_the_loss_is_computed_without_logits():
     assert isinstance(fused_all(adapted()).get_base_model().forward, LossForward)
+
+
+def rows_of(lengths):
+    torch.manual_seed(sum(lengths))
+    ids = [tuple(torch.randint(0, 64, (length,)).tolist()) for length in lengths]
+    return collate([(TokenisedExample(one, (False,) + (True,) * (len(one) - 1)),) for one in ids])
+
+
+class Products(torch.utils._python_dispatch.TorchDispatchMode):
+    """Notes how many rows each matrix product has, or adds up."""
+
+    def __init__(self):
+        super().__init__()
+        self.rows = set()
+
+    def __torch_dispatch__(self, call, _types, arguments=(), keywords=None):
+        if call in (torch.ops.aten.mm.default, torch.ops.aten.addmm_.default):
+            left, right = arguments[-2:]
+            self.rows.add((left.shape[0], left.shape[1], right.shape[1]))
+        return call(*arguments, **(keywords or {}))
+
+
+def test_F7_batches_of_other_lengths_need_no_other_kernels():
+    model, seen = fused_all(adapted()), []
+    for lengths in ((7, 12, 4), (9, 9, 9), (5, 3, 12, 6)):
+        with Products() as products:
+            summed_loss(model, rows_of(lengths)).backward()
+        seen.append(products.rows)
+    assert len(seen[0]) > 1
+    assert seen[1] == seen[0]
+    assert seen[2] == seen[0]
+
+
+@pytest.mark.parametrize("lengths", [(16, 16), (31,), (7, 12, 4), (3, 18)])
+def test_F7_what_fills_a_batch_up_changes_neither_loss_nor_gradients(lengths):
+    found = []
+    for multiple in (16, 1):
+        model = fused_all(adapted())
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("peft_engine.training.fused.loss._MULTIPLE", multiple)
+            loss = summed_loss(model, rows_of(lengths))
+        loss.backward()
+        found.append((loss, [weight.grad for weight in model.parameters() if weight.requires_grad]))
+    torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
 def test_an_output_layer_that_does_not_learn_is_rounded_once_and_not_at_each_step():

@@ -38,6 +38,13 @@ class FusedAdapter:
             return plain
         return self._compute(x, None)
 
+    def rounded(self, x: Tensor) -> Tensor:
+        """Compute the layer for a reader that rounds the result to the type of products: here it is rounded at once."""
+        if not self._applies():
+            plain: Tensor = self._plain(x)
+            return plain
+        return self._compute(x, None, product_type(x))
+
     def gated(self, gate: Tensor, up: Tensor) -> Tensor:
         """Compute the layer of SiLU(gate) ∘ up, which is made again in the backward pass instead of kept."""
         if not self._applies():
@@ -50,7 +57,7 @@ class FusedAdapter:
         layer = self._layer
         return not layer.disable_adapters and not layer.merged and layer.active_adapters == [self._name]
 
-    def _compute(self, x: Tensor, gate: Tensor | None) -> Tensor:
+    def _compute(self, x: Tensor, gate: Tensor | None, wide: torch.dtype | None = None) -> Tensor:
         layer, name = self._layer, self._name
         dtype = product_type(x)
         a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
@@ -62,7 +69,17 @@ class FusedAdapter:
                 with torch.no_grad():
                     norm = row_norms(self._weight.dense(dtype), self._squares, a, b, scale)
             out: Tensor = LoraLinear.apply(
-                x, gate, a, b, magnitude, norm, self._weight, layer.base_layer.bias, scale, dtype
+                x,
+                gate,
+                a,
+                b,
+                magnitude,
+                norm,
+                self._weight,
+                layer.base_layer.bias,
+                scale,
+                dtype,
+                wide or self._weight.result_type(dtype),
             )  # type: ignore[no-untyped-call]  # autograd is not typed
         return out
 

@@ -55,6 +55,10 @@ class Beside:
         """
         self._learned = [weight for weight in model.parameters() if weight.requires_grad]
         self._other = ThreadPoolExecutor(max_workers=1)
+        head = model.get_output_embeddings().weight.numel()
+        layers = sum(m.in_features * m.out_features for m in model.modules() if isinstance(m, torch.nn.Linear))
+        self.target_cost: float = head / (layers - head)
+        """What a token costs more where the output layer is applied, as a multiple of what the other layers cost."""
 
     @property
     def _begins(self) -> bool:

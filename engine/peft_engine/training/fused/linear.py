@@ -86,6 +86,7 @@ class LoraLinear(torch.autograd.Function):
         bias: Tensor | None,
         scale: float,
         dtype: torch.dtype,
+        wide: torch.dtype,
     ) -> Tensor:
         """Compute the layer.
 
@@ -101,9 +102,10 @@ class LoraLinear(torch.autograd.Function):
             bias: Frozen, [outputs].
             scale: s.
             dtype: What is computed in; x, a and b are rounded to it.
+            wide: Of the result, which the product and the update are added up in.
 
         Returns:
-            [..., outputs], of the weight's `result_type`.
+            [..., outputs], of the type `wide`.
         """
         flat = x.reshape(-1, x.shape[-1])
         flat_gate = None if gate is None else gate.reshape(-1, gate.shape[-1])
@@ -113,11 +115,7 @@ class LoraLinear(torch.autograd.Function):
         low_a, low_b, dense = a.to(dtype), b.to(dtype), weight.dense(dtype)
         down = entered @ low_a.t()
         out = entered @ dense.t()
-        wide = weight.result_type(dtype)
-        if wide == dtype:
-            out.addmm_(down, low_b.t(), alpha=scale)
-        else:
-            out = out.to(wide).add_(down @ low_b.t(), alpha=scale)
+        out = out.to(wide).addmm_(down.to(wide), low_b.t().to(wide), alpha=scale)
         plain = None
         if magnitude is not None:
             assert norm is not None  # noqa: S101  (a magnitude never comes without it)
@@ -156,4 +154,4 @@ class LoraLinear(torch.autograd.Function):
                 d_gate = torch.ops.aten.silu_backward(d_x * flat, gate).view(ctx.shape).to(gate_type)
                 d_x.mul_(opened)
             d_x = d_x.view(ctx.shape).to(x_type)
-        return d_x, d_gate, d_a, d_b, d_magnitude, None, None, None, None, None
+        return d_x, d_gate, d_a, d_b, d_magnitude, None, None, None, None, None, None

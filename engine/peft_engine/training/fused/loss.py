@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 from transformers import LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM
 from transformers.modeling_outputs import CausalLMOutput
 
@@ -18,6 +18,10 @@ from peft_engine.training.fused.embedding import fuse_tied_embedding
 
 _CHUNK_NUMBERS = 2**22
 """Logits that are held at a time, 16 MiB as float32, by each of the threads that compute a part of a batch."""
+
+_MULTIPLE = 16
+"""Of how many rows every product is. oneDNN makes a kernel for each number of rows that it meets, which took a tenth of
+the time of a step, and keeps it: with every step's own number, memory grew with each step."""
 
 _PLAIN_HEADS = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
 """Models whose logits are the output layer's product and nothing else: no cap, no scale."""
@@ -31,7 +35,7 @@ def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
         inputs: A batch as `collate` makes it.
     """
     if computes_own_loss(model):
-        total: Tensor = model(**inputs, use_cache=False).loss
+        total: Tensor = model(**_filled_up(inputs), use_cache=False).loss
         return total
     bare, inputs = _bare(model), dict(inputs)
     predict, targets = inputs.pop("predict"), inputs.pop("targets")
@@ -40,6 +44,23 @@ def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
     else:
         logits = model(**inputs, use_cache=False).logits[0, predict]
     return cross_entropy(logits.float(), targets, reduction="sum")
+
+
+def _filled_up(inputs: dict[str, Any]) -> dict[str, Any]:
+    """Return a batch whose last example goes on until its tokens are a multiple: no token sees what follows it."""
+    missing = -inputs["input_ids"].shape[1] % _MULTIPLE
+    if not missing:
+        return inputs
+    filled = dict(inputs)
+    # A position repeated, not a new one: models may turn tokens otherwise once a position is beyond what they learned.
+    for name in ("input_ids", "position_ids"):
+        filled[name] = torch.cat([inputs[name], inputs[name][:, -1:].expand(-1, missing)], dim=1)
+    for side in "qk":
+        borders = inputs[f"cu_seq_lens_{side}"].clone()
+        borders[-1] += missing
+        filled[f"cu_seq_lens_{side}"] = borders
+        filled[f"max_length_{side}"] = max(inputs[f"max_length_{side}"], int(borders[-1] - borders[-2]))
+    return filled
 
 
 def computes_own_loss(model: Any) -> bool:
@@ -128,10 +149,13 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if learns_hidden else None
         d_weight = torch.zeros_like(weight, dtype=torch.float32) if learns_weight else None
-        step = max(1, _CHUNK_NUMBERS // weight.shape[0])
+        step = max(1, _CHUNK_NUMBERS // weight.shape[0] // _MULTIPLE) * _MULTIPLE
         for start in range(0, hidden.shape[0], step):
-            part, right = hidden[start : start + step].to(dtype), targets[start : start + step].unsqueeze(1)
-            logits = (part @ low.t()).float()
+            right = targets[start : start + step].unsqueeze(1)
+            count = right.shape[0]
+            filling = -count % _MULTIPLE
+            part = pad(hidden[start : start + step].to(dtype), (0, 0, 0, filling))
+            logits = (part @ low.t())[:count].float()
             highest, said = logits.amax(dim=1, keepdim=True), logits.gather(1, right)
             weights = logits.sub_(highest).exp_()
             normaliser = weights.sum(dim=1, keepdim=True)
@@ -140,9 +164,9 @@ class ChunkedCrossEntropy(torch.autograd.Function):
                 continue
             # The gradient of a token's loss to its logits: the probabilities, less one at the right token.
             d_logits = weights.div_(normaliser).scatter_add_(1, right, logits.new_full(right.shape, -1.0))
-            d_low = d_logits.to(dtype)
+            d_low = pad(d_logits.to(dtype), (0, 0, 0, filling))
             if d_hidden is not None:
-                d_hidden[start : start + step] = d_low @ low
+                d_hidden[start : start + step] = (d_low @ low)[:count]
             if d_weight is not None:
                 d_weight += d_low.t() @ part
         ctx.save_for_backward(d_hidden, d_weight)

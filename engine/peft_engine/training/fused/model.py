@@ -98,14 +98,22 @@ def _attention(
         )
         return out, weights
     heads = (-1, self.head_dim)
+    normed = hasattr(self, "q_norm")
     query, key, value = (
-        project(hidden_states)[0].unflatten(-1, heads) for project in (self.q_proj, self.k_proj, self.v_proj)
+        _projected(layer, hidden_states, rounded=not normed)[0].unflatten(-1, heads)
+        for layer in (self.q_proj, self.k_proj, self.v_proj)
     )
-    if hasattr(self, "q_norm"):
+    if normed:
         query, key = self.q_norm(query), self.k_norm(key)
     cos, sin = position_embeddings
     seen = attend_within(query, key, value, cu_seq_lens_q, scale=self.scaling, turn=(cos[0], sin[0]))
     return self.o_proj(seen.flatten(1).unsqueeze(0)), None
+
+
+def _projected(layer: Any, x: Tensor, *, rounded: bool) -> Tensor:
+    """Compute a projection, rounded to the type of products where nothing reads it but attention, which would do so."""
+    out: Tensor = layer.forward.rounded(x) if rounded and isinstance(layer.forward, FusedAdapter) else layer(x)
+    return out
 
 
 def _gated(self: Any, x: Tensor) -> Tensor:
