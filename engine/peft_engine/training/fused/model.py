@@ -110,10 +110,9 @@ def _attention(
     return self.o_proj(seen.flatten(1).unsqueeze(0)), None
 
 
-def _projected(layer: Any, x: Tensor, *, rounded: bool) -> Tensor:
+def _projected(layer: Any, x: Tensor, *, rounded: bool) -> Any:
     """Compute a projection, rounded to the type of products where nothing reads it but attention, which would do so."""
-    out: Tensor = layer.forward.rounded(x) if rounded and isinstance(layer.forward, FusedAdapter) else layer(x)
-    return out
+    return layer.forward.rounded(x) if rounded and isinstance(layer.forward, FusedAdapter) else layer(x)
 
 
 def _gated(self: Any, x: Tensor) -> Tensor:
