@@ -2,7 +2,7 @@
 import fs from "node:fs";
 import path from "node:path";
 
-import { type FrameLocator, type Locator, type Page } from "@playwright/test";
+import { expect, type FrameLocator, type Locator, type Page } from "@playwright/test";
 
 import { until } from "./until";
 
@@ -28,6 +28,8 @@ export interface ConsoleLine {
 const SHOW_MS = 60_000;
 /** The first window of a server is the slowest thing that happens. */
 const OPEN_MS = 120_000;
+/** How long an act may take to show that it was heard; one that was not is done again. */
+const HEARD_MS = 10_000;
 /** How long the palette's list is looked at, at first, before it is opened afresh. */
 const PALETTE_MS = 1_500;
 
@@ -88,12 +90,34 @@ export class Workbench {
       const uri = decodeURIComponent((await editor.getAttribute("data-uri")) ?? "");
       return uri.endsWith(target) ? true : undefined;
     });
+    await this.untilFocused();
     return editor;
   }
 
-  /** Chooses an entry of the quick pick that is open, or opens within the time. */
+  /**
+   * Chooses an entry of the quick pick or the file dialog that is open, or opens within the time. A click on a row that is drawn
+   * anew at that moment is lost, so it is done again until the row is gone.
+   */
   async pick(label: string): Promise<void> {
-    await this.row(label).first().click({ timeout: SHOW_MS });
+    const row = this.row(label).first();
+    let clicked = false;
+    await until(`${label} to be taken`, SHOW_MS, async () => {
+      // It may have been heard late.
+      if (clicked && !(await row.isVisible())) return true;
+      clicked = (await happens(row.click({ timeout: clicked ? HEARD_MS : SHOW_MS }))) || clicked;
+      return clicked && happens(row.waitFor({ state: "hidden", timeout: HEARD_MS }));
+    });
+  }
+
+  /** Checks an entry of the quick pick of many that is open, or opens within the time; or clears it. */
+  async check(label: string, checked = true): Promise<void> {
+    const box = this.row(label).first().getByRole("checkbox");
+    await box.setChecked(checked, { timeout: SHOW_MS });
+  }
+
+  /** Takes what is checked in the quick pick of many. Enter would change the box that was clicked last. */
+  async confirm(): Promise<void> {
+    await this.page.locator(".quick-input-widget:visible").getByRole("button", { name: "OK", exact: true }).click();
   }
 
   /** Answers the input box that is open, or opens within the time. `prompt` is some of the text that the box shows. */
@@ -104,15 +128,48 @@ export class Workbench {
     await input.press("Enter");
   }
 
+  /** Takes what a file dialog proposes, or a path in its place. It looks at the disk first, and an Enter before that is lost. */
+  async acceptFile(title: string, file?: string): Promise<void> {
+    const dialog = this.page.locator(".quick-input-widget:visible", { hasText: title });
+    const input = dialog.locator("input.input");
+    await expect(input).not.toHaveValue("", { timeout: SHOW_MS });
+    await until(`${title} to be answered`, SHOW_MS, async () => {
+      if (!(await dialog.isVisible())) return true;
+      if (file !== undefined) await happens(input.fill(file, { timeout: HEARD_MS }));
+      await happens(input.press("Enter", { timeout: HEARD_MS }));
+      return happens(dialog.waitFor({ state: "hidden", timeout: HEARD_MS }));
+    });
+  }
+
+  /** Chooses from the menu of a row: the editor lets a click pass that comes right after a menu opened, or on a row drawn anew. */
+  async chooseFromRow(row: Locator, label: string): Promise<void> {
+    const item = this.page.locator(".context-view .action-item", { hasText: label });
+    await until(`${label} in the menu`, SHOW_MS, async () => {
+      if (!(await item.isVisible())) await happens(row.click({ button: "right", timeout: HEARD_MS }));
+      if (!(await happens(item.hover({ timeout: HEARD_MS })))) return undefined;
+      if (!(await happens(item.click({ timeout: HEARD_MS })))) return undefined;
+      return happens(item.waitFor({ state: "hidden", timeout: HEARD_MS }));
+    });
+  }
+
+  /** Opens a row of a tree, again if need be, until what is in it is shown. */
+  async expand(row: Locator, child: Locator): Promise<void> {
+    await until("the row to open", SHOW_MS, async () => {
+      if (await child.first().isVisible()) return true;
+      await happens(row.locator(".monaco-tl-twistie").click({ timeout: HEARD_MS }));
+      return happens(child.first().waitFor({ timeout: HEARD_MS }));
+    });
+  }
+
   /** The notification toasts that contain `text`; click a button by `.getByRole("button", { name })`. */
   notification(text: string | RegExp): Locator {
     return this.page.locator(".notifications-toasts .notification-list-item", { hasText: text });
   }
 
   /** Presses a button of a notification, which may have left the corner by itself after some seconds. */
-  async answerNotification(text: string, button: string): Promise<void> {
+  async answerNotification(text: string | RegExp, button: string, timeoutMs = SHOW_MS): Promise<void> {
     const told = this.page.locator(".notifications-center .notification-list-item", { hasText: text });
-    await until(`the notification ${text}`, SHOW_MS, async () => {
+    await until(`the notification ${String(text)}`, timeoutMs, async () => {
       if (!(await told.isVisible())) await this.runCommand("Notifications: Show Notifications");
       return (await told.isVisible()) ? true : undefined;
     });
@@ -136,11 +193,16 @@ export class Workbench {
     await this.runCommand("View: Focus Active Editor Group");
   }
 
-  /** Moves the cursor of the active text editor; both are counted from 1. */
+  /** Moves the cursor of the active text editor, which then has the keyboard; both are counted from 1. */
   async goTo(line: number, column = 1): Promise<void> {
-    await this.focusEditor();
-    await this.page.keyboard.press("Control+KeyG");
-    await this.answer(`:${line}:${column}`);
+    const there = this.statusBarItem(new RegExp(`Ln ${line}, Col ${column}(?!\\d)`));
+    await until(`the cursor at ${line}:${column}`, SHOW_MS, async () => {
+      await this.focusEditor();
+      await this.page.keyboard.press("Control+KeyG");
+      await this.answer(`:${line}:${column}`);
+      return happens(there.first().waitFor({ timeout: HEARD_MS }));
+    });
+    await this.untilFocused();
   }
 
   /**
@@ -153,8 +215,11 @@ export class Workbench {
 
   /** Saves the active editor and waits until it is no longer marked as changed. */
   async save(): Promise<void> {
-    await this.page.keyboard.press("Control+KeyS");
-    await this.page.locator(".editor-group-container.active .tab.active:not(.dirty)").waitFor({ timeout: SHOW_MS });
+    const saved = this.page.locator(".editor-group-container.active .tab.active:not(.dirty)");
+    await until("the file to be saved", SHOW_MS, async () => {
+      await this.page.keyboard.press("Control+KeyS");
+      return happens(saved.waitFor({ timeout: HEARD_MS }));
+    });
   }
 
   /**
@@ -240,6 +305,16 @@ export class Workbench {
     await this.waitFor(".monaco-workbench .part.statusbar .statusbar-item", OPEN_MS);
   }
 
+  /** Waits until keys go to the active text editor. */
+  private async untilFocused(): Promise<void> {
+    const focused = this.page.locator(".editor-group-container.active .editor-instance .monaco-editor.focused");
+    await until("the editor to have the keyboard", SHOW_MS, async () => {
+      if (await happens(focused.first().waitFor({ timeout: HEARD_MS }))) return true;
+      await this.focusEditor();
+      return undefined;
+    });
+  }
+
   private row(label: string): Locator {
     const exact = this.page.locator(".label-name").getByText(label, { exact: true });
     return this.page.locator(".quick-input-widget .quick-input-list .monaco-list-row").filter({ has: exact });
@@ -267,6 +342,14 @@ export class Workbench {
     // Not the widget: the command may have opened a pick of its own in it.
     await row.first().waitFor({ state: "hidden", timeout: SHOW_MS });
   }
+}
+
+/** Whether something came about, rather than not within its time. */
+function happens(act: Promise<unknown>): Promise<boolean> {
+  return act.then(
+    () => true,
+    () => false,
+  );
 }
 
 interface ProblemRow {
