@@ -14,8 +14,14 @@ from peft_engine.inference.tools.syntax import CallSyntax
 _MOST_CALLS = 16
 """Calls of one answer that is free to make several: a small model may not find an end."""
 
-_SPACING = {"whitespace_flexible": False, "item_separator": ", ", "key_separator": ": "}
-"""JSON as Python writes it. Were white space free, a model could write it for ever."""
+_SPACING = {
+    "whitespace_flexible": False,
+    "whitespace_pattern": None,
+    "item_separator": ", ",
+    "key_separator": ": ",
+}
+"""JSON as Python writes it. Were white space free, a model could write it for ever. A pattern would go before the rest, and
+whoever compiles the grammar may have one by default."""
 
 _MEANINGFUL = frozenset("\\.+*?()|[]{}^$#&-~/")
 """Letters that mean something in a regular expression of a grammar. `\\<` means something too, so no others."""

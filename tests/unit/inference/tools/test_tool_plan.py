@@ -8,6 +8,7 @@ import pytest
 from llguidance import LLMatcher, LLTokenizer
 
 from peft_engine.catalog import AdapterChoice, Servable
+from peft_engine.inference.constraint import Matcher
 from peft_engine.inference.tools.declaration import Tool, ToolUse
 from peft_engine.inference.tools.own_template import own_template
 from peft_engine.inference.tools.plan import plan
@@ -106,6 +107,18 @@ def test_the_template_that_an_adapter_learned_goes_before_the_base_s(tmp_path: P
     assert own_template(servable(tmp_path / "gone.gguf")) is None
     (tmp_path / "bad.gguf").write_bytes(b"GG")
     assert own_template(servable(tmp_path / "bad.gguf")) is None
+
+
+@pytest.mark.parametrize("tools", [(), (TOOL,)], ids=["alone", "beside functions"])
+def test_json_stays_on_one_line(tools: tuple[Tool, ...]) -> None:
+    schema = {"type": "object", "properties": {"a": {"type": "integer"}}, "required": ["a"]}
+    way = plan(ASKED, ToolUse(tools, "auto") if tools else None, template=None, schema=schema)
+    assert way.constraint is not None
+    vocabulary = LLTokenizer("byte")
+    for text, ends in (('{"a": 1}', True), ('{\n"a": 1}', False), ('{"a":  1}', False), ('{ "a": 1}', False)):
+        matcher = Matcher(way.constraint, vocabulary)
+        passed = all(matcher.allowed()[byte] and matcher.accept(byte) is None for byte in text.encode())
+        assert (passed, text) == (ends, text)
 
 
 UNIQUE = {"type": "object", "properties": {"a": {"type": "array", "items": {"type": "integer"}, "uniqueItems": True}}}
