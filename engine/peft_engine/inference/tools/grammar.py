@@ -20,8 +20,8 @@ _SPACING = {
     "item_separator": ", ",
     "key_separator": ": ",
 }
-"""JSON as Python writes it. Were white space free, a model could write it for ever. A pattern, which whoever compiles the
-grammar may have by default, would go before the rest."""
+"""JSON as Python writes it. Were white space free, a model could write it for ever. A pattern, which whoever compiles
+the grammar may have by default, would go before the rest."""
 
 _MEANINGFUL = frozenset("\\.+*?()|[]{}^$#&-~/")
 """Letters that mean something in a regular expression of a grammar. `\\<` means something too, so no others."""
