@@ -2,7 +2,7 @@
 
 from peft_engine.rundir.directory import now
 from peft_schemas.errors import WorkbenchError
-from peft_schemas.events import LEGAL_MOVES, RunState, StateFile
+from peft_schemas.events import FINAL_STATES, LEGAL_MOVES, RunState, StateFile
 
 _ASKED: dict[RunState, str] = {
     "queued": "be resumed",
@@ -40,8 +40,12 @@ def move(state: StateFile, to: RunState, **changes: object) -> StateFile:
 
 def illegal(state: StateFile, to: RunState) -> WorkbenchError:
     """Return the error that says why a run cannot enter a state."""
+    remedy = _REMEDIES.get(state.state, _REMEDY)
+    if to == "cancelled" and state.state in FINAL_STATES:
+        # Who gives up what has ended wants its space, and no other run of it.
+        remedy = "It has ended already; `peftw runs clean {id}` removes what is left of it."
     return WorkbenchError(
         "move-illegal",
         f"Run {state.run_id} is {state.state}, so it cannot {_ASKED.get(to, f'become {to}')}.",
-        _REMEDIES.get(state.state, _REMEDY).format(id=state.run_id),
+        remedy.format(id=state.run_id),
     )

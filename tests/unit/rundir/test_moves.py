@@ -49,6 +49,7 @@ def test_F8_what_completed_or_was_cancelled_stays_so_and_what_failed_only_goes_b
 def test_a_refusal_says_what_was_asked_and_not_what_we_call_it() -> None:
     assert illegal(in_state("queued"), "queued").message == "Run demo-1 is queued, so it cannot be resumed."
     assert illegal(in_state("completed"), "paused").message == "Run demo-1 is completed, so it cannot be paused."
+    assert "peftw runs clean demo-1" in illegal(in_state("stopped"), "cancelled").remedy
 
 
 def test_another_detail_of_the_same_state_is_no_move() -> None:
