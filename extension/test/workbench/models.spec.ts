@@ -13,20 +13,6 @@ function row(workbench: Workbench, text: string | RegExp): Locator {
   return workbench.page.locator(".pane", { hasText: "Models" }).locator(".monaco-list-row", { hasText: text });
 }
 
-/** Chooses from a row's menu, again if need be: the editor lets a click pass that comes right after a menu opened. */
-async function choose(workbench: Workbench, on: Locator, label: string): Promise<void> {
-  const item = workbench.page.locator(".context-view .action-item", { hasText: label });
-  await until(label, 60_000, async () => {
-    if (!(await item.isVisible())) await on.click({ button: "right" });
-    await item.hover();
-    await item.click();
-    return item
-      .waitFor({ state: "hidden", timeout: 3_000 })
-      .then(() => true)
-      .catch(() => false);
-  });
-}
-
 test("the models of this machine are listed, filtered, added, used as a base, and forgotten", async ({
   workbench,
   editor,
@@ -43,12 +29,12 @@ test("the models of this machine are listed, filtered, added, used as a base, an
   await expect(row(workbench, "Python Packages")).toBeVisible();
 
   await workbench.runCommand("PEFT: Filter Models");
-  await page.locator(".quick-input-widget .monaco-list-row", { hasText: "Safetensors" }).click();
-  await page.keyboard.press("Enter");
+  await workbench.check("Safetensors");
+  await workbench.confirm();
   await expect(page.locator(".pane", { hasText: "Models" })).toContainText("No model passes the filter");
   await workbench.runCommand("PEFT: Filter Models");
-  await page.locator(".quick-input-widget .monaco-list-row", { hasText: "Safetensors" }).click();
-  await page.keyboard.press("Enter");
+  await workbench.check("Safetensors", false);
+  await workbench.confirm();
   await expect(row(workbench, BASE)).toBeVisible();
 
   await workbench.runCommand("PEFT: Add Model");
@@ -57,7 +43,7 @@ test("the models of this machine are listed, filtered, added, used as a base, an
   await expect(added).toContainText("Q4_1", { timeout: 60_000 });
   await illustrate(page, "models");
 
-  await choose(workbench, added, "Use Model as Base");
+  await workbench.chooseFromRow(added, "Use Model as Base");
   await until("the base in the config", 60_000, async () => {
     // Where the tree was drawn anew under its menu, the editor no longer tells which row was meant, and we ask.
     const asked = page.locator(".quick-input-widget:visible .monaco-list-row", { hasText: "my-model" });
@@ -65,7 +51,7 @@ test("the models of this machine are listed, filtered, added, used as a base, an
     return (await workbench.visibleText()).some((line) => line.includes(`base: ${project}/my-model.gguf`));
   });
 
-  await choose(workbench, added, "Forget Model");
+  await workbench.chooseFromRow(added, "Forget Model");
   await expect(added).toHaveCount(0);
   expect(fs.existsSync(path.join(project, "my-model.gguf"))).toBe(true);
 });
@@ -95,13 +81,11 @@ test("a model that the workspace defines is converted, and the result is listed 
   const tiny = row(workbench, /^tiny/);
   await expect(tiny).toBeVisible({ timeout: 60_000 });
 
-  await choose(workbench, tiny, "Convert Model");
+  await workbench.chooseFromRow(tiny, "Convert Model");
   await workbench.pick("GGUF F16");
   const output = path.join(project, "tiny-f16.gguf");
-  const input = page.locator(".quick-input-widget:visible input.input");
-  await expect(input).toHaveValue(/tiny-f16\.gguf$/, { timeout: 60_000 });
-  await input.fill(output);
-  await input.press("Enter");
+  await expect(page.locator(".quick-input-widget:visible input.input")).toHaveValue(/tiny-f16\.gguf$/);
+  await workbench.acceptFile("Convert tiny", output);
   await expect(workbench.notification("Written to")).toBeVisible({ timeout: 240_000 });
   await expect(row(workbench, "tiny-f16")).toContainText("F16");
   expect(fs.existsSync(output)).toBe(true);

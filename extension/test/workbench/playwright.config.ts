@@ -31,6 +31,8 @@ export default defineConfig({
   retries: 1,
   expect: { timeout: 60_000 },
   use: {
+    // Without it an act on something that has gone waits until the test is out of time.
+    actionTimeout: 60_000,
     headless: true,
     viewport: { width: 1400, height: 900 },
     screenshot: "only-on-failure",
