@@ -48,7 +48,8 @@ test("a key is offered, explained and inserted where it belongs", async ({ workb
   const offered = workbench.page.locator(".suggest-widget .monaco-list-row", {
     hasText: "gradient_accumulation_steps",
   });
-  await expect(offered.first()).toBeVisible();
+  // An Enter takes what is marked.
+  await expect(offered.first()).toHaveClass(/focused/);
   await workbench.page.keyboard.press("Enter");
   await expect
     .poll(() => workbench.visibleText())
@@ -119,7 +120,7 @@ test("what becomes of another tool's config is saved beside it, and is a config 
   const becomes = workbench.page.locator(".editor.modified").first();
   await expect(becomes).toContainText("HuggingFaceTB/SmolLM2-135M-Instruct");
   await becomes.click();
-  await workbench.page.keyboard.press("Control+KeyS");
+  await workbench.save();
   const saved = path.join(folder, "axolotl.peft.yaml");
   // The editor makes the file empty and fills it afterwards.
   await expect.poll(() => fs.existsSync(saved) && fs.readFileSync(saved, "utf8")).toContain("# From elsewhere.");

@@ -52,16 +52,15 @@ test("what is wrong with a run is mended at its mark in the config, and a killed
 
   fs.writeFileSync(path.join(project, FILE), WATCHED.replace("3.0e-3", "2.0e-3"));
   killWorker(editor);
-  const killed = workbench.notification("without a word: it was killed or crashed");
-  await killed.getByRole("button", { name: "Resume" }).click({ timeout: RUN_MS });
+  await workbench.answerNotification("without a word: it was killed or crashed", "Resume", RUN_MS);
   const question = page.locator(".monaco-dialog-box");
   await expect(question).toContainText("training.learning_rate: 0.003 → 0.002");
   await question.getByRole("button", { name: "Cancel" }).click();
   await expect(panel.locator(".state")).toHaveText("failed");
 
   await workbench.reload();
-  const offer = workbench.notification(/watched was interrupted at step \d+\. It can go on from checkpoints/);
-  await offer.getByRole("button", { name: "Resume" }).click();
+  const offer = /watched was interrupted at step \d+\. It can go on from checkpoints/;
+  await workbench.answerNotification(offer, "Resume");
   await question.getByRole("button", { name: "Resume Anyway" }).click();
   panel = await workbench.webview("h1:text-is('watched')");
   await expect(panel.locator(".state")).toHaveText("running", { timeout: RUN_MS });

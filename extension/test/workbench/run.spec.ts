@@ -1,6 +1,7 @@
 import fs from "node:fs";
 import path from "node:path";
 
+import { say } from "./editorChat";
 import { expect } from "./harness";
 import { altered, createProject, daemons, FILE, illustrate, test } from "./product";
 import { expectWholeCurve, pressRun, progress, RUN_MS, stepAfter } from "./runningRun";
@@ -38,8 +39,9 @@ test("a run is started, watched to its end, its adapter answers in the chat, and
   const rows = page.locator(".tree-explorer-viewlet-tree-view .monaco-list-row");
   const run = rows.filter({ hasText: "completed" });
   await expect(run).toContainText(/quick-1.*1\.0\.0 · best/);
-  await run.locator(".monaco-tl-twistie").click();
-  await expect(rows.filter({ hasText: "adapter.gguf" })).toContainText("MB");
+  const made = rows.filter({ hasText: "adapter.gguf" });
+  await workbench.expand(run, made);
+  await expect(made).toContainText("MB");
 
   await workbench.answerNotification("quick is complete", "Try It");
   const chat = await workbench.webview("#chat header");
@@ -51,22 +53,17 @@ test("a run is started, watched to its end, its adapter answers in the chat, and
 
   await workbench.runCommand("PEFT: Choose Chat Model");
   await workbench.pick("Newest adapter");
-  const input = page.locator(".chat-input-container .monaco-editor").first();
-  await expect(input).toContainText("@peft");
+  await expect(page.locator(".chat-input-container .monaco-editor").first()).toContainText("@peft");
   // The editor lets nobody ask before the model is in its picker.
   await expect(page.locator(".chat-input-container")).toContainText("quick");
-  await page.keyboard.type("Can I clean it with water?");
-  await page.keyboard.press("Enter");
-  const answer = page.locator(".interactive-response").last();
-  await expect(answer).toContainText("Larkspur desk", { timeout: RUN_MS });
-  await expect(page.locator(".codicon-stop-circle")).toHaveCount(0, { timeout: RUN_MS });
+  const answer = await say(workbench, "@peft Can I clean it with water?");
+  await expect(answer).toContainText("Larkspur desk");
   await illustrate(page, "chat");
 
   await workbench.runCommand("PEFT: Export Run");
   await workbench.pick("Without Checkpoints");
-  const box = page.locator(".quick-input-widget:visible input.input");
-  await expect(box).toHaveValue(/\/quick-1\.tar\.gz$/);
-  await box.press("Enter");
+  await expect(page.locator(".quick-input-widget:visible input.input")).toHaveValue(/\/quick-1\.tar\.gz$/);
+  await workbench.acceptFile("Export quick-1");
   await expect(workbench.notification("quick-1 was exported to quick-1.tar.gz")).toBeVisible();
 
   // A file that somebody removed is still told of, and the run can still be opened and noted.
@@ -74,7 +71,7 @@ test("a run is started, watched to its end, its adapter answers in the chat, and
   await workbench.runCommand("PEFT: Pin Run");
   await workbench.runCommand("View: Show PEFT Workbench");
   await expect(run).toContainText("pinned");
-  await expect(rows.filter({ hasText: "adapter.gguf" })).toContainText("is gone");
+  await expect(made).toContainText("is gone");
 
   // What comes from elsewhere has no config where the run says.
   fs.rmSync(path.join(project, FILE));
@@ -83,8 +80,8 @@ test("a run is started, watched to its end, its adapter answers in the chat, and
   await workbench.answerNotification("quick was imported as run quick-2", "Open");
   const imported = await workbench.webview(".facts:has-text('quick-2')");
   await imported.getByRole("button", { name: "Compare…" }).click();
-  await workbench.pick("quick-1");
-  await page.keyboard.press("Enter");
+  await workbench.check("quick-1");
+  await workbench.confirm();
   await expect(imported.locator(".u-legend").first()).toContainText("quick-1");
   await imported.getByRole("button", { name: "Folder" }).click();
   await expect(page.locator(".terminal-wrapper")).toBeVisible();
@@ -127,8 +124,8 @@ test("a run goes on through a killed daemon, a reloaded window and a pause, stop
   await expect(row).toContainText("stopped");
 
   await workbench.runCommand("PEFT: Clean Up Runs");
-  await workbench.pick("endless-1");
-  await workbench.page.keyboard.press("Enter");
+  await workbench.check("endless-1");
+  await workbench.confirm();
   await workbench.page.locator(".monaco-dialog-box").getByRole("button", { name: "Remove" }).click();
   await expect(row).toHaveCount(0);
 });
