@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from peft_daemon.runs.resume import resume
 from peft_engine.capabilities import TRAINABLE_METHODS
-from peft_engine.rundir.checkpoints import verify_checkpoint
+from peft_engine.rundir.checkpoints import MANIFEST, config_of, verify_checkpoint
 from peft_engine.training.fused.beside import Beside
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.worker import work
@@ -328,15 +328,30 @@ def test_an_older_checkpoint_that_has_its_best_goes_before_a_newer_one_that_lost
     assert weights(broken) == weights(alone)
 
 
-@pytest.mark.parametrize("method", [{"type": "lora", "r": 2, "alpha": 4}, {"type": "full"}], ids=["rank", "method"])
-def test_F22_a_checkpoint_of_another_config_is_refused_in_words(workshop, method):
-    """As when checkpoints are copied from one run into another: their hashes are right, and their shapes are not."""
+def with_checkpoints_of_another(workshop, method):
+    """Return a run that was paused before its first step, into which the checkpoints of another one were copied."""
     other = workshop.make(method={"type": "lora", "r": 4, "alpha": 8})
     run = workshop.make(method=method)
     assert work(other.path) == 0
     run.write_control(ControlFile(command="pause"))
     assert work(run.path) == 0
     shutil.copytree(other.checkpoints, run.checkpoints, dirs_exist_ok=True)
+    return run
+
+
+def test_F22_a_checkpoint_of_another_run_is_not_used_and_that_is_said(workshop):
+    run = with_checkpoints_of_another(workshop, {"type": "lora", "r": 2, "alpha": 4})
+    go_on(run)
+    assert run.read_state().state == "completed"
+    assert any("of another run, and is not used" in event.message for event in of(run, "log"))
+    assert [(event.step, event.checkpoint) for event in of(run, "resumed")] == [(0, None)]
+
+
+@pytest.mark.parametrize("method", [{"type": "lora", "r": 2, "alpha": 4}, {"type": "full"}], ids=["rank", "method"])
+def test_F22_a_checkpoint_that_says_it_is_of_this_config_is_refused_by_its_shapes(workshop, method):
+    run = with_checkpoints_of_another(workshop, method)
+    for manifest in run.checkpoints.glob(f"*/{MANIFEST}"):
+        manifest.write_text(json.dumps({**json.loads(manifest.read_text()), "config": config_of(run)}))
     go_on(run)
     state = run.read_state()
     assert (state.state, state.error and state.error.code) == ("failed", "checkpoint-missing")
