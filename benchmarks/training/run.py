@@ -9,11 +9,13 @@ import subprocess
 import sys
 import tempfile
 import venv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 from typing import Any
+
+from peft_engine.training.worker import WAITING
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -43,28 +45,27 @@ class Contestant:
     exact: bool
     """Whether it computes in float32."""
 
-    sleeps: bool = True
-    """Whether its threads sleep while they wait for each other. Ours do always; by itself torch has them spin."""
+    waiting: Mapping[str, str] = field(default_factory=dict)
+    """The environment that says how its threads wait for each other; by itself torch has them spin."""
 
 
 OURS = (
-    Contestant("ours float32", "ours.py", {"precision": "float32"}, exact=True),
-    Contestant("ours bfloat16", "ours.py", {"precision": "bfloat16"}, exact=False),
+    Contestant("ours float32", "ours.py", {"precision": "float32"}, exact=True, waiting=WAITING),
+    Contestant("ours bfloat16", "ours.py", {"precision": "bfloat16"}, exact=False, waiting=WAITING),
 )
-DEFAULTS = Contestant("TRL defaults", "peer.py", {}, exact=False, sleeps=False)
+DEFAULTS = Contestant("TRL defaults", "peer.py", {}, exact=False)
 PLAIN = {"gradient_checkpointing": False}
 PEERS = (
     DEFAULTS,
-    Contestant("TRL bfloat16", "peer.py", PLAIN, exact=False, sleeps=False),
-    Contestant("TRL bfloat16, threads sleep", "peer.py", PLAIN, exact=False),
-    Contestant("TRL float32", "peer.py", {**PLAIN, "bf16": False}, exact=True, sleeps=False),
+    Contestant("TRL bfloat16", "peer.py", PLAIN, exact=False),
+    Contestant("TRL bfloat16, threads as ours", "peer.py", PLAIN, exact=False, waiting=WAITING),
+    Contestant("TRL float32", "peer.py", {**PLAIN, "bf16": False}, exact=True),
     # The examples come cut already, which TRL wants to be told.
     Contestant(
         "TRL bfloat16 padding-free",
         "peer.py",
         {**PLAIN, "padding_free": True, "max_length": None},
         exact=False,
-        sleeps=False,
     ),
 )
 
@@ -138,8 +139,8 @@ def measure(contestant: Contestant, task: dict[str, Any], samples: Samples, fold
     python = Path(sys.executable) if contestant.script == "ours.py" else peer_python()
     file = folder / "task.json"
     file.write_text(json.dumps({**task, "settings": contestant.settings}))
-    environment = {name: value for name, value in os.environ.items() if name != "OMP_WAIT_POLICY"}
-    environment |= {"HF_HUB_OFFLINE": "1", **({"OMP_WAIT_POLICY": "PASSIVE"} if contestant.sleeps else {})}
+    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
+    environment |= {"HF_HUB_OFFLINE": "1", **contestant.waiting}
     done = subprocess.run([python, HERE / contestant.script, file], env=environment, capture_output=True)
     if done.returncode:
         raise SystemExit(f"{contestant.name} failed:\n{done.stderr.decode()[-3000:]}")
