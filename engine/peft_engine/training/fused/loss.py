@@ -20,8 +20,8 @@ _CHUNK_NUMBERS = 2**22
 """Logits that are held at a time, 16 MiB as float32, by each of the threads that compute a part of a batch."""
 
 _MULTIPLE = 16
-"""Of how many rows every product is. oneDNN makes a kernel for each number of rows that it meets, which took a tenth of
-the time of a step, and keeps it: with every step's own number, memory grew with each step."""
+"""Of how many rows every product is. oneDNN makes a kernel for each number of rows that it meets, which took a
+twentieth of a step, and keeps it: with every step's own number, memory grew with each step."""
 
 _PLAIN_HEADS = (LlamaForCausalLM, MistralForCausalLM, Qwen2ForCausalLM, Qwen3ForCausalLM)
 """Models whose logits are the output layer's product and nothing else: no cap, no scale."""
