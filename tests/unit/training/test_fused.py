@@ -406,6 +406,15 @@ def test_F7_what_fills_a_batch_up_changes_neither_loss_nor_gradients(lengths):
     torch.testing.assert_close(found[0], found[1], rtol=1e-4, atol=1e-5)
 
 
+def test_F1_what_is_dropped_is_the_same_whether_parts_are_fused_or_not():
+    plain, fused = adapted(lora_dropout=0.3), fused_all(adapted(lora_dropout=0.3))
+    losses = []
+    for model in (plain, fused):
+        torch.manual_seed(5)
+        losses.append(summed_loss(model, batch()))
+    torch.testing.assert_close(losses[1], losses[0], rtol=1e-5, atol=1e-5)
+
+
 def test_an_output_layer_that_does_not_learn_is_rounded_once_and_not_at_each_step():
     model = adapted()
     fuse(model, torch.bfloat16)

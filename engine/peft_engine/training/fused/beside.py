@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from peft_engine.training.fused.loss import computes_own_loss
+from peft_engine.training.fused.loss import computes_own_loss, draws_random_numbers
 
 _LARGEST_SHARE = 0.25
 """The share of a model's numbers that may learn: where all did, halves took a tenth more memory than the whole."""
@@ -32,15 +32,13 @@ def can_halve(model: Any) -> bool:
         torch.get_num_threads() > 1
         and learned <= _LARGEST_SHARE * sum(weight.numel() for weight in model.parameters())
         and computes_own_loss(model)
-        and not getattr(model.config, "attention_dropout", 0.0)
-        and not any(_changes_by_itself(module) for module in model.modules())
+        and not draws_random_numbers(model)
+        and not any(_notes_lengths(module) for module in model.modules())
     )
 
 
-def _changes_by_itself(module: Any) -> bool:
-    """Tell whether a module draws random numbers, or notes how long a batch was, as some embeddings of positions do."""
-    if isinstance(module, torch.nn.Dropout):
-        return module.p > 0
+def _notes_lengths(module: Any) -> bool:
+    """Tell whether a module keeps how long a batch was, as some embeddings of positions do."""
     return any(kind in str(getattr(module, "rope_type", "")) for kind in ("dynamic", "longrope"))
 
 

@@ -35,7 +35,7 @@ def summed_loss(model: Any, inputs: dict[str, Any]) -> Tensor:
         inputs: A batch as `collate` makes it.
     """
     if computes_own_loss(model):
-        total: Tensor = model(**_filled_up(inputs), use_cache=False).loss
+        total: Tensor = model(**inputs, use_cache=False).loss
         return total
     bare, inputs = _bare(model), dict(inputs)
     predict, targets = inputs.pop("predict"), inputs.pop("targets")
@@ -61,6 +61,16 @@ def _filled_up(inputs: dict[str, Any]) -> dict[str, Any]:
         filled[f"cu_seq_lens_{side}"] = borders
         filled[f"max_length_{side}"] = max(inputs[f"max_length_{side}"], int(borders[-1] - borders[-2]))
     return filled
+
+
+def draws_random_numbers(model: Any) -> bool:
+    """Tell whether what a model computes while it learns depends on chance.
+
+    Args:
+        model: What is trained.
+    """
+    dropped = any(isinstance(module, torch.nn.Dropout) and module.p > 0 for module in model.modules())
+    return dropped or bool(getattr(model.config, "attention_dropout", 0.0))
 
 
 def computes_own_loss(model: Any) -> bool:
@@ -95,6 +105,8 @@ class LossForward:
         """
         self._bare = bare
         self._plain = bare.forward
+        # More tokens would draw more numbers: what follows would be dropped otherwise than where nothing is fused.
+        self._fills_up = not draws_random_numbers(bare)
         weight = bare.lm_head.weight
         self._rounded = None if weight.requires_grad or weight.dtype == compute else weight.detach().to(compute)
 
@@ -110,6 +122,8 @@ class LossForward:
         if targets is None:
             return self._plain(*args, **kwargs)
         given = {name: value for name, value in kwargs.items() if value is not None}
+        if self._fills_up:
+            given = _filled_up(given)
         hidden = self._bare.model(*args, **given).last_hidden_state[0, predict]
         dtype = product_type(hidden)
         rounded = self._rounded
