@@ -4,7 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.cells import cell_len
+from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from peft_daemon.cli.conversion import PREPARING
 from peft_daemon.cli.output import FAILURE, err, finish, out, print_json, show_error
@@ -25,6 +28,10 @@ app = typer.Typer(name="models", help="List, describe, add and forget models.", 
 ModelId = Annotated[str, typer.Argument(help="The model's id, as `peftw models list` shows it.", metavar="ID")]
 
 _GB = 10**9
+_GAP = 2
+"""Spaces between two columns."""
+
+_FIRST_TO_GO = ("made for", "context", "format", "source", "quantization", "adapters")
 
 
 @app.command("list")
@@ -146,27 +153,43 @@ def _print_list(found: ModelList, json: bool) -> None:
     if not found.models:
         err.print("There is no such model. Look for some with `peftw models scan`, or add one with `peftw models add`.")
         return
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim")
-    # An id that is cut or folded cannot be copied.
-    table.add_column("model", min_width=max(len(model.id) for model in found.models))
-    for column in ("source", "format", "size", "quantization", "context", "made for", "adapters"):
-        table.add_column(column)
-    for model in found.models:
-        table.add_row(*_cells(model))
-    out.print(table)
+    rows = [_cells(model) for model in found.models]
+    # Into a file or another program everything goes; what a narrow terminal has no room for, `models show` tells.
+    columns = _that_fit(rows, out.width) if out.is_terminal else list(rows[0])
+    table = Table(box=None, padding=(0, _GAP, 0, 0), header_style="dim")
+    for column in columns:
+        # What is cut or folded cannot be copied.
+        table.add_column(column, no_wrap=True, min_width=_width(column, rows))
+    for row in rows:
+        table.add_row(*(row[column] for column in columns))
+    out.print(table, width=None if out.is_terminal else _whole(columns, rows))
 
 
-def _cells(model: ModelEntry) -> list[str]:
-    facts, adapters = model.facts, str(len(model.adapters) or "")
-    if facts is None:
-        return [model.id, model.source, "[red]unusable[/]", "", "", "", "", adapters]
-    return [
-        model.id,
-        model.source,
-        facts.format,
-        size(facts.size_bytes),
-        facts.quantization or "",
-        "" if facts.context_length is None else f"{facts.context_length:,}",
-        ", ".join(facts.capabilities),
-        adapters,
-    ]
+def _cells(model: ModelEntry) -> dict[str, str]:
+    facts = model.facts
+    known = {
+        "format": "[red]unusable[/]" if facts is None else facts.format,
+        "size": "" if facts is None else size(facts.size_bytes),
+        "quantization": "" if facts is None else facts.quantization or "",
+        "context": "" if facts is None or facts.context_length is None else f"{facts.context_length:,}",
+        "made for": "" if facts is None else ", ".join(facts.capabilities),
+    }
+    return {"model": escape(model.id), "source": model.source, **known, "adapters": str(len(model.adapters) or "")}
+
+
+def _that_fit(rows: list[dict[str, str]], width: int) -> list[str]:
+    """Return the columns for which there is room; empty ones, then those that matter least, are left out."""
+    columns = list(rows[0])
+    for column in sorted(_FIRST_TO_GO, key=lambda column: any(row[column] for row in rows)):
+        if _whole(columns, rows) <= width:
+            break
+        columns.remove(column)
+    return columns
+
+
+def _whole(columns: list[str], rows: list[dict[str, str]]) -> int:
+    return sum(_width(column, rows) + _GAP for column in columns)
+
+
+def _width(column: str, rows: list[dict[str, str]]) -> int:
+    return max(cell_len(Text.from_markup(cell).plain) for cell in (column, *(row[column] for row in rows)))

@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 from pathlib import Path
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peft_daemon.cli.main import main
+from peft_daemon.cli.output import out
 from peft_daemon.models.changing import add_model, remove_model
 from peft_daemon.models.listing import find_model, list_models, meets
-from peft_engine.home import models_dir
+from peft_engine.home import home, models_dir
 from peft_engine.library.scan import scan
 from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelCapability, ModelEntry, ModelFacts, ModelFormat, ModelQuery, ModelSource
@@ -19,6 +21,7 @@ from tests.property.strategies import examples
 from tests.unit.library.layouts import write_folder, write_gguf
 from tests.unit.serving.test_catalog import SMOL, completed
 
+_ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 FORMATS: list[ModelFormat] = ["gguf", "safetensors"]
 SOURCES: list[ModelSource] = ["huggingface", "ollama", "lm-studio", "folder", "added"]
 CAPABILITIES: list[ModelCapability] = ["chat", "tools", "infill", "embeddings", "vision"]
@@ -187,6 +190,26 @@ def test_the_command_line_lists_adds_shows_and_forgets(tmp_path: Path, capsys: p
     assert code == 1
     assert "no model my" in text
     assert _cli(capsys, "models", "list", "--min-size", "100")[1].startswith("There is no such model")
+
+
+def test_E29_no_terminal_is_too_narrow_and_no_cell_is_cut(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = "a-model-with-a-long-name-[draft]-of-forty-two"
+    folder = tmp_path / "kept" / name
+    folder.mkdir(parents=True)
+    write_gguf(folder / "long.gguf")
+    (home() / "settings.yaml").write_text(f"models:\n  folders: [{folder.parent}]\n")
+    listed = _cli(capsys, "models", "scan")[1].splitlines()
+    assert listed[0].split()[:4] == ["model", "source", "format", "size"]
+    assert any(line.split()[:3] == [f"{name}/long", "folder", "gguf"] for line in listed)
+
+    monkeypatch.setattr(out, "_force_terminal", True)
+    monkeypatch.setattr(out, "width", 80)
+    listed = [_ESCAPES.sub("", line) for line in _cli(capsys, "models", "list")[1].splitlines()]
+    assert listed[0].split()[0] == "model"
+    assert any(line.startswith(f"{name}/long ") for line in listed)
+    assert all(len(line) <= 80 and "…" not in line for line in listed)
 
 
 def test_E23_the_command_line_says_what_keeps_a_model_from_being_loaded(
