@@ -30,7 +30,7 @@ PROMPTS = st.lists(
 
 @given(st.sampled_from(get_args(ProfileName)))
 @examples(6)
-def test_001_P14_each_use_case_has_several_prompts_that_fit_it(name: ProfileName) -> None:
+def test_I9_001_P14_each_use_case_has_several_prompts_that_fit_it(name: ProfileName) -> None:
     profile = load_profile(name)
     assert len({prompt.text.casefold() for prompt in profile.prompts}) == len(profile.prompts) >= 3
     assert {prompt.tag for prompt in profile.prompts} <= set(profile.tags)
@@ -40,7 +40,7 @@ def test_001_P14_each_use_case_has_several_prompts_that_fit_it(name: ProfileName
 
 @given(PROMPTS, st.lists(st.sampled_from(TAGS), unique=True))
 @examples(200)
-def test_001_P14_a_profile_of_one_s_own_is_held_to_the_same(prompts: list[dict[str, Any]], tags: list[str]) -> None:
+def test_I9_001_P14_a_profile_of_one_s_own_is_held_to_the_same(prompts: list[dict[str, Any]], tags: list[str]) -> None:
     own = {**load_profile("chatbot").model_dump(), "prompts": prompts, "tags": tags}
     texts = {" ".join(prompt["text"].casefold().split()) for prompt in prompts}
     distinct = len(texts) == len(prompts) >= 3

@@ -33,7 +33,7 @@ function drop(text: string | undefined): Promise<void> {
   return new ModelsDrop(library).handleDrop(undefined, dropped as never);
 }
 
-describe("files that are dropped", () => {
+describe("E30: files that are dropped", () => {
   beforeEach(() => {
     added.length = shown.length = 0;
   });

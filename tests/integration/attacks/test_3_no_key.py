@@ -11,7 +11,7 @@ from tests.integration.serving.homes import BASE
 CHAT = b'{"model": "%s", "messages": [{"role": "user", "content": "Hi"}], "stream": true}' % BASE.encode()
 
 
-def test_every_route_wants_the_whole_key_in_its_header(victim: Victim) -> None:
+def test_J11_every_route_wants_the_whole_key_in_its_header(victim: Victim) -> None:
     token = victim.record.token
     basic = base64.b64encode(f"user:{token}".encode()).decode()
     keys = [

@@ -43,7 +43,7 @@ async def test_models_are_listed_without_starting_anything(editor: Editor) -> No
     assert endpoint.find() is None
 
 
-async def test_an_answer_streams_and_its_pieces_are_the_whole(editor: Editor) -> None:
+async def test_I3_an_answer_streams_and_its_pieces_are_the_whole(editor: Editor) -> None:
     adapter = complete_run("notes", seed=1)
     base = ChatResult.model_validate(await editor.ask("peft/chat/complete", question("1")))
     tuned = ChatResult.model_validate(await editor.ask("peft/chat/complete", question("2", model=adapter)))
@@ -75,7 +75,7 @@ async def test_the_editor_hears_how_the_service_comes_and_goes(editor: Editor) -
     assert endpoint.find() is None
 
 
-async def test_a_cancelled_request_stops_the_computation_and_keeps_what_was_said(editor: Editor) -> None:
+async def test_I3_a_cancelled_request_stops_the_computation_and_keeps_what_was_said(editor: Editor) -> None:
     params = question("1", max_tokens=8000, temperature=0)
     number, response = editor.request("peft/chat/complete", params)
     await editor.until(lambda: len(editor.of("peft/chat/delta")) >= 3)

@@ -40,13 +40,13 @@ def test_models_are_the_base_and_each_adapter_as_its_own_id(served: Served) -> N
     assert served.client().models.retrieve(served.first).id == served.first
 
 
-def test_the_loaded_flag_flips_after_the_first_answer(served: Served) -> None:
+def test_J1_the_loaded_flag_flips_after_the_first_answer(served: Served) -> None:
     served.say(BASE, QUESTION, max_tokens=1)
 
     assert (served.client().models.retrieve(BASE).model_extra or {})["loaded"] is True
 
 
-def test_an_answer_has_text_usage_and_finish_reason(served: Served) -> None:
+def test_J2_an_answer_has_text_usage_and_finish_reason(served: Served) -> None:
     answer = served.client().chat.completions.create(model=BASE, messages=ASKED, temperature=0, max_tokens=8)
 
     assert answer.choices[0].message.role == "assistant"
@@ -79,7 +79,7 @@ def test_an_answer_that_the_model_ends_says_stop(served: Served) -> None:
 
 
 @pytest.mark.parametrize("sampling", [{"temperature": 0}, {"temperature": 1.0, "top_p": 0.9, "seed": 7}])
-def test_a_stream_joined_equals_the_whole_answer(served: Served, sampling: dict[str, float]) -> None:
+def test_I3_a_stream_joined_equals_the_whole_answer(served: Served, sampling: dict[str, float]) -> None:
     asked = {"model": served.first, "messages": ASKED, "max_tokens": 32, **sampling}
     whole = served.client().chat.completions.create(**asked)
     chunks = list(served.client().chat.completions.create(**asked, stream=True, stream_options={"include_usage": True}))
@@ -127,7 +127,7 @@ def test_a_stop_text_ends_the_answer_before_it(served: Served) -> None:
     assert stopped.finish_reason == "stop"
 
 
-def test_the_wire_has_role_content_finish_and_done(served: Served) -> None:
+def test_J3_the_wire_has_role_content_finish_and_done(served: Served) -> None:
     body = {"model": BASE, "messages": ASKED, "max_tokens": 3, "temperature": 0, "stream": True}
     response = post(served, body)
 
@@ -141,7 +141,7 @@ def test_the_wire_has_role_content_finish_and_done(served: Served) -> None:
     assert choices[-1] == {"index": 0, "delta": {}, "logprobs": None, "finish_reason": "length"}
 
 
-def test_a_hang_up_stops_the_computation(served: Served) -> None:
+def test_J3_a_hang_up_stops_the_computation(served: Served) -> None:
     body = json.dumps({"model": BASE, "messages": ENDLESS, "max_tokens": 5000, "temperature": 0, "stream": True})
     request = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {len(body)}\r\n"
@@ -183,7 +183,7 @@ def test_waiting_requests_are_answered_in_turn(served: Served) -> None:
     assert texts == alone
 
 
-def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(served: Served) -> None:
+def test_J7_a_prompt_beyond_the_context_is_refused_with_both_numbers(served: Served) -> None:
     response = post(served, {"model": BASE, "messages": [{"role": "user", "content": "many words " * 6000}]})
 
     error = response.json()["error"]
@@ -194,7 +194,7 @@ def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(served: Served
     assert f"{CONTEXT_LIMIT:,}" in error["message"]
 
 
-def test_an_unknown_model_is_404_and_names_what_there_is(served: Served) -> None:
+def test_J7_an_unknown_model_is_404_and_names_what_there_is(served: Served) -> None:
     with pytest.raises(openai.NotFoundError, match=BASE) as refused:
         served.say("nobody/nothing", QUESTION)
 

@@ -176,7 +176,7 @@ def test_it_ends_with_the_process_it_was_started_for(own_process: Starter) -> No
     wait_until(lambda: not record.identity.alive())
 
 
-def test_a_taken_port_is_one_sentence(own_process: Starter, home: Path) -> None:
+def test_I14_a_taken_port_is_one_sentence(own_process: Starter, home: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(WorkbenchError, match=f"Port {port} on 127.0.0.1 is used") as error:

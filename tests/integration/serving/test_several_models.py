@@ -286,7 +286,7 @@ def test_a_file_that_lies_about_itself_is_a_sentence_and_the_process_lives(model
     assert endpoint.find() == record
 
 
-def test_hanging_up_on_a_load_gives_it_up(models: Path) -> None:
+def test_I1_hanging_up_on_a_load_gives_it_up(models: Path) -> None:
     record = ensure_running()
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
@@ -323,7 +323,7 @@ class TestEditor:
         assert response["error"]["data"]["code"] == "model-missing"
         await editor.stop()
 
-    async def test_it_starts_stops_and_restarts_on_the_same_port_and_twice_is_harmless(self, models: Path) -> None:
+    async def test_I14_it_starts_stops_and_restarts_on_the_same_port_and_twice_is_harmless(self, models: Path) -> None:
         editor = Editor()
         await editor.start()
         first = await editor.ask("peft/serve/start", {})
@@ -346,7 +346,7 @@ class TestEditor:
         assert record.token not in str(await editor.ask("peft/serve/status", {}))
         await editor.stop()
 
-    async def test_a_cancelled_load_is_given_up(self, models: Path) -> None:
+    async def test_I1_a_cancelled_load_is_given_up(self, models: Path) -> None:
         editor = Editor()
         await editor.start()
         await editor.ask("peft/serve/start", {})
@@ -375,13 +375,13 @@ class TestCommands:
         assert "There is no model no/such" in refused.stderr
         assert self.peftw("serve", "stop").stdout == "Stopped.\n"
 
-    def test_a_host_beyond_this_machine_is_refused(self, models: Path) -> None:
+    def test_J11_a_host_beyond_this_machine_is_refused(self, models: Path) -> None:
         done = self.peftw("serve", "--host", "0.0.0.0", "--detach")
         assert done.returncode == 1
         assert "this machine alone" in done.stderr
         assert endpoint.find() is None
 
-    def test_a_systemd_unit_is_printed_that_parses_and_starts_the_process(self, models: Path, home: Path) -> None:
+    def test_I18_a_systemd_unit_is_printed_that_parses_and_starts_the_process(self, models: Path, home: Path) -> None:
         unit = ConfigParser(interpolation=None)
         unit.optionxform = str  # type: ignore[assignment,method-assign]
         unit.read_string(self.peftw("service", "print", "--manager", "systemd").stdout)
@@ -394,7 +394,7 @@ class TestCommands:
         assert endpoint.stop()
         assert process.wait(60) == 0
 
-    def test_a_launchd_plist_is_printed_that_parses(self, models: Path, home: Path) -> None:
+    def test_I18_a_launchd_plist_is_printed_that_parses(self, models: Path, home: Path) -> None:
         service = plistlib.loads(self.peftw("service", "print", "--manager", "launchd").stdout.encode())
         assert service["ProgramArguments"][1:4] == ["-P", "-m", "peft_engine.inference"]
         assert str(home) in service["ProgramArguments"]

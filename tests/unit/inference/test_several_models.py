@@ -61,7 +61,7 @@ async def test_a_pinned_base_is_never_the_one_that_goes(house: House) -> None:
 
 
 @pytest.mark.parametrize(("pinned", "size"), [((), 101), (("one",), 70)])
-async def test_a_base_that_can_never_fit_is_refused_with_the_numbers(
+async def test_I1_a_base_that_can_never_fit_is_refused_with_the_numbers(
     house: House, pinned: tuple[str, ...], size: int
 ) -> None:
     for base in pinned:
@@ -102,7 +102,7 @@ async def test_answers_go_on_while_another_base_is_loaded(house: House) -> None:
     assert isinstance((await all_of(slow))[-1], Finished)
 
 
-async def test_a_load_tells_how_far_it_is(house: House) -> None:
+async def test_I1_a_load_tells_how_far_it_is(house: House) -> None:
     house.load_gate = threading.Semaphore(0)
     load = house.scheduler.load(house.model("slow", size=40))
     shares = []
@@ -116,7 +116,7 @@ async def test_a_load_tells_how_far_it_is(house: House) -> None:
     assert house.scheduler.loaded == ("slow",)
 
 
-async def test_a_load_that_nobody_waits_for_any_more_is_given_up_and_its_memory_is_free(house: House) -> None:
+async def test_I1_a_load_that_nobody_waits_for_any_more_is_given_up_and_its_memory_is_free(house: House) -> None:
     house.load_gate = threading.Semaphore(0)
     load = house.scheduler.load(house.model("slow", size=40))
     job = house.submit("x", base="slow", size=40)

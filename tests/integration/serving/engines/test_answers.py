@@ -121,7 +121,7 @@ def test_a_repetition_penalty_counts_what_the_prompt_says(engine: Engine) -> Non
     assert plain not in first.ids
 
 
-def test_what_is_streamed_is_the_whole(engine: Engine) -> None:
+def test_I3_what_is_streamed_is_the_whole(engine: Engine) -> None:
     streamed = answer(engine, request("Tell me of the sea.", max_tokens=60))[0]
     sequence = engine.open(request("Tell me of the sea.", max_tokens=60))
     while sequence.finish_reason is None:
@@ -338,7 +338,7 @@ def test_an_empty_prompt_is_answered(engine: Engine) -> None:
     assert answer(engine, request(""))[0].completion_tokens > 0
 
 
-def test_an_answer_that_is_given_up_frees_its_slot(engine: Engine) -> None:
+def test_I3_an_answer_that_is_given_up_frees_its_slot(engine: Engine) -> None:
     expected = answer(engine, request("Tell me."))[0].text
     for steps in range(4):
         given_up = [engine.open(request(LONG, max_tokens=50)) for _ in range(engine.slots)]
