@@ -115,6 +115,13 @@ COMBINATIONS = {
         without="model.dtype training.precision",
         context=CheckContext(model=LLAMA),
     ),
+    "tracker-that-is-not-there": Combination(
+        "PW844",
+        {"tracker.url": "http://127.0.0.1:5001", "tracker.type": "mlflow"},
+        at="tracker.url",
+        context=CheckContext(trackers={"http://127.0.0.1:5001": False}),
+        has_fix=False,
+    ),
     "rows-longer-than-the-data": Combination(
         "PW505",
         {"training.max_length": "8192|16384", **ONE_DATASET},

@@ -2,10 +2,12 @@
 
 import json
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.lsp.client import Client
+from tests.mlflow_server import MlflowStandIn
 
 
 def config(path: str = "train.jsonl", max_length: int = 256) -> str:
@@ -99,6 +101,21 @@ def test_A7_a_preset_that_appears_clears_its_finding_and_one_that_goes_brings_it
     preset.unlink()
     tell_of(shared, preset, DELETED)
     until(shared, uri, "PW113", there=True)
+
+
+def test_A7_a_tracker_that_is_started_clears_its_finding_and_one_that_ends_brings_it_back(
+    shared: Client, folder: Path
+) -> None:
+    standin = MlflowStandIn()
+    with standin.serving():
+        url = standin.url
+        uri = shared.open(folder / "t.peft.yaml", f"{config()}tracker:\n  type: mlflow\n  url: {url}\n")
+        assert [item["code"] for item in shared.published(uri) if item["code"] == "PW844"] == []
+    found = until(shared, uri, "PW844", there=True)
+    assert found is not None
+    assert url in found["message"]
+    with standin.serving(urlsplit(url).port or 0):
+        until(shared, uri, "PW844", there=False)
 
 
 def test_A15_the_editor_ends_with_the_findings_of_the_command_line(shared: Client, folder: Path) -> None:

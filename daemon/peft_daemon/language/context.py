@@ -68,6 +68,9 @@ class CheckContext:
     """Of the file that `model.chat_template` names."""
 
     hardware: HardwareFact | None = None
+    trackers: Mapping[str, bool] = field(default_factory=dict)
+    """Whether something answers at an address of this machine that the document names, by URL."""
+
     today: date | None = None
     """The day on this machine's calendar."""
 

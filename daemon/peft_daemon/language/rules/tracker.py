@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import SplitResult, urlsplit
 
+from peft_daemon.language.context import CheckContext
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
 from peft_schemas.findings import Finding
@@ -70,6 +71,29 @@ def tracker_without_type(subject: Subject, this: Rule) -> Iterator[Finding]:
         # With an address that is none, that would be the next finding.
         fixes = subject.set("tracker.type", "mlflow") if _can_be_asked(str(found[1].value)) else []
         yield this.about(subject, message, *described, fixes=fixes, at_key=True)
+
+
+@rule(
+    "PW844",
+    "information",
+    _FAMILY,
+    "Nothing answers at the tracker's address.",
+    why="A run does not wait for its tracker. It keeps what it measures, and this is sent when the server is there.",
+    advice="Start the server, for MLflow with `mlflow server`, or correct the address. Only addresses of this machine "
+    "are tried, so of any other nothing is said.",
+    example="# No server was started.\n" + _BASE + "  type: mlflow\n",
+    source=_SOURCE,
+    known=CheckContext(trackers={"http://127.0.0.1:5000": False}),
+)
+def tracker_that_is_not_there(subject: Subject, this: Rule) -> Iterator[Finding]:
+    """Find the address of a tracker on this machine that is not running."""
+    found = subject.settings("tracker.url", "tracker.type")
+    if found is None or found[1].value == "none":
+        return
+    url = str(found[0].value)
+    if subject.context.trackers.get(url) is False:
+        message = f"Nothing answers at {url} now. A run keeps what it measures and sends it when the server is there."
+        yield this.about(subject, message, *found)
 
 
 def _can_be_asked(url: str) -> bool:

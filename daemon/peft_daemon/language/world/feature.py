@@ -1,11 +1,16 @@
 """The world as the server has it, kept in step with the editor's news of files."""
 
+import asyncio
+
 from peft_daemon.language.context import DATA_SUFFIXES, MODEL_SUFFIXES
 from peft_daemon.language.world.answers import answers_of
 from peft_daemon.language.world.live import World
 from peft_daemon.lsp.params import DidChangeWatchedFilesParams
 from peft_daemon.lsp.types import FileSystemWatcher
 from peft_daemon.workbench import WorkbenchServer
+
+_BETWEEN_TRIES = 2.0
+"""Seconds between two looks whether the trackers of open configs are there. No other machine is asked."""
 
 _TEMPLATE_SUFFIXES = (".jinja", ".j2")
 
@@ -28,5 +33,11 @@ def register(server: WorkbenchServer) -> None:
         ]
         await server.announce("workspace/didChangeWatchedFiles", {"watchers": watchers})
 
+    async def try_trackers() -> None:
+        while True:
+            await world.try_trackers([document.path for document in server.documents if document.path is not None])
+            await asyncio.sleep(_BETWEEN_TRIES)
+
     server.listen("workspace/didChangeWatchedFiles", did_change)
     server.on_initialized(watch)
+    server.on_initialized(try_trackers)

@@ -15,6 +15,7 @@ from peft_daemon.language.world.named import Named, named_in
 from peft_engine.config.document import Document
 from peft_engine.config.presets import load_preset, preset_names, preset_path
 from peft_engine.look import Answer, AskDataset, AskHardware, AskModel, AskTemplate, AskTokens, Question
+from peft_engine.loopback.answering import is_answering
 from peft_schemas.errors import WorkbenchError
 
 _MAX_DATASETS = 200
@@ -36,7 +37,8 @@ def gather(document: Document, path: Path | None, *, python: str = sys.executabl
         return NOTHING_KNOWN
     folder = path.absolute().parent
     named = named_in(document)
-    context = look_at_files(folder, named)
+    there = None if named.tracker is None else is_answering(named.tracker)
+    context = replace(look_at_files(folder, named), trackers=trackers_of(named, {named.tracker: there}))
     return complete(context, questions(folder, named, context, python), answers_of(python).find)
 
 
@@ -58,6 +60,12 @@ def look_at_files(folder: Path, named: Named, before: CheckContext | None = None
         preset_names=preset_names(folder) if before is None else before.preset_names,
         today=datetime.now().astimezone().date(),
     )
+
+
+def trackers_of(named: Named, there: Mapping[str | None, bool | None]) -> dict[str, bool]:
+    """Return whether the tracker that a document names answers; nothing where it names none or that is not known."""
+    answers = there.get(named.tracker)
+    return {} if named.tracker is None or answers is None else {named.tracker: answers}
 
 
 @dataclass(frozen=True)

@@ -8,18 +8,19 @@ import asyncio
 import threading
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from peft_daemon.language.context import NOTHING_KNOWN, CheckContext
 from peft_daemon.language.world.answers import Answers
-from peft_daemon.language.world.gather import complete, look_at_files, questions
+from peft_daemon.language.world.gather import complete, look_at_files, questions, trackers_of
 from peft_daemon.language.world.named import Named, named_in, names_alike
 from peft_engine.config.document import Document
 from peft_engine.config.parts import Placed
 from peft_engine.look import Answer, Question
+from peft_engine.loopback.answering import is_answering
 
 _FRESH = 2.0
 """Seconds after which an edit has the disk looked at again, in the background."""
@@ -75,6 +76,9 @@ class World:
         self._looks: dict[Path, asyncio.Task[None]] = {}
         """The looks in the background."""
 
+        self._answering: dict[str | None, bool | None] = {}
+        """Whether the trackers answered when they were tried last, by address; replaced whole."""
+
     def on_change(self, listener: Callable[[], None]) -> None:
         """Call a function, on the loop, whenever something else is known than before."""
         self._listeners.append(listener)
@@ -116,6 +120,26 @@ class World:
         """Trust no look from before: the editor says that files changed."""
         self._news += 1
 
+    async def try_trackers(self, open_: Iterable[Path]) -> None:
+        """Try the trackers of this machine that documents name, and tell where another thing is known than before.
+
+        Nobody tells when a server starts or ends, so this is called again and again.
+
+        Args:
+            open_: The documents that are open.
+        """
+        seen = {path: view for path in open_ if (view := self._views.get(path)) is not None}
+        named = {path: view.named for path, view in seen.items() if view.named is not None}
+        addresses = {one.tracker for one in named.values() if one.tracker is not None}
+        # What a document names is not known while answers have arrived; what it named a moment ago is tried meanwhile.
+        addresses.update(*(view.context.trackers for view in seen.values()))
+        self._answering = {address: await asyncio.to_thread(is_answering, address) for address in addresses}
+        for path, one in named.items():
+            # Held against what is known of each document, so that one which was edited meanwhile is seen the next time.
+            is_same = seen[path].context.trackers == trackers_of(one, self._answering)
+            if not is_same and self._views.get(path) is seen[path] and path not in self._looks:
+                self._looks[path] = asyncio.create_task(self._look_in_the_background(path, one))
+
     async def _look_in_the_background(self, path: Path, named: Named) -> None:
         before = self._views[path].context
         try:
@@ -148,7 +172,7 @@ class World:
 
     def _look_now(self, folder: Path, named: Named, before: CheckContext | None) -> tuple[CheckContext, list[Question]]:
         """Return what is known, and the questions whose answers are missing or may have changed."""
-        context = look_at_files(folder, named, before)
+        context = replace(look_at_files(folder, named, before), trackers=trackers_of(named, self._answering))
         asked = questions(folder, named, context, self._python)
         missing = [question for question in asked if not self._holds(question)]
         return complete(context, asked, self._last_answer), missing

@@ -1,4 +1,4 @@
-"""What a document names: its base model, datasets, template and preset, as far as they are texts."""
+"""What a document names: its base model, datasets, template, preset and tracker, as far as they are texts."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -9,10 +9,11 @@ from pydantic import ValidationError
 
 from peft_engine.config.document import Document
 from peft_engine.config.parts import Part, Placed
-from peft_schemas.config import ColumnsConfig, DatasetFormat
+from peft_schemas.config import ColumnsConfig, DatasetFormat, TrackerConfig
 
 _FORMATS: dict[str | None, DatasetFormat] = {format: format for format in get_args(DatasetFormat)}
 _OWN_NAMES = ColumnsConfig()
+_NO_TRACKER = TrackerConfig()
 _MEMO = "named"
 
 
@@ -35,6 +36,9 @@ class Named:
     """`model.chat_template`."""
 
     preset: str | None = None
+    tracker: str | None = None
+    """The address of the tracker that measurements are sent to."""
+
     datasets: tuple[NamedDataset, ...] = ()
 
     @cached_property
@@ -58,6 +62,7 @@ def named_in(document: Document) -> Named:
         revision=_first(section.revision for section in sections),
         template=_first(section.template for section in sections),
         preset=_first(section.preset for section in sections),
+        tracker=_first(section.tracker for section in sections),
         datasets=tuple(datasets),
     )
 
@@ -87,6 +92,7 @@ def _named(values: Any) -> Named:
         revision=_text(model.get("revision")),
         template=_text(model.get("chat_template")),
         preset=_text(root.get("preset")),
+        tracker=_tracker(_mapping(root.get("tracker"))),
         datasets=(*_datasets(root.get("datasets")), *_datasets(evaluation.get("datasets"))),
     )
 
@@ -97,6 +103,11 @@ def _datasets(values: Any) -> Iterator[NamedDataset]:
         path, format = _text(entry.get("path")), _text(entry.get("format"))
         if path is not None:
             yield NamedDataset(path, _FORMATS.get(format) or "auto", _columns(entry.get("columns")))
+
+
+def _tracker(section: dict[str, Any]) -> str | None:
+    used = _text(section.get("type")) not in (None, _NO_TRACKER.type)
+    return _text(section.get("url", _NO_TRACKER.url)) if used else None
 
 
 def _columns(value: Any) -> ColumnsConfig:

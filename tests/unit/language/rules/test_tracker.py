@@ -2,6 +2,7 @@
 
 import pytest
 
+from peft_daemon.language.context import CheckContext
 from tests.unit.language.rules.marked import BASE, Case, findings
 
 
@@ -9,6 +10,8 @@ def tracker(*lines: str) -> str:
     return BASE + "tracker:\n" + "".join(f"  {line}\n" for line in lines)
 
 
+STARTED = CheckContext(trackers={"http://h:1": True, "http://127.0.0.1:5000": True})
+STOPPED = CheckContext(trackers={"http://h:1": False, "http://127.0.0.1:5000": False})
 CASES = [
     Case("PW841", "no scheme", tracker("type: mlflow", "url: «localhost:5000»")),
     Case("PW841", "a folder", tracker("type: mlflow", "url: «./mlruns»")),
@@ -23,6 +26,11 @@ CASES = [
     Case("PW843", "an address", tracker("«url»: http://h:1")),
     Case("PW843", "an experiment", tracker("type: none", "«experiment»: desk")),
     Case("PW843", "named", tracker("type: mlflow", "experiment: desk")),
+    Case("PW844", "stopped", tracker("type: mlflow", "url: «http://h:1»"), STOPPED),
+    Case("PW844", "stopped at the default", tracker("type: «mlflow»"), STOPPED),
+    Case("PW844", "started", tracker("type: mlflow", "url: http://h:1"), STARTED),
+    Case("PW844", "not tried", tracker("type: mlflow", "url: http://elsewhere:1"), STOPPED),
+    Case("PW844", "not used", tracker("type: none", "url: http://h:1"), STOPPED),
 ]
 
 
