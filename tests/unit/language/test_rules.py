@@ -147,6 +147,20 @@ def test_all_faults_of_a_file_are_found_at_once() -> None:
     assert codes == ["PW105", "PW101", "PW103", "PW101", "PW102", "PW106", "PW001"]
 
 
+@pytest.mark.parametrize(
+    ("text", "code", "wanted"),
+    [
+        ("method:\n  lora_r: -4\n", "PW110", "a whole number, at least 1"),
+        ("method:\n  alhpa: strong\n", "PW101", "a number, greater than 0"),
+        ("lora_dropout: 2\n", "PW110", "a number, at least 0 and less than 1"),
+    ],
+)
+def test_a_wrong_value_of_a_wrong_key_is_told_with_the_key(text: str, code: str, wanted: str) -> None:
+    (finding,) = check_text(BASE + text)
+    assert (finding.code, finding.fixes) == (code, [])
+    assert f" It takes {wanted}" in finding.message
+
+
 def test_a_fault_behind_an_alias_points_to_the_place_of_use_and_to_the_definition() -> None:
     text = f"{BASE}evaluation: {{split: 0.1}}\ncheckpoint: &e {{every_steps: 10}}\ntraining: *e\n"
     (finding,) = check_text(text)

@@ -18,7 +18,7 @@ from peft_daemon.language.rules.moves import (
 from peft_daemon.language.rules.places import dotted, key_place, section_name
 from peft_daemon.language.rules.registry import Rule, rule
 from peft_daemon.language.rules.subject import Subject
-from peft_daemon.language.rules.values import fits, nearest, shorten, written
+from peft_daemon.language.rules.values import expectation, faults, fits, nearest, shorten, written
 from peft_daemon.language.rules.wordings import unusual_character
 from peft_engine.config.document import Path
 from peft_engine.config.foreign import foreign_names, without_equivalent
@@ -60,7 +60,7 @@ def unknown_key(subject: Subject, this: Rule) -> Iterator[Finding]:
     _FAMILY,
     "The key is another tool's name for something that the language has.",
     why="Every tool has its own names for the same things; ignored, your value would silently become the default.",
-    advice="Use the language's own name; the fix renames the key and moves it where it belongs.",
+    advice="Use the language's own name, in the section that has it; the fix does, where the value can stand there.",
     example="version: 1\nmodel:\n  base: gpt2\ndatasets:\n  - path: org/data\nmethod:\n  type: lora\n  lora_r: 8\n",
     judges="keys",
 )
@@ -77,6 +77,7 @@ def foreign_key(subject: Subject, this: Rule) -> Iterator[Finding]:
         if not _stands_again(subject, stray):
             likely = _likely(subject, [(foreign.path, key)])
             fixes = _relocations(subject, stray, foreign.path, key) if likely else _deletion(subject, stray)
+        message += "" if fixes else _unfit(stray, key)
         range_, related = key_place(subject.document, stray.entry, stray.via)
         yield this.at(message, range_, fixes=fixes, related=related)
 
@@ -152,7 +153,7 @@ def _explain_unknown(subject: Subject, stray: StrayKey) -> tuple[str, list[Fix]]
         # To delete what was meant for a key that is not there would leave the default in its place.
         fixes = [fix] if fix is not None else []
         fixes += removal(subject.document, stray) if has_key(stray.mapping, near) else []
-        return f"{start}; did you mean `{near}`?", fixes
+        return f"{start}; did you mean `{near}`?{'' if fixes else _unfit(stray, key)}", fixes
     if found:
         names = " or ".join(f"{place_name(path)}" for path, _ in found)
         spelled = found[0][1].name
@@ -190,6 +191,12 @@ def _likely(subject: Subject, found: list[tuple[str, Key]]) -> list[tuple[str, K
     # Beside datasets of its own, no share is held out for the evaluation.
     unfit = "evaluation.split" if subject.binding.at(("evaluation", "datasets")) is not None else None
     return [(path, key) for path, key in found if path != unfit and not is_idle(subject, path)]
+
+
+def _unfit(stray: StrayKey, key: Key) -> str:
+    """Say what a key takes where the value of the one that was meant for it is not that, which is a second fault."""
+    is_fault = key.section is None and bool(faults(key, stray.entry.value))
+    return f" It takes {expectation(key)}." if is_fault else ""
 
 
 def _stands_again(subject: Subject, stray: StrayKey) -> bool:
