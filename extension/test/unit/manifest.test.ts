@@ -56,10 +56,12 @@ describe("the manifest", () => {
     expect([...restrictedConfigurations].sort()).toEqual(settings.sort());
   });
 
-  it("describes every setting", () => {
-    for (const setting of Object.values(contributes.configuration.properties)) {
+  it("S7 describes every setting, in other words than its name's", () => {
+    for (const [name, setting] of Object.entries(contributes.configuration.properties)) {
       const text = "description" in setting ? setting.description : setting.markdownDescription;
       expect(text.length).toBeGreaterThan(40);
+      const label = name.replace(/^peft\./, "").replace(/[^a-z]+/gi, "");
+      expect(text.replace(/[^a-z]+/gi, "").toLowerCase()).not.toBe(label.toLowerCase());
     }
   });
 

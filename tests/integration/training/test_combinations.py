@@ -12,6 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
+from peft_daemon.language.check import check_text
+from peft_daemon.language.context import CheckContext
+from peft_engine.facts import HardwareFact
 from peft_engine.training.model import load_model
 from peft_engine.training.precision import choose_precision, cpu_multiplies_bfloat16
 from peft_engine.training.quantization import quantization_config
@@ -55,7 +58,7 @@ def test_A6_the_quantization_of_the_config_is_that_of_transformers_field_by_fiel
 
 
 @pytest.mark.parametrize(("method", "kind"), [pair for pair in PAIRS if pair not in {*REFUSED, NOT_ON_A_CPU}])
-def test_an_accepted_pair_trains_and_its_adapter_opens_in_plain_peft(workshop, tiny_base, method, kind):
+def test_A5_an_accepted_pair_trains_and_its_adapter_opens_in_plain_peft(workshop, tiny_base, method, kind):
     run = workshop.make(
         model={"base": workshop.base, "quantization": kind}, method={"type": method, "r": 4}, training={"max_steps": 2}
     )
@@ -73,11 +76,25 @@ def test_an_accepted_pair_trains_and_its_adapter_opens_in_plain_peft(workshop, t
 
 
 @pytest.mark.parametrize(("method", "kind"), sorted(REFUSED))
-def test_a_pair_that_means_nothing_is_refused(workshop, method, kind):
+def test_A5_a_pair_that_means_nothing_is_refused(workshop, method, kind):
     end = finished(workshop.make(model={"base": "nobody/nothing", "quantization": kind}, method={"type": method}))
     assert (end.type, end.error.code) == ("failed", "config-invalid")
     assert kind in end.error.message
     assert "torch" not in end.error.message
+
+
+@pytest.mark.parametrize(("method", "kind"), PAIRS)
+def test_A5_the_check_says_at_the_pair_what_training_would_refuse_and_nothing_else(method, kind):
+    text = (
+        f"version: 1\nmodel: {{base: org/m, quantization: {kind}}}\nmethod: {{type: {method}}}\n"
+        "datasets:\n  - path: org/d\n"
+    )
+    hardware = HardwareFact("cpu", "a processor", None, 2**40, 2**40, frozenset({"bitsandbytes"}))
+    errors = [found for found in check_text(text, CheckContext(hardware=hardware)) if found.severity == "error"]
+    assert bool(errors) == ((method, kind) in {*REFUSED, NOT_ON_A_CPU})
+    for found in errors:
+        assert found.range.start.line in (1, 2)
+        assert method in found.message.lower() or kind in found.message
 
 
 @pytest.mark.parametrize(
