@@ -5,7 +5,7 @@ import { Problem } from "../problem";
 import type { ChatMessage, ChatModel } from "../protocol/types";
 import type { Server } from "../server/server";
 import { complete } from "./completion";
-import { InTurn } from "./inTurn";
+import { SideBySide } from "./sideBySide";
 
 const SEEDS = 2 ** 32;
 
@@ -35,30 +35,33 @@ export async function compare(
       `${current.label} is a base, which there is nothing to compare with.`,
       "Choose an adapter with “PEFT: Choose Chat Model”.",
     );
-  const sides = [current, base];
+  const sides = [
+    [0, current.id],
+    [1, base.id],
+  ] as const;
   const seed = Math.floor(Math.random() * SEEDS);
   stream.progress(`Asking ${current.label} and its base`);
-  const headings = [`**${current.label}**\n\n`, `\n\n---\n\n**${base.label}**\n\n`];
-  const written = new InTurn(headings, (text) => stream.markdown(text));
+  const answers = new SideBySide([current.label, base.label], (text) => stream.markdown(text));
   await Promise.all(
-    sides.map(async ({ id }, side) => {
+    sides.map(async ([side, id]) => {
       try {
-        const { text } = await complete(
+        const { text, finish_reason: ended } = await complete(
           server,
           { model: id, messages, seed },
-          (text) => written.add(side, text),
+          (text) => answers.add(side, text),
           token,
         );
-        if (text === "") written.add(side, "*No answer.*");
+        if (text === "") answers.add(side, "*No answer.*");
+        if (ended === "length") answers.add(side, "\n*The answer was cut at its length limit.*");
       } catch (error) {
-        written.add(side, `*${Problem.from(error).text}*`);
+        answers.add(side, `\n*${Problem.from(error).text}*`);
       }
-      written.end(side);
+      answers.end(side);
     }),
   );
   const comparison: Comparison = { model: current.id, compare_with: base.id, seed, prompt };
-  // The editor's chat has one column.
-  stream.button({ command: "peft.compareAnswers", title: "Show Side by Side", arguments: [comparison] });
+  // With code as it is written, and each answer to be copied or inserted on its own.
+  stream.button({ command: "peft.compareAnswers", title: "Open in Chat Panel", arguments: [comparison] });
 }
 
 export function isComparison(value: unknown): value is Comparison {

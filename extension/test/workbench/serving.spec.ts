@@ -174,9 +174,9 @@ test("@peft explains a finding, says what keeps a config from running, runs it, 
   await workbench.runCommand("PEFT: Choose Chat Model");
   await workbench.pick("Newest adapter");
   const compared = await say(workbench, "@peft /compare Who are you?");
-  await expect(compared.locator("strong").first()).toHaveText(/^quick-\d+ on SmolLM2-135M-Instruct$/);
-  await expect(compared.locator("strong", { hasText: /^SmolLM2-135M-Instruct$/ })).toBeVisible();
-  await compared.getByRole("button", { name: "Show Side by Side" }).click();
+  await expect(compared.locator("th")).toHaveText([/^quick-\d+ on SmolLM2-135M-Instruct$/, /^SmolLM2-135M-Instruct$/]);
+  await expect(compared.locator("tbody tr").first().locator("td")).toHaveText([/\w/, /\w/]);
+  await compared.getByRole("button", { name: "Open in Chat Panel" }).click();
   const chat = await workbench.webview("#chat .answers[data-columns='2']");
   await expect(chat.locator(".measures")).toHaveText([/tokens\/s/, /tokens\/s/], { timeout: ANSWER_MS });
 });
