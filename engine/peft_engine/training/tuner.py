@@ -21,7 +21,7 @@ from peft_engine.training.distributed.batches import collate_share
 from peft_engine.training.distributed.group import Group
 from peft_engine.training.distributed.trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
-from peft_engine.training.fused.beside import Beside, can_halve
+from peft_engine.training.fused.beside import Beside, can_halve, step_in_one_thread
 from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.pissa import keep_beginning
@@ -141,6 +141,8 @@ class Tuner(DistributedTrainer):
                 **arguments,
             )
         optimizer: torch.optim.Optimizer = super().create_optimizer(model)
+        if self._beside is not None:
+            step_in_one_thread(optimizer)
         return optimizer
 
     def get_batch_samples(

@@ -11,7 +11,7 @@ from transformers import LlamaForCausalLM
 from peft_engine.training.data.batch import collate
 from peft_engine.training.data.tokens import TokenisedExample
 from peft_engine.training.fused.attention import SEGMENTED
-from peft_engine.training.fused.beside import Beside, can_halve
+from peft_engine.training.fused.beside import Beside, can_halve, step_in_one_thread
 from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.fused.model import fuse
 from peft_engine.training.watched.microbatches import halve
@@ -186,3 +186,22 @@ def test_other_models_are_trained_as_a_whole(make):
 def test_one_thread_alone_trains_batches_as_a_whole():
     torch.set_num_threads(1)
     assert not can_halve(adapted())
+
+
+def test_an_optimizer_of_small_matrices_steps_in_one_thread_and_leaves_the_others_as_they_were():
+    weight = torch.nn.Parameter(torch.ones(2, 2))
+    seen = []
+
+    class Watched(torch.optim.SGD):
+        def step(self, closure=None):
+            seen.append(torch.get_num_threads())
+            return super().step(closure)
+
+    optimizer = Watched([weight], lr=0.1)
+    torch.set_num_threads(2)
+    step_in_one_thread(optimizer)
+    weight.grad = torch.ones(2, 2)
+    optimizer.step()
+    assert seen == [1]
+    assert torch.get_num_threads() == 2
+    assert weight.unique().item() == pytest.approx(0.9)

@@ -116,6 +116,34 @@ def test_F3_a_packed_layer_keeps_an_update_that_bfloat16_would_round_away(gated)
     assert not torch.equal(found.bfloat16(), found)
 
 
+def test_F3_halves_of_a_gate_are_computed_with_exactly_and_learn_through_what_is_rounded():
+    bitsandbytes = pytest.importorskip("bitsandbytes")
+    torch.manual_seed(0)
+    layers = [bitsandbytes.nn.LinearNF4(64, 64, bias=False).to("cpu") for _ in range(3)]
+    rest = [(None, None, FrozenWeight(layer), None, 1.0, torch.bfloat16, torch.float32) for layer in layers]
+    low = [torch.randn(rows, columns) * 0.1 for _ in layers for rows, columns in ((2, 64), (64, 2))]
+    x = torch.randn(5, 64).bfloat16()
+
+    def block(exact):
+        learned = [matrix.clone().requires_grad_() for matrix in low]
+        (a, b), (c, d), (e, f) = zip(learned[::2], learned[1::2], strict=True)
+        if exact:
+            gate, wide_gate = LoraLinear.apply(x, None, a, b, *rest[0], None, True)
+            up, wide_up = LoraLinear.apply(x, None, c, d, *rest[1], None, True)
+            assert (gate.dtype, wide_gate.dtype) == (torch.bfloat16, torch.float32)
+            assert not wide_gate.requires_grad
+            out = LoraLinear.apply(up, gate, e, f, *rest[2], (wide_gate, wide_up))
+        else:
+            gate, up = LoraLinear.apply(x, None, a, b, *rest[0]), LoraLinear.apply(x, None, c, d, *rest[1])
+            out = LoraLinear.apply(up, gate, e, f, *rest[2])
+        return out, torch.autograd.grad(out.square().sum(), learned)
+
+    (found, gradients), (expected, of_wide) = block(exact=True), block(exact=False)
+    assert torch.equal(found, expected)
+    for one, other in zip(gradients, of_wide, strict=True):
+        assert torch.equal(one, other)
+
+
 @given(inputs=SIZES, outputs=SIZES, rank=SIZES, seed=SEEDS, scale=st.floats(0.01, 8))
 @examples(30)
 def test_F4_the_norms_of_the_rows_need_no_product_of_the_adapters_matrices(inputs, outputs, rank, seed, scale):

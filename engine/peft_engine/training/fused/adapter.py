@@ -36,28 +36,48 @@ class FusedAdapter:
         if args or kwargs or not self._applies():
             plain: Tensor = self._plain(x, *args, **kwargs)
             return plain
-        return self._compute(x, None)
+        out: Tensor = self._compute(x)
+        return out
 
     def rounded(self, x: Tensor) -> Tensor:
         """Compute the layer for a reader that rounds the result to the type of products: here it is rounded at once."""
         if not self._applies():
             plain: Tensor = self._plain(x)
             return plain
-        return self._compute(x, None, product_type(x))
+        out: Tensor = self._compute(x, wide=product_type(x))
+        return out
 
-    def gated(self, gate: Tensor, up: Tensor) -> Tensor:
-        """Compute the layer of SiLU(gate) ∘ up, which is made again in the backward pass instead of kept."""
+    def twice(self, x: Tensor) -> tuple[Tensor, Tensor]:
+        """Compute the layer for `gated`: the result rounded to the type of products, which has gradients, and exact."""
+        dtype = product_type(x)
+        if not self._applies() or self._weight.result_type(dtype) == dtype:
+            plain: Tensor = self(x)
+            return plain, plain
+        both: tuple[Tensor, Tensor] = self._compute(x, twice=True)
+        return both
+
+    def gated(self, gate: tuple[Tensor, Tensor], up: tuple[Tensor, Tensor]) -> Tensor:
+        """Compute the layer of SiLU(gate) ∘ up, each as of `twice`; it is made again in the backward pass, not kept."""
         if not self._applies():
-            plain: Tensor = self._plain(silu(gate) * up)
+            plain: Tensor = self._plain(silu(gate[0]) * up[0])
             return plain
-        return self._compute(up, gate)
+        out: Tensor = self._compute(up[0], gate[0], exact=(gate[1], up[1]))
+        return out
 
     def _applies(self) -> bool:
         """Tell whether the layer is in the state that the fused operation computes; it may change at any time."""
         layer = self._layer
         return not layer.disable_adapters and not layer.merged and layer.active_adapters == [self._name]
 
-    def _compute(self, x: Tensor, gate: Tensor | None, wide: torch.dtype | None = None) -> Tensor:
+    def _compute(
+        self,
+        x: Tensor,
+        gate: Tensor | None = None,
+        *,
+        wide: torch.dtype | None = None,
+        exact: tuple[Tensor, Tensor] | None = None,
+        twice: bool = False,
+    ) -> Any:
         layer, name = self._layer, self._name
         dtype = product_type(x)
         a, b, scale = layer.lora_A[name].weight, layer.lora_B[name].weight, layer.scaling[name]
@@ -68,7 +88,7 @@ class FusedAdapter:
                 magnitude = layer.lora_magnitude_vector[name].weight
                 with torch.no_grad():
                     norm = row_norms(self._weight.dense(dtype), self._squares, a, b, scale)
-            out: Tensor = LoraLinear.apply(
+            return LoraLinear.apply(
                 x,
                 gate,
                 a,
@@ -80,8 +100,9 @@ class FusedAdapter:
                 scale,
                 dtype,
                 wide or self._weight.result_type(dtype),
+                exact,
+                twice,
             )  # type: ignore[no-untyped-call]  # autograd is not typed
-        return out
 
 
 def can_fuse(layer: Any) -> str | None:

@@ -189,7 +189,8 @@ def _turned(part: Tensor, turn: tuple[Tensor, Tensor] | None, group: Group) -> T
     if turn is None:
         return _laid(part, group)
     cos, sin = _angles(turn, group)
-    rows, half = part.index_select(0, group.laid), part.shape[-1] // 2
+    # Widened first: products of mixed types take three times as long.
+    rows, half = part.index_select(0, group.laid).float(), part.shape[-1] // 2
     out = rows * cos
     out[..., :half].addcmul_(rows[..., half:], sin[..., :half], value=-1)
     out[..., half:].addcmul_(rows[..., :half], sin[..., half:])

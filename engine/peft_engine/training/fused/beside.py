@@ -92,6 +92,17 @@ class Beside:
         return loss, second
 
 
+def step_in_one_thread(optimizer: torch.optim.Optimizer) -> None:
+    """Have an optimizer step through many small matrices alone: waking a second thread for each took longer than they.
+
+    Args:
+        optimizer: Of a model that `can_halve` accepts.
+    """
+    threads = torch.get_num_threads()
+    optimizer.register_step_pre_hook(lambda *_: torch.set_num_threads(1))
+    optimizer.register_step_post_hook(lambda *_: torch.set_num_threads(threads))
+
+
 Found = tuple[Tensor, tuple[Tensor | None, ...]]
 """A loss, and the gradients that are still to be added."""
 

@@ -71,7 +71,11 @@ def row_norms(weight: Tensor, squares: Tensor, a: Tensor, b: Tensor, scale: floa
 
 
 class LoraLinear(torch.autograd.Function):
-    """y = m ∘ (x Wᵀ + s (x Aᵀ) Bᵀ) + bias, where x may be given as the two halves of a gated activation."""
+    """y = m ∘ (x Wᵀ + s (x Aᵀ) Bᵀ) + bias, where x may be given as the two halves of a gated activation.
+
+    A result that is wider than its product can be handed on rounded too. Gradients flow through the rounded one alone:
+    both layers round them anyway, and through the wide one autograd would have them widened in between.
+    """
 
     @staticmethod
     def forward(
@@ -87,7 +91,9 @@ class LoraLinear(torch.autograd.Function):
         scale: float,
         dtype: torch.dtype,
         wide: torch.dtype,
-    ) -> Tensor:
+        exact: tuple[Tensor, Tensor] | None = None,
+        twice: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor]:
         """Compute the layer.
 
         Args:
@@ -103,15 +109,20 @@ class LoraLinear(torch.autograd.Function):
             scale: s.
             dtype: What is computed in; x, a and b are rounded to it.
             wide: Of the result, which the product and the update are added up in.
+            exact: gate and x before they were rounded; None where they are as they were computed.
+            twice: Return the result rounded to `dtype` too, which is narrower than `wide`.
 
         Returns:
-            [..., outputs], of the type `wide`.
+            [..., outputs], of the type `wide`; if twice, the rounded one and behind it this, without gradients.
         """
-        flat = x.reshape(-1, x.shape[-1])
-        flat_gate = None if gate is None else gate.reshape(-1, gate.shape[-1])
-        entered = (flat if flat_gate is None else silu(flat_gate).mul_(flat)).to(dtype)
-        # Computed with as they came, kept as rounded as a product's other operands.
-        flat, flat_gate = (entered, None) if flat_gate is None else (flat.to(dtype), flat_gate.to(dtype))
+        if gate is None:
+            entered = flat = x.reshape(-1, x.shape[-1]).to(dtype)
+            flat_gate = None
+        else:
+            # Computed with as they came, kept as rounded as a product's other operands.
+            opening, opened = exact or (gate, x)
+            entered = silu(opening).mul_(opened).reshape(-1, x.shape[-1]).to(dtype)
+            flat, flat_gate = (half.reshape(entered.shape).to(dtype) for half in (x, gate))
         low_a, low_b, dense = a.to(dtype), b.to(dtype), weight.dense(dtype)
         down = entered @ low_a.t()
         out = entered @ dense.t()
@@ -126,7 +137,12 @@ class LoraLinear(torch.autograd.Function):
         ctx.save_for_backward(flat, flat_gate, down, low_a, low_b, magnitude, norm, plain)
         ctx.weight, ctx.scale, ctx.dtype, ctx.shape = weight, scale, dtype, x.shape
         ctx.types = x.dtype, None if gate is None else gate.dtype, a.dtype, b.dtype
-        return out.view(*x.shape[:-1], -1)
+        out = out.view(*x.shape[:-1], -1)
+        if not twice:
+            return out
+        ctx.mark_non_differentiable(out)
+        ctx.set_materialize_grads(False)
+        return out.to(dtype), out
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
@@ -154,4 +170,4 @@ class LoraLinear(torch.autograd.Function):
                 d_gate = torch.ops.aten.silu_backward(d_x * flat, gate).view(ctx.shape).to(gate_type)
                 d_x.mul_(opened)
             d_x = d_x.view(ctx.shape).to(x_type)
-        return d_x, d_gate, d_a, d_b, d_magnitude, None, None, None, None, None, None
+        return d_x, d_gate, d_a, d_b, d_magnitude, *[None] * 8

@@ -116,5 +116,14 @@ def _projected(layer: Any, x: Tensor, *, rounded: bool) -> Any:
 
 
 def _gated(self: Any, x: Tensor) -> Tensor:
-    out: Tensor = self.down_proj.forward.gated(self.gate_proj(x), self.up_proj(x))
+    down, halves = self.down_proj.forward, (self.gate_proj, self.up_proj)
+    out: Tensor = down.gated(*(_twice(layer, x) if isinstance(down, FusedAdapter) else layer(x) for layer in halves))
     return out
+
+
+def _twice(layer: Any, x: Tensor) -> tuple[Tensor, Tensor]:
+    """Compute a half of a gated activation: what its gradients flow through, and what is computed with."""
+    if isinstance(layer.forward, FusedAdapter):
+        return layer.forward.twice(x)
+    out = layer(x)
+    return out, out
