@@ -6,11 +6,11 @@ from typing import Annotated
 import typer
 
 from peft_daemon.cli.conversion import PREPARING, carry_out
-from peft_daemon.cli.output import FAILURE, USAGE, err, finish, out, print_json
+from peft_daemon.cli.output import FAILURE, err, finish, out, print_json
 from peft_daemon.cli.runs_words import size
-from peft_daemon.models.converting import add_result, offers_for
+from peft_daemon.models.converting import add_result, offers_for, result_name
 from peft_daemon.models.sources import source_of
-from peft_engine.models.conversion import require_target
+from peft_engine.models.conversion import require_new, require_target
 from peft_schemas.conversion import ConversionRequest
 
 
@@ -22,7 +22,12 @@ def command(
         str | None, typer.Option("--to", help="safetensors, gguf:TYPE such as gguf:q4_k_m, or gguf-adapter.")
     ] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="The file or folder to write; it must not exist.")
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            help="The file or folder to write, which must not exist; else it is named after the model.",
+        ),
     ] = None,
     adapter: Annotated[
         Path | None, typer.Option("--adapter", help="A PEFT adapter to merge, or to convert with gguf-adapter.")
@@ -39,20 +44,19 @@ def command(
     if to is None:
         _print_offers(model, as_json=as_json)
         return
-    if output is None:
-        err.print("Say where the result is to be written: --output FILE.")
-        finish(USAGE)
     require_target(to)
+    written = (Path(result_name(model, to)) if output is None else output).absolute()
+    require_new(written)
     source = source_of(model, PREPARING)
     chosen = source.adapter if adapter is None else adapter.absolute()
     request = ConversionRequest(
         source=str(source.path),
         adapter=None if chosen is None else str(chosen),
         to=to,
-        output=str(output.absolute()),
+        output=str(written),
     )
     carry_out(request, as_json=as_json)
-    if add and to != "gguf-adapter" and (added := add_result(output.absolute())) is not None and not as_json:
+    if add and to != "gguf-adapter" and (added := add_result(written)) is not None and not as_json:
         out.print(f"The library lists it as {added.id}.", markup=False)
 
 

@@ -1,13 +1,14 @@
 """A conversion that a person asked for: from the name of a model to a result that the library lists."""
 
 import logging
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 from peft_daemon.models.changing import add_model
 from peft_daemon.models.listing import list_models
 from peft_daemon.models.sources import Preparing, source_of
-from peft_engine.models.conversion import convert_model, require_target
+from peft_engine.models.conversion import convert_model, require_new, require_target
 from peft_engine.models.offers import conversion_offers
 from peft_engine.models.refusal import NotConvertible
 from peft_schemas.conversion import (
@@ -21,6 +22,9 @@ from peft_schemas.errors import WorkbenchError
 from peft_schemas.library import ModelEntry, ModelQuery
 
 _log = logging.getLogger(__name__)
+
+_WEIGHTS = re.compile(r"\.(gguf|safetensors|bin|pt|pth|npz)$", re.IGNORECASE)
+"""How a file with weights is called."""
 
 
 def offers_for(model: str) -> ConversionOffers:
@@ -39,6 +43,18 @@ def offers_for(model: str) -> ConversionOffers:
         return ConversionOffers(offers=[], reason=str(error))
     except (OSError, ValueError) as error:
         return ConversionOffers(offers=[], reason=f"{source.path.name} cannot be read: {error}.")
+
+
+def result_name(model: str, to: str) -> str:
+    """Return a name for what a model becomes: `base:run` to `gguf:q8_0` is `base-run-q8_0.gguf`."""
+    path = Path(model).expanduser()
+    last = path.absolute().name if path.exists() else model.rpartition("/")[2]
+    ending = _WEIGHTS.search(last)
+    name = re.sub(r"[^\w.-]+", "-", last[: ending.start()] if ending else last)
+    if to == "safetensors":
+        # Of a file comes a file, of a folder a folder.
+        return f"{name}.safetensors" if ending else f"{name}-safetensors"
+    return f"{name}-adapter.gguf" if to == "gguf-adapter" else f"{name}-{to.partition(':')[2]}.gguf"
 
 
 def convert_and_add(
@@ -60,14 +76,16 @@ def convert_and_add(
         Cancelled: `cancelled` said so; nothing is left.
         WorkbenchError: There is no such model or conversion, or it failed; nothing is left of it.
     """
+    output = Path(params.output).expanduser().absolute()
     require_target(params.to)
+    require_new(output)
     preparing = Preparing(lambda step: progress(ConversionProgress(step=step)), cancelled)
     source = source_of(params.model, preparing)
     request = ConversionRequest(
         source=str(source.path),
         adapter=None if source.adapter is None else str(source.adapter),
         to=params.to,
-        output=str(Path(params.output).expanduser().absolute()),
+        output=str(output),
     )
     result = convert_model(request, progress, cancelled, python=python)
     model = None if params.to == "gguf-adapter" else add_result(Path(result.output))

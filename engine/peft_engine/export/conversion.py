@@ -21,6 +21,7 @@ from peft_engine.export.merged import write_merged
 from peft_engine.export.model_gguf import stored_type, write_model_gguf
 from peft_engine.export.native import NativeModel, quantise
 from peft_engine.files import fsync_dir
+from peft_engine.models.conversion import require_new
 from peft_engine.models.convertible import conversion_data
 from peft_engine.models.damage import DamagedFile
 from peft_engine.models.formats import Format, detect, serving_answer
@@ -61,8 +62,7 @@ def convert(
             (`disk-full`).
     """
     output = Path(request.output)
-    if output.exists():
-        raise WorkbenchError("conversion-failed", f"{output} exists already.", "Choose another name, or remove it.")
+    require_new(output)
     output.parent.mkdir(parents=True, exist_ok=True)
     try:
         with unfinished(output) as place:
@@ -110,6 +110,8 @@ class _Conversion:
         if found in ("gguf", "safetensors", "pytorch"):
             raise NotConvertible(f"There is no conversion from {found} to {self._request.to}.")
         reason = serving_answer(detect(self._source)).reason
+        if found == "unknown":
+            raise NotConvertible(str(reason))
         raise NotConvertible(f"There is no conversion from {found} to {self._request.to}: {reason}")
 
     def _format(self) -> Format:

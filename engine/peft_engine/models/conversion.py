@@ -12,7 +12,7 @@ from peft_engine.models.unfinished import remove_unfinished
 from peft_schemas.conversion import ConversionProgress, ConversionRequest, ConversionResult
 from peft_schemas.errors import WorkbenchError
 
-__all__ = ["Cancelled", "convert_model", "require_target"]
+__all__ = ["Cancelled", "convert_model", "require_new", "require_target"]
 
 _NEEDED = ("torch", "transformers", "peft", "gguf", "llama_cpp")
 
@@ -26,6 +26,16 @@ def require_target(to: str) -> None:
     targets = ["safetensors", "gguf-adapter", *(f"gguf:{kind}" for kind in conversion_data().types)]
     if to not in targets:
         raise WorkbenchError("conversion-failed", f"Nothing is converted to {to}.", f"There are: {', '.join(targets)}.")
+
+
+def require_new(output: Path) -> None:
+    """See that a result overwrites nothing.
+
+    Raises:
+        WorkbenchError: There is something (`conversion-failed`).
+    """
+    if output.exists():
+        raise WorkbenchError("conversion-failed", f"{output} exists already.", "Choose another name, or remove it.")
 
 
 def convert_model(

@@ -14,9 +14,11 @@ export function offerItem({ to, bytes }: ConversionOffer): OfferItem {
 
 /** A name for what a model becomes: `base:run` to `q8_0` is `base-run-q8_0.gguf`. */
 export function resultName(model: string, to: string): string {
-  const last = model.slice(model.lastIndexOf("/") + 1).replace(/\.(gguf|safetensors|bin|pt|pth)$/i, "");
-  const name = last.replace(/[^\w.-]+/g, "-");
-  if (to === "safetensors") return `${name}-safetensors`;
+  const last = model.slice(model.lastIndexOf("/") + 1);
+  const ending = /\.(gguf|safetensors|bin|pt|pth|npz)$/i.exec(last)?.[0] ?? "";
+  const name = last.slice(0, last.length - ending.length).replace(/[^\w.-]+/g, "-");
+  // Of a file comes a file, of a folder a folder.
+  if (to === "safetensors") return ending === "" ? `${name}-safetensors` : `${name}.safetensors`;
   return to === "gguf-adapter" ? `${name}-adapter.gguf` : `${name}-${to.slice(to.indexOf(":") + 1)}.gguf`;
 }
 

@@ -6,7 +6,9 @@ describe("a conversion", () => {
   it.each([
     ["org/SmolLM2-135M", "gguf:q8_0", "SmolLM2-135M-q8_0.gguf"],
     ["org/base:release-notes-1", "gguf-adapter", "base-release-notes-1-adapter.gguf"],
-    ["/m/old model.bin", "safetensors", "old-model-safetensors"],
+    ["/m/old model.bin", "safetensors", "old-model.safetensors"],
+    ["/m/weights.npz", "safetensors", "weights.safetensors"],
+    ["/m/old model", "safetensors", "old-model-safetensors"],
     ["tiny:1b", "gguf:f16", "tiny-1b-f16.gguf"],
   ])("of %s to %s is called %s", (model, to, name) => {
     expect(resultName(model, to)).toBe(name);
