@@ -60,10 +60,12 @@ def render(request: TemplateRequest) -> str:
                 raise TemplateRefused("it makes a prompt without end")
         return "".join(parts)
     except TemplateError as error:
-        raise TemplateRefused(str(error.message or type(error).__name__)) from error
-    except (ArithmeticError, LookupError, MemoryError, RecursionError, TypeError, ValueError, AttributeError) as error:
+        raise TemplateRefused(str(error.message or type(error).__name__).rstrip(".")) from error
+    except MemoryError as error:
+        raise TemplateRefused("it needs too much memory") from error
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError, AttributeError) as error:
         # A template is a program, so it can fail like one.
-        raise TemplateRefused(f"{type(error).__name__}: {error}") from error
+        raise TemplateRefused(f"{type(error).__name__}: {error}".rstrip(".")) from error
 
 
 def make_environment() -> ImmutableSandboxedEnvironment:
@@ -88,7 +90,7 @@ class _Generation(Extension):
 
 
 def _refuse(message: str) -> NoReturn:
-    raise TemplateRefused(str(message))
+    raise TemplateRefused(str(message).rstrip("."))
 
 
 def _to_json(

@@ -92,6 +92,21 @@ def test_no_template_reaches_python(template: str) -> None:
     assert rendered == ""
 
 
+@pytest.mark.parametrize(
+    ("template", "why"),
+    [
+        ("{{ raise_exception('Roles must alternate.') }}", "Roles must alternate"),
+        ("{{ ''.__class__.x }}", "access to attribute '__class__' of 'str' object is unsafe"),
+        ("{{ 'x' * 10**10 }}", "it needs too much memory"),
+    ],
+)
+def test_why_a_template_refuses_can_stand_in_a_sentence(process: TemplateProcess, template: str, why: str) -> None:
+    with pytest.raises(TemplateRefused) as refused:
+        process.render(request(template))
+
+    assert str(refused.value) == why
+
+
 def test_a_template_without_end_is_refused_in_process() -> None:
     nested = "{% for a in range(99999) %}{% for b in range(99999) %}xxxxxxxxxx{% endfor %}{% endfor %}"
 
