@@ -3,6 +3,7 @@
 It ends when its input does, which is when its parent ends, and after a while without a question.
 """
 
+import os
 import select
 import sys
 
@@ -41,3 +42,6 @@ def _limit_memory() -> None:
 
 if __name__ == "__main__":
     main()
+    # Every answer is out and nothing is open. To take the interpreter down would cost an eighth of all that this did,
+    # while somebody is typing.
+    os._exit(0)
