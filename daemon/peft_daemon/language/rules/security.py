@@ -87,7 +87,8 @@ def pickled_weights(subject: Subject, this: Rule) -> Iterator[Finding]:
     _FAMILY,
     "A key to another service stands in the file.",
     why="Configs are shared and committed, and with them the key; whoever has it can act as you.",
-    advice="Take the key out, revoke it at its service, and give the new one to PEFT Workbench's credential store.",
+    advice="Take the key out and revoke it at its service. A new one belongs in the environment, as "
+    "`MLFLOW_TRACKING_TOKEN` does, and never in a file that is shared.",
     example=_BASE + "name: hf_xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\n",
     source="GitHub docs, secret scanning patterns; OWASP, Secrets Management Cheat Sheet",
     judges="part",
