@@ -1,7 +1,9 @@
 """What a person asks of the worker: `control.json`, SIGTERM, or a schedule that speaks for them. Light."""
 
 import signal
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Literal
 
@@ -16,8 +18,16 @@ _RANK: dict[Command, int] = {"run": 0, "requeue": 1, "pause": 2, "stop": 3, "can
 """A wish to end stays; only one that goes further takes its place."""
 
 
+_LOOK = 0.25
+"""Seconds between two looks whether something is asked that breaks off what is being done."""
+
+
 class Interrupted(Exception):
     """The run shall not go on, noticed where there is nothing to save. `Control.command` says what is asked."""
+
+
+class _BrokenOff(BaseException):
+    """Raised wherever the worker is. Of no kind that a library would take for a fault of its own."""
 
 
 class Control:
@@ -27,11 +37,16 @@ class Control:
         self._run = run
         self._asked: Command = "run"
         self._closes: Callable[[], bool] | None = None
+        self._listens = False
+        self._may_break_off = False
+        self._broken_off = False
 
     def listen(self) -> None:
         """Take SIGTERM and SIGINT as the wish to stop from now on, instead of dying of them."""
         signal.signal(signal.SIGTERM, self._on_signal)
         signal.signal(signal.SIGINT, self._on_signal)
+        signal.signal(signal.SIGUSR1, self._on_break)
+        self._listens = True
 
     def ask(self, command: Command) -> None:
         """Ask for something from inside the worker, as a schedule or a recovery does."""
@@ -62,6 +77,42 @@ class Control:
         if self.requested():
             raise Interrupted
 
+    @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Have the block broken off, wherever it is, as soon as the run shall not go on.
+
+        For what takes long, has no place of its own to look, and leaves nothing behind, as importing torch. Without
+        `listen`, nothing is broken off.
+
+        Raises:
+            Interrupted: It was.
+        """
+        if not self._listens:
+            yield
+            return
+        left = threading.Event()
+        watcher = threading.Thread(target=self._break_off_on_wish, args=(left,), daemon=True)
+        self._may_break_off = True
+        try:
+            try:
+                watcher.start()
+                yield
+            finally:
+                self._may_break_off = False
+                left.set()
+        except BaseException as error:
+            # Whatever a library made of it.
+            if self._broken_off:
+                raise Interrupted from error
+            raise
+
+    def _break_off_on_wish(self, left: threading.Event) -> None:
+        while not left.wait(_LOOK):
+            if self.requested():
+                # A signal and not a call: it also ends what waits in the kernel.
+                signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGUSR1)
+                return
+
     def removes(self) -> bool:
         """Tell whether a cancelled run shall lose its checkpoints too."""
         return self._run.read_control().remove
@@ -72,3 +123,8 @@ class Control:
 
     def _on_signal(self, _number: int, _frame: FrameType | None) -> None:
         self.ask("stop")
+
+    def _on_break(self, _number: int, _frame: FrameType | None) -> None:
+        if self._may_break_off:
+            self._may_break_off, self._broken_off = False, True
+            raise _BrokenOff

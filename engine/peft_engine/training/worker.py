@@ -131,17 +131,19 @@ def _compute(
     start: Checkpoint | None,
 ) -> None:
     choice = backend_of(run, request.config, base.hf_dir)
-    # Here and not above: torch takes seconds to import, and a wrong path should be told at once.
-    try:
-        # First, because what it changes of transformers must be changed before anything of transformers is used.
-        backend = open_backend(choice)
-        from peft_engine.training.session import Session
-    except ImportError as error:
-        raise WorkbenchError(
-            "extra-missing",
-            f"This Python ({sys.executable}) cannot train: {error}.",
-            "Install the training extra: `pip install 'peft-workbench[train]'`.",
-        ) from error
+    # Processes that somebody else's launcher started would wait for one that left before it met them.
+    with nullcontext() if place.by_hand else control.at_once():
+        # Here and not above: torch takes seconds to import, and a wrong path should be told at once.
+        try:
+            # First, because what it changes of transformers must be changed before anything of transformers is used.
+            backend = open_backend(choice)
+            from peft_engine.training.session import Session
+        except ImportError as error:
+            raise WorkbenchError(
+                "extra-missing",
+                f"This Python ({sys.executable}) cannot train: {error}.",
+                "Install the training extra: `pip install 'peft-workbench[train]'`.",
+            ) from error
     Session(run, request, base, datasets, evaluation, backend, journal, control, place, start).fit()
 
 

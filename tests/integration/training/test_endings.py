@@ -70,6 +70,23 @@ def test_sigterm_is_a_stop(workshop):
     assert end.checkpoint == last_verified_checkpoint(run) is not None
 
 
+@pytest.mark.parametrize("command", ["cancel", "pause", "stop"])
+def test_a_wish_is_heard_while_libraries_are_imported(workshop, tmp_path, command):
+    """Importing torch takes ten seconds on a loaded machine; here it never ends."""
+    (tmp_path / "torch").mkdir()
+    (tmp_path / "torch/__init__.py").write_text("import time\n\nwhile True:\n    time.sleep(1)\n")
+    run = workshop.make(training=LONG)
+    worker = start(run, PYTHONPATH=str(tmp_path))
+    wait_until(lambda: run.read_state().detail == "loading the training libraries", process=worker)
+    run.write_control(ControlFile(command=command))
+    assert worker.wait(60) == 0
+    end = events(run)[-1]
+    ended = {"cancel": "cancelled", "pause": "paused", "stop": "stopped"}[command]
+    assert (end.type, run.read_state().state) == (ended, ended)
+    assert "Traceback" not in run.log.read_text()
+    assert not list(run.checkpoints.glob("*"))
+
+
 def test_a_killed_worker_leaves_whole_events_and_a_good_checkpoint(workshop):
     run = workshop.make(training=LONG, checkpoint={"every_steps": 2, "keep": 2})
     worker = start(run)

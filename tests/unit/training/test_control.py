@@ -1,5 +1,6 @@
 import os
 import signal
+import time
 
 import pytest
 
@@ -9,7 +10,7 @@ from peft_schemas.events import ControlFile, RecoveryRequest
 
 @pytest.fixture(autouse=True)
 def _handlers():
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)}
     yield
     for number, handler in before.items():
         signal.signal(number, handler)
@@ -35,6 +36,40 @@ def test_a_signal_asks_to_stop_as_the_control_file_does(run):
     control.listen()
     os.kill(os.getpid(), signal.SIGTERM)
     assert control.command() == "stop"
+
+
+@pytest.mark.parametrize("command", ["pause", "stop", "cancel"])
+def test_what_takes_long_and_saves_nothing_is_broken_off(run, command):
+    control = Control(run)
+    control.listen()
+    begun = time.monotonic()
+    with pytest.raises(Interrupted), control.at_once():
+        run.write_control(ControlFile(command=command))
+        # As a library does when it is imported: what goes wrong in it is told as something else.
+        try:
+            time.sleep(60)
+        except Exception as error:
+            raise ImportError("no such library") from error
+    assert time.monotonic() - begun < 30
+    assert control.command() == command
+
+
+def test_an_error_of_its_own_is_no_wish_of_anybodys(run):
+    control = Control(run)
+    control.listen()
+    with pytest.raises(ImportError), control.at_once():
+        raise ImportError("no such library")
+
+
+def test_nothing_is_broken_off_after_that(run):
+    control = Control(run)
+    control.listen()
+    with control.at_once():
+        pass
+    run.write_control(ControlFile(command="cancel"))
+    os.kill(os.getpid(), signal.SIGUSR1)
+    time.sleep(0.5)
+    assert control.command() == "cancel"
 
 
 def test_a_wish_once_uttered_stays(run):
