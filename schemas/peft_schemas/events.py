@@ -312,6 +312,9 @@ class StateFile(Word):
     queued: str | None = None
     """RFC 3339, when it was last put into the queue; None for `created`."""
 
+    queued_uptime: float | None = None
+    """The same moment by the machine's monotonic clock, which nobody can set: seconds since the machine started."""
+
     priority: int = 0
     """Of those that wait, the highest goes first, and among equals the one that was queued first."""
 

@@ -5,6 +5,7 @@ stands in its `state.json`: a run that was killed, or has ended, is passed over 
 """
 
 import fcntl
+import time
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -120,7 +121,15 @@ def enqueue(run: RunDirectory, state: StateFile) -> StateFile:
         WorkbenchError: From that state it cannot (`move-illegal`).
     """
     with line() as queue:
-        queued = move(state, "queued", queued=queue.time(), pid=None, started=None, detail=None)
+        queued = move(
+            state,
+            "queued",
+            queued=queue.time(),
+            queued_uptime=time.monotonic(),
+            pid=None,
+            started=None,
+            detail=None,
+        )
         run.write_state(queued)
         queue.forget(run)
         queue.join(run)

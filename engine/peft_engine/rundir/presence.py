@@ -59,8 +59,18 @@ def may_have_worker(run: RunDirectory, state: StateFile) -> bool:
     if is_present(run):
         return True
     if state.pid is None or state.started is None:
-        age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
-        # From the future, when the clock was put back since: nobody waits for it to come by again.
-        return abs(age.total_seconds()) < _BIRTH_SECONDS
+        return _is_new(state)
     # While it starts anew to wait for its next turn, it has let go of its place and not yet taken it again.
     return ProcessIdentity(state.pid, state.started).alive()
+
+
+def _is_new(state: StateFile) -> bool:
+    """Tell whether a run was put into the queue so lately that its worker may not have said yet who it is.
+
+    By either clock: the one on the wall may have been set since, and the monotonic one is another on another machine.
+    From the future is what a clock says that was put back or that began anew: nobody waits for it to come by again.
+    """
+    if state.queued_uptime is not None and 0 <= time.monotonic() - state.queued_uptime < _BIRTH_SECONDS:
+        return True
+    age = datetime.now(UTC) - datetime.fromisoformat(state.queued or state.created)
+    return abs(age.total_seconds()) < _BIRTH_SECONDS

@@ -3,6 +3,7 @@ import fcntl
 import json
 import signal
 import subprocess
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
@@ -164,6 +165,20 @@ def test_a_worker_takes_its_place_although_others_ask_whether_it_is_there(make_r
 def test_a_worker_that_never_came_is_missed_although_the_clock_was_put_back(make_run: MakeRun) -> None:
     run = make_run(state="queued")
     run.write_state(run.read_state().model_copy(update={"queued": "2999-01-01T00:00:00.000Z"}))
+    assert settle(run).state == "failed"
+
+
+def test_a_worker_on_its_way_is_awaited_although_the_clock_was_put_forward(make_run: MakeRun) -> None:
+    run = make_run(state="queued")
+    long_ago = {"queued": "2020-01-01T00:00:00.000Z", "queued_uptime": time.monotonic() - 1}
+    run.write_state(run.read_state().model_copy(update=long_ago))
+    assert settle(run).state == "queued"
+
+
+@pytest.mark.parametrize("uptime", [time.monotonic() - 3600, time.monotonic() + 3600], ids=["long ago", "restarted"])
+def test_a_worker_that_never_came_is_missed_by_both_clocks(make_run: MakeRun, uptime: float) -> None:
+    run = make_run(state="queued")
+    run.write_state(run.read_state().model_copy(update={"queued": "2020-01-01T00:00:00.000Z", "queued_uptime": uptime}))
     assert settle(run).state == "failed"
 
 
