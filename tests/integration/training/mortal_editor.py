@@ -26,6 +26,8 @@ class MortalEditor:
 
     def start(self, config: Path) -> None:
         """Start the run of a config and follow it."""
+        # What is still told of the run before is not of this one.
+        self.run_id = ""
         self.received.clear()
         self.run_id = self._ask("peft/run/start", path=str(config))["run"]["id"]
         self._follow()
