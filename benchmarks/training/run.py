@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from peft_engine.training.worker import WAITING
+from peft_engine.training.process import suited
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -45,20 +45,20 @@ class Contestant:
     exact: bool
     """Whether it computes in float32."""
 
-    waiting: Mapping[str, str] = field(default_factory=dict)
-    """The environment that says how its threads wait for each other; by itself torch has them spin."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """What its libraries read at their start; by itself torch has threads spin, and memory comes in small pages."""
 
 
 OURS = (
-    Contestant("ours float32", "ours.py", {"precision": "float32"}, exact=True, waiting=WAITING),
-    Contestant("ours bfloat16", "ours.py", {"precision": "bfloat16"}, exact=False, waiting=WAITING),
+    Contestant("ours float32", "ours.py", {"precision": "float32"}, exact=True, environment=suited({})),
+    Contestant("ours bfloat16", "ours.py", {"precision": "bfloat16"}, exact=False, environment=suited({})),
 )
 DEFAULTS = Contestant("TRL defaults", "peer.py", {}, exact=False)
 PLAIN = {"gradient_checkpointing": False}
 PEERS = (
     DEFAULTS,
     Contestant("TRL bfloat16", "peer.py", PLAIN, exact=False),
-    Contestant("TRL bfloat16, threads as ours", "peer.py", PLAIN, exact=False, waiting=WAITING),
+    Contestant("TRL bfloat16, environment as ours", "peer.py", PLAIN, exact=False, environment=suited({})),
     Contestant("TRL float32", "peer.py", {**PLAIN, "bf16": False}, exact=True),
     # The examples come cut already, which TRL wants to be told.
     Contestant(
@@ -139,8 +139,8 @@ def measure(contestant: Contestant, task: dict[str, Any], samples: Samples, fold
     python = Path(sys.executable) if contestant.script == "ours.py" else peer_python()
     file = folder / "task.json"
     file.write_text(json.dumps({**task, "settings": contestant.settings}))
-    environment = {name: value for name, value in os.environ.items() if name not in WAITING}
-    environment |= {"HF_HUB_OFFLINE": "1", **contestant.waiting}
+    environment = {name: value for name, value in os.environ.items() if name not in suited({})}
+    environment |= {"HF_HUB_OFFLINE": "1", **contestant.environment}
     done = subprocess.run([python, HERE / contestant.script, file], env=environment, capture_output=True)
     if done.returncode:
         raise SystemExit(f"{contestant.name} failed:\n{done.stderr.decode()[-3000:]}")

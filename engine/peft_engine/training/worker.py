@@ -45,7 +45,6 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
         0 when the run completed or ended as somebody asked, 1 when it failed, `endings.REQUEUED` when this shall be
         called anew, in a fresh process; all are in the run's journal.
     """
-    _share_the_processor()
     run, own = RunDirectory(path), this_place()
     if not own.leads:
         return follow(run, own, lambda journal, control: _train(run, read_request(run), journal, control, own))
@@ -86,21 +85,6 @@ def work(path: Path, *, clock: Clock = wall_clock, sensors: Sensors = read_senso
     with suppress(OSError):
         claim_version(run)
     return 0
-
-
-WAITING = {"OMP_WAIT_POLICY": "PASSIVE", "GOMP_SPINCOUNT": "2000"}
-"""How torch's threads wait for each other: they spin for some microseconds, and then sleep.
-
-An editor, a browser and a language server work beside the run. On two cores that others used as well, threads that spin
-on trained at a third of the speed (8 against 26 tokens a second) for twice the processor time. Threads that sleep at
-once are woken for each operation: alone on two cores, full fine-tuning had 246 tokens a second, 315 with this much
-spinning and 324 with five times as much; beside a busy process 203, 196 and 138.
-"""
-
-
-def _share_the_processor() -> None:
-    for name, value in WAITING.items():
-        os.environ.setdefault(name, value)
 
 
 def _train(run: RunDirectory, request: Request, journal: Journal, control: Control, place: Place) -> None:
