@@ -2,6 +2,7 @@
 
 import random
 import re
+from dataclasses import replace
 
 from benchmarks.findings.faults import Planted, planter
 from benchmarks.findings.schematic import wrong_value
@@ -17,7 +18,8 @@ def number_as_text(text: str, dice: random.Random) -> Planted:
         [("training.learning_rate", "1e-4"), ("training.learning_rate", "2E-4"), ("training.weight_decay", "1e-2"),
          ("training.max_grad_norm", "1e0")]
     )  # fmt: skip
-    return wrong_value(text, dice, path, value, "PW201")
+    # However it is written, the rate may be one that the method does not suit.
+    return replace(wrong_value(text, dice, path, value, "PW201"), consequences=frozenset({"PW504"}))
 
 
 @planter("octal-for-others")

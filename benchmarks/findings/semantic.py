@@ -53,7 +53,7 @@ COMBINATIONS = {
         "PW808",
         {"method.type": "dora", "model.quantization": "int8", "compute.device": "cpu"},
         at="method.type model.quantization compute.device",
-        without=f"{LAYERS} export model.double_quantization",
+        without=f"{LAYERS} export model.double_quantization compute.processes",
         also="PW904 PW334",
     ),
     "several-processes-on-a-cpu": Combination(
@@ -274,7 +274,7 @@ COMBINATIONS = {
         "PW501", {"training.learning_rate": "5.0e-3|2.0e-3", "method.type": "lora"}, also="PW504"
     ),
     "impossible-batch": Combination("PW502", {"training.batch_size": "129|500|4096"}),
-    "odd-batch": Combination("PW502", {"training.batch_size": "3|7|24"}, without="evaluation"),
+    "odd-batch": Combination("PW502", {"training.batch_size": "3|7|24"}, without=EVALUATING),
     "impossible-epochs": Combination("PW503", {"training.num_epochs": "0.5|101|1000"}, without="training.max_steps"),
     "many-epochs": Combination("PW503", {"training.num_epochs": "11|50"}, without="training.max_steps"),
     "adapter-rate-with-full": Combination(
@@ -300,7 +300,7 @@ COMBINATIONS = {
         "PW610",
         {"datasets": "[{path: data/a.jsonl}, {path: data/b.jsonl, weight: 2}, {path: data/a.jsonl}]"},
         at="datasets.2.path datasets.0.path",
-        without="datasets evaluation.datasets",
+        without=f"datasets {EVALUATING}",
         has_fix=False,
     ),
     "malformed-split": Combination(

@@ -147,7 +147,8 @@ def loose_pair(text: str, dice: random.Random) -> Planted:
     line, column = sheet.position(pair.start(1))
     place = frozenset({(line, column, line, column + end - pair.start(1))})
     # Alone in its section the line is that section's value; behind another it may continue the one above.
-    return Planted(broken, frozenset({"PW002", "PW107"}), place, has_fix=True)
+    # A pair that is lost from an entry may have been what told it from another.
+    return Planted(broken, frozenset({"PW002", "PW107"}), place, has_fix=True, consequences=frozenset({"PW609"}))
 
 
 @planter("conflict")
