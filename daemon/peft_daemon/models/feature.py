@@ -37,7 +37,9 @@ class LibraryWatch:
     def __init__(self, server: WorkbenchServer) -> None:
         """Remember whom to tell."""
         self._server = server
-        self._definitions: dict[str, Stamp | None] | None = None
+        self._definitions: dict[str, Stamp | None] = {}
+        """As they were last told of. The first look may be later than the editor's first list."""
+
         self._marks = FaultMarks(server)
 
     def tell(self) -> None:
@@ -68,8 +70,7 @@ class LibraryWatch:
                     announced = folders
                 now = await asyncio.to_thread(_stamps)
                 if now != self._definitions:
-                    if self._definitions is not None:
-                        self.tell()
+                    self.tell()
                     self._definitions = now
                     await self._marks.refresh()
             except WorkbenchError as error:
