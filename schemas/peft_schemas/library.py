@@ -128,6 +128,8 @@ class ModelEntry(Word):
     """Whether that file asks for it to be loaded when the server starts."""
 
     adapters: list[ModelAdapter] = []
+    copies: list[str] = []
+    """The ids of models with the same weights in other files."""
 
 
 class DefinitionFault(Word):

@@ -85,6 +85,7 @@ def show_command(model_id: ModelId, json: Json = False) -> None:
         ]
     rows += [("model.base", model.base), ("defined by", model.definition)]
     rows += [("adapter", adapter.id) for adapter in model.adapters]
+    rows += [("copy", copy) for copy in model.copies]
     for name, value in rows:
         if value is not None:
             out.print(f"[dim]{name:<14}[/]", end="")
@@ -163,6 +164,8 @@ def _print_list(found: ModelList, json: bool) -> None:
     for row in rows:
         table.add_row(*(row[column] for column in columns))
     out.print(table, width=None if out.is_terminal else _whole(columns, rows))
+    for group in sorted({tuple(sorted((model.id, *model.copies))) for model in found.models if model.copies}):
+        err.print(f"The same weights, each in files of its own: {', '.join(group)}", markup=False, style="dim")
 
 
 def _cells(model: ModelEntry) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections import defaultdict
 from pathlib import Path
 
 from peft_engine.catalog import Servable, list_servable, of_definition
+from peft_engine.library.copies import find_copies
 from peft_engine.library.definitions import Defined, read_definitions
 from peft_engine.library.entries import Entry, list_entries
 from peft_engine.library.scan import model_facts
@@ -33,7 +34,10 @@ def list_models(query: ModelQuery) -> ModelList:
     ]
     listed = {model.id for model in models}
     models += [_unusable(entry) for entry in found if entry.problem is not None and entry.id not in listed]
-    chosen = [model for model in sorted(models, key=lambda model: model.id) if meets(model, query)]
+    models.sort(key=lambda model: model.id)
+    copies = find_copies(models)
+    models = [model.model_copy(update={"copies": copies.get(model.id, [])}) for model in models]
+    chosen = [model for model in models if meets(model, query)]
     return ModelList(models=chosen, faults=definition_faults())
 
 

@@ -38,6 +38,7 @@ export function modelFacts(model: ModelEntry, resident: ResidentModel | undefine
     ["In memory", resident?.state === "ready" ? sizeText(resident.memory_bytes ?? 0) : null],
     ["Path", model.path],
     ["Defined by", model.definition],
+    ["Same weights", model.copies?.join(", ")],
   ];
   return rows.filter((row): row is [string, string] => Boolean(row[1]));
 }

@@ -711,6 +711,10 @@ export interface ModelEntry {
    */
   pinned?: boolean;
   adapters?: ModelAdapter[];
+  /**
+   * The ids of models with the same weights in other files.
+   */
+  copies?: string[];
 }
 /**
  * What the headers and configuration files of a base say. What they do not say is None.

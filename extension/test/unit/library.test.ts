@@ -43,6 +43,10 @@ describe("a model", () => {
       "In memory": "2.0 GB",
       Path: "/m/tiny.gguf",
     });
+    expect(modelFacts({ ...MODEL, copies: ["tiny:1b", "x"] }, undefined)).toContainEqual([
+      "Same weights",
+      "tiny:1b, x",
+    ]);
     expect(modelFacts({ ...MODEL, facts: null }, undefined).map(([name]) => name)).toEqual(["Source", "Path"]);
   });
 });
