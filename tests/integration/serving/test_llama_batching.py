@@ -1,7 +1,7 @@
 """Answers that are computed side by side are those that each would be alone, to the bit."""
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from peft_engine.inference.contract import AdapterUse, Constraint, Tokens
 from peft_engine.inference.llama import LlamaEngine
 from peft_engine.inference.llama.blocks import BLOCK
+from peft_engine.inference.llama.context import Context, NextToken
 from tests.integration.serving.engines.asking import Answer, answer, finish, request
 from tests.integration.serving.gguf_files import write_random_adapter
 from tests.property.strategies import examples
@@ -95,6 +96,39 @@ def test_000_P8_answers_under_unlike_adapters_stay_what_they_are(
 
     assert [one.logprobs for one in together] == [cold(ask).logprobs for ask in asks]
     assert len({tuple(token.logprob for token in one.logprobs) for one in together}) == len(sets)
+
+
+def test_000_P8_batches_are_such_as_llama_cpp_computes_in_one_piece(
+    engine: LlamaEngine, cold: Callable[[Ask], Answer], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It takes a batch apart where a sequence does not follow the one before it, unseen but for the time."""
+    batches: list[list[int]] = []
+    compute = Context.compute_tokens
+
+    def seen(self: Context, rows: Sequence[NextToken]) -> None:
+        batches.append([row.sequence for row in rows])
+        compute(self, rows)
+
+    asks: list[Ask] = [((*PROMPTS[1], number), ()) for number in range(100, 100 + engine.slots)]
+    answer(engine, *map(asked, asks))
+    monkeypatch.setattr(Context, "compute_tokens", seen)
+    # Each finds its prompt in the slot that has it, whatever the order they come back in.
+    together = [engine.open(asked(ask, max_tokens=20)) for ask in reversed(asks)]
+    found = [Answer() for _ in together]
+    for beside in (len(together), len(together) - 1):
+        for _ in range(9):
+            engine.step()
+            for one, sequence in zip(found, together, strict=True):
+                one.add(sequence)
+        last = {tuple(batch) for batch in batches[-2:]}
+        assert last <= ({(0, 1, 2, 3)} if beside == engine.slots else {(0,), (2, 3)})
+        next(sequence for sequence in together if sequence.number == 1).close()
+    for sequence in together:
+        sequence.close()
+
+    assert all(batch == list(range(batch[0], batch[0] + len(batch))) for batch in batches)
+    for one, ask in zip(found, reversed(asks), strict=True):
+        assert one.logprobs[:6] == cold(ask).logprobs
 
 
 def test_a_long_conversation_beside_short_ones_changes_none_of_them(

@@ -119,7 +119,7 @@ class Context:
         self._decode(len(tokens))
 
     def compute_tokens(self, rows: Sequence[NextToken]) -> None:
-        """Compute one token of each of several answers.
+        """Compute one token of each of several answers, whose sequences follow each other.
 
         Raises:
             WorkbenchError: The computation failed.

@@ -20,8 +20,9 @@ class Prefixes:
             kept_bytes: What prompts that left their slot may take.
         """
         self._context = context
-        self.slots = Slots(slots)
         self.kept = KeptPrompts(kept_bytes if context.moves_states else 0)
+        # A prompt that is kept comes back in milliseconds; a batch in two pieces costs some ten at each token.
+        self.slots = Slots(slots, beside=bool(self.kept.budget))
 
     def take(self, prompt: Sequence[int], key: AdapterKey) -> Slot:
         """Return a slot that has as much of a prompt as was computed before. There must be a free one."""

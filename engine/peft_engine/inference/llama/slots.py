@@ -89,8 +89,15 @@ class Start:
 class Slots:
     """Gives each answer a sequence of its own."""
 
-    def __init__(self, number: int) -> None:
-        """Start with nothing computed."""
+    def __init__(self, number: int, *, beside: bool = False) -> None:
+        """Start with nothing computed.
+
+        Args:
+            number: How many slots there are.
+            beside: Whether answers that go on together get sequences that follow each other, which llama.cpp computes
+                in one piece, although a prompt leaves its slot for that which was used later than another.
+        """
+        self._beside = beside
         self._slots = [Slot(sequence=sequence) for sequence in range(number)]
         self._clock = count(1)
 
@@ -149,7 +156,12 @@ class Slots:
     def _oldest(self, *, but: Computed | None) -> Slot:
         free = [slot for slot in self._slots if not slot.busy]
         others = [slot for slot in free if slot is not but]
-        return min(others or free, key=lambda slot: (bool(slot.blocks), slot.used))
+        busy = {slot.sequence for slot in self._slots if slot.busy} if self._beside else set[int]()
+
+        def order(slot: Slot) -> tuple[bool, bool, int]:
+            return bool(slot.blocks), busy.isdisjoint((slot.sequence - 1, slot.sequence + 1)), slot.used
+
+        return min(others or free, key=order)
 
 
 def _continued(slot: Slot, usable: int) -> bool:

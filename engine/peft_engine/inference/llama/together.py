@@ -5,6 +5,10 @@ with one row by another routine than one with many, which rounds otherwise, and 
 neighbours. Whether it does so depends on the processor, the build and the types of the weights. So it is tried, with
 the first rows that could share a batch: they are computed singly and together, and compared. Where they differ, such
 rows are computed singly for good.
+
+llama.cpp takes a batch apart by itself where a sequence is not the next one after that of the row before: rows of the
+sequences 1, 0, 2 and 3 it computes in two pieces, which takes a third longer than one. So rows are put in the order of
+their sequences, and those that follow each other make a batch. Then a trial is also of what is computed later.
 """
 
 from collections.abc import Sequence
@@ -46,6 +50,17 @@ class Together:
         Raises:
             WorkbenchError: The computation failed.
         """
+        order = sorted(range(len(rows)), key=lambda index: rows[index].sequence)
+        runs = _runs([rows[index] for index in order])
+        if len(runs) == 1:
+            found = self._run(key, runs[0])
+        else:
+            found = [row.copy() for run in runs for row in self._run(key, run)]
+        by_index = dict(zip(order, found, strict=True))
+        return [by_index[index] for index in range(len(rows))]
+
+    def _run(self, key: AdapterKey, rows: Sequence[NextToken]) -> list[Row]:
+        """Compute rows of sequences that follow each other."""
         if len(rows) == 1:
             self._context.compute_tokens(rows)
             return [self._context.row(0)]
@@ -84,3 +99,14 @@ class Together:
         """Forget the K/V of the rows again; False if this kind of model cannot."""
         dropped = [self._context.forget(row.sequence, keep=row.position) for row in rows]
         return all(dropped)
+
+
+def _runs(rows: Sequence[NextToken]) -> list[list[NextToken]]:
+    """Part rows, which are in the order of their sequences, where one is missing between two."""
+    runs: list[list[NextToken]] = []
+    for row in rows:
+        if runs and row.sequence == runs[-1][-1].sequence + 1:
+            runs[-1].append(row)
+        else:
+            runs.append([row])
+    return runs
