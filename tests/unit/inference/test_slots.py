@@ -103,11 +103,29 @@ def test_I2_a_prompt_is_cut_into_whole_blocks_then_parts_then_a_rest_with_its_la
     blocks = cut(tokens)
     sizes = [len(block) for block in blocks]
     assert [token for block in blocks for token in block] == tokens
-    part = PART if (length - 1) // BLOCK * BLOCK < FAR else PART // 2
-    assert 1 <= sizes[-1] <= part
-    assert sizes[:-1] == sorted(sizes[:-1], reverse=True)
-    assert set(sizes[:-1]) <= {BLOCK, part}
-    assert sizes[:-1].count(part) < BLOCK // part
+    whole = (length - 1) // BLOCK
+    parts = sizes[whole:-1]
+    assert sizes[:whole] == [BLOCK] * whole
+    if whole * BLOCK < FAR:
+        assert 1 <= sizes[-1] <= PART
+        assert parts == sorted({*parts} & {BLOCK // 2, BLOCK // 4, PART}, reverse=True)
+    else:
+        assert 1 <= sizes[-1] <= PART // 2
+        assert parts == [PART // 2] * len(parts)
+        assert len(parts) < BLOCK // (PART // 2)
+
+
+def test_answers_that_go_on_together_are_side_by_side() -> None:
+    for beside, expected in ((True, [0, 1, 2]), (False, [0, 2, 3])):
+        slots = Slots(4, beside=beside)
+        starts = [slots.take(prompt(number), BARE) for number in range(4)]
+        for number, start in enumerate(starts):
+            slots.release(compute(start, prompt(number)))
+        assert ask(slots, [*prompt(1), 5]).slot.sequence == 1
+
+        running = [slots.take(prompt(number), BARE).slot.sequence for number in (7, 8, 9)]
+
+        assert running == expected
 
 
 def test_another_adapter_or_scale_begins_anew() -> None:
@@ -228,7 +246,8 @@ def test_a_prompt_for_which_there_is_no_memory_is_not_kept() -> None:
 @given(data=st.data())
 @examples(200)
 def test_I2_what_is_used_again_is_what_a_cold_run_computes_under_the_same_adapters(data: st.DataObject) -> None:
-    slots, store = Slots(3), KeptPrompts(data.draw(st.sampled_from([0, 5, 1000])))
+    slots = Slots(3, beside=data.draw(st.booleans()))
+    store = KeptPrompts(data.draw(st.sampled_from([0, 5, 1000])))
     blocks = st.lists(st.integers(1, 3), max_size=4)
     held: dict[int, tuple[AdapterKey, list[Block]]] = {}
     busy: list[tuple[Start, list[int]]] = []
