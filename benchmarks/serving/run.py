@@ -73,9 +73,11 @@ def warm_up(server: Server) -> None:
     """Let a process load what it loads and try what it tries with its first answers, which are not measured."""
     for model in range(len(server.models)):
         asyncio.run(measure(server, [prompt("Warming up", 8)], [model]))
+    # Beside each number of others: ours tries each number of rows of a batch eight times.
     for model in {0, len(server.models) - 1}:
-        prompts = [prompt(f"{number} warms up", 8) for number in range(SLOTS)]
-        asyncio.run(measure(server, prompts, [model] * SLOTS))
+        for beside in range(2, SLOTS + 1):
+            prompts = [prompt(f"{number} of {beside} warms up", 8) for number in range(beside)]
+            asyncio.run(measure(server, prompts, [model] * beside))
 
 
 @contextmanager
@@ -135,25 +137,28 @@ def switch_and_reload(home: Path, threads: int) -> tuple[Cost, Cost]:
     base = resolve_base(BASE).gguf
     assert base is not None
     uses = [AdapterUse(path / "adapter.gguf") for path in sorted((home / "runs").iterdir())][:2]
-    asks = [GenerationRequest(Text("Hello"), (use,), Sampling(0, 1, 0), max_tokens=1) for use in uses]
+    # A prompt that is known as a whole computes nothing, and so changes nothing: each of these is asked once. All have
+    # one length, in tokens too.
+    unheard = map(str, range(10, 100))
 
-    def first_token(engine: LlamaEngine, ask: GenerationRequest) -> None:
-        sequence = engine.open(ask)
+    def first_token(engine: LlamaEngine, use: AdapterUse) -> None:
+        sequence = engine.open(GenerationRequest(Text(next(unheard)), (use,), Sampling(0, 1, 0), max_tokens=1))
         while sequence.finish_reason is None:
             engine.step()
+        assert not sequence.cached_tokens
         sequence.close()
 
     def load() -> LlamaEngine:
         engine = LlamaEngine(base, context_length=CONTEXT, threads=threads, slots=SLOTS)
-        first_token(engine, asks[0])
+        first_token(engine, uses[0])
         return engine
 
     engine, reload = _timed(load)
-    first_token(engine, asks[1])
+    first_token(engine, uses[1])
     stays, switches = [], []
     for _ in range(12):
-        for found, ask in ((switches, asks[0]), (stays, asks[0]), (switches, asks[1]), (stays, asks[1])):
-            found.append(_timed(partial(first_token, engine, ask))[1])
+        for found, use in ((switches, uses[0]), (stays, uses[0]), (switches, uses[1]), (stays, uses[1])):
+            found.append(_timed(partial(first_token, engine, use))[1])
     engine.unload()
     return Cost(*(_middle(switches, what) - _middle(stays, what) for what in ("wall", "processor"))), reload
 
