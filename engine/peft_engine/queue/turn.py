@@ -1,6 +1,6 @@
 """Taking a turn: the slots of the devices that a run needs, once nobody before it wants them."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from peft_engine.queue.devices import Claim, spoken
@@ -39,14 +39,16 @@ def try_turn(run: RunDirectory, wanted: Claim) -> Turn | str:
     limit = read_settings().slots.get(wanted.kind, 1)
     with line() as queue:
         slots: list[Slot] = []
-        holders: list[str] = []
+        holders: set[str] = set()
+        busy: list[str] = []
         for device in wanted.devices:
             if len(slots) < wanted.count:
                 match take(device, limit, run.id):
                     case Slot() as slot:
                         slots.append(slot)
                     case Busy(held_by):
-                        holders += held_by
+                        holders.update(held_by)
+                        busy.append(device)
         enough = len(slots) == wanted.count
         before = queue.before(run, wanted.devices) if enough else None
         if enough and before is None:
@@ -54,7 +56,7 @@ def try_turn(run: RunDirectory, wanted: Claim) -> Turn | str:
             return Turn(tuple(slots))
         Turn(tuple(slots)).release()
         queue.join(run, wanted.devices)
-    return _waiting_for_computing(holders, wanted.devices) if before is None else f"waiting for {before} to go first"
+    return _waiting_for_computing(holders, busy) if before is None else f"waiting for {before} to go first"
 
 
 def leave(run: RunDirectory) -> None:
@@ -63,7 +65,7 @@ def leave(run: RunDirectory) -> None:
         queue.leave(run)
 
 
-def _waiting_for_computing(holders: Sequence[str], devices: Sequence[str]) -> str:
-    who = " and ".join(sorted(set(holders)))
-    does = "train" if len(set(holders)) > 1 else "trains"
+def _waiting_for_computing(holders: Collection[str], devices: Sequence[str]) -> str:
+    who = " and ".join(sorted(holders))
+    does = "train" if len(holders) > 1 else "trains"
     return f"waiting for {who}, which {does} on {' and '.join(map(spoken, devices))}"

@@ -216,7 +216,7 @@ def test_a_run_of_two_devices_is_not_overtaken_by_runs_of_one(nurse: Path, home:
     first = try_turn(held, Claim("cuda", devices))
     assert isinstance(first, Turn)
     assert first.devices == ["cuda0"]
-    assert try_turn(wide, Claim("cuda", devices, 2)) == "waiting for demo-1, which trains on GPU 0 and GPU 1"
+    assert try_turn(wide, Claim("cuda", devices, 2)) == "waiting for demo-1, which trains on GPU 0"
     assert try_turn(narrow, Claim("cuda", devices)) == "waiting for demo-2 to go first"
     first.release()
     both = try_turn(wide, Claim("cuda", devices, 2))
