@@ -1,6 +1,7 @@
 """The configs of the folders that are open in the editor, those that no tab shows included."""
 
 import os
+import stat
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -106,7 +107,8 @@ class Workspace:
             known = self._read.get(path)
             if known is not None and known[0] == stamp:
                 return known[1]
-            if status.st_size > 4 * MAX_LENGTH:
+            # To open a pipe would wait for its writer.
+            if not stat.S_ISREG(status.st_mode) or status.st_size > 4 * MAX_LENGTH:
                 return None
             text = path.read_bytes().decode("utf-8-sig", errors="replace")
         except OSError:

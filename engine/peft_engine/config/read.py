@@ -1,5 +1,6 @@
 """Reading a config file's bytes as text."""
 
+import os
 from pathlib import Path
 
 from peft_engine.config.document import MAX_LENGTH
@@ -7,6 +8,7 @@ from peft_engine.config.text import SourceText
 from peft_schemas.errors import WorkbenchError
 
 _BOM = "\ufeff"
+_NAME_A_FILE = "Name a config file, such as run.peft.yaml."
 _MAX_BYTES = 4 * MAX_LENGTH + 4
 """Bytes that are read at most: beyond them the text is too long whatever it holds."""
 
@@ -19,6 +21,9 @@ def read_source(path: Path) -> SourceText:
     Raises:
         WorkbenchError: There is no such file, or it cannot be opened (`config-missing`).
     """
+    # To open a pipe waits for a writer, who may never come. One that the shell made for this command has no such name.
+    if Path(os.path.realpath(path)).is_fifo():
+        raise WorkbenchError("config-missing", f"{path} cannot be read: it is a pipe.", _NAME_A_FILE)
     try:
         with path.open("rb") as file:
             data = file.read(_MAX_BYTES)
@@ -26,7 +31,7 @@ def read_source(path: Path) -> SourceText:
         raise WorkbenchError("config-missing", f"There is no file {path}.", "Check the path.") from error
     except OSError as error:
         message = f"{path} cannot be read: {(error.strerror or str(error)).lower()}."
-        raise WorkbenchError("config-missing", message, "Name a config file, such as run.peft.yaml.") from error
+        raise WorkbenchError("config-missing", message, _NAME_A_FILE) from error
     return SourceText(_decode(data).removeprefix(_BOM))
 
 

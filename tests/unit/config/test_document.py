@@ -1,7 +1,10 @@
 """The document: values by YAML 1.2, places, and what is saved of a broken text."""
 
 import math
+import os
+import sys
 import time
+from pathlib import Path
 
 import pytest
 import yaml
@@ -173,6 +176,31 @@ def test_a_file_that_is_not_there_is_an_error_with_a_remedy(tmp_path) -> None:
             read_source(path)
         assert caught.value.code == "config-missing"
         assert caught.value.remedy
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps its pipes elsewhere")
+def test_a_pipe_that_nobody_writes_to_is_declined_and_one_of_the_shell_is_read(tmp_path) -> None:
+    pipe = tmp_path / "pipe.peft.yaml"
+    os.mkfifo(pipe)
+    link = tmp_path / "link.peft.yaml"
+    link.symlink_to(pipe)
+    for path in (pipe, link):
+        with pytest.raises(WorkbenchError, match="it is a pipe"):
+            read_source(path)
+    reading, writing = os.pipe()
+    with os.fdopen(writing, "w") as writer:
+        writer.write("version: 1\n")
+    try:
+        assert read_source(Path(f"/dev/fd/{reading}")).text == "version: 1\n"
+    finally:
+        os.close(reading)
+
+
+def test_a_link_to_itself_is_an_error_with_a_remedy(tmp_path) -> None:
+    loop = tmp_path / "loop.peft.yaml"
+    loop.symlink_to(loop)
+    with pytest.raises(WorkbenchError, match="cannot be read"):
+        read_source(loop)
 
 
 def test_five_thousand_lines_are_read_in_time() -> None:

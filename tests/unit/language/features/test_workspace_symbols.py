@@ -1,5 +1,7 @@
 """Workspace symbols, and the search for configs behind them."""
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +49,14 @@ def test_an_answer_is_bounded() -> None:
 
 def test_a_broken_config_still_has_what_can_be_read() -> None:
     assert names("", "name: x\nmodel: {base: y}\ntraining: [\n")[:1] == ["model"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps its pipes elsewhere")
+def test_a_pipe_with_a_config_s_name_is_passed_over(tmp_path: Path) -> None:
+    saved(CONFIG, tmp_path / "run.peft.yaml")
+    os.mkfifo(tmp_path / "pipe.peft.yaml")
+    found = Workspace(DocumentStore(), lambda: [tmp_path]).documents()
+    assert [document.path for document in found] == [tmp_path / "run.peft.yaml"]
 
 
 def test_configs_are_found_outside_hidden_folders_and_environments(tmp_path: Path) -> None:
