@@ -42,8 +42,8 @@ def preset_path(name: str, folder: Path | None) -> Path | None:
 
 def preset_names(folder: Path | None) -> tuple[str, ...]:
     """Return the names of the presets that a config in a folder can use."""
-    names = {path.stem for place in _places(folder) for path in place.glob("*.yaml") if _NAME.fullmatch(path.stem)}
-    return tuple(sorted(names))
+    files = (path for place in _places(folder) for path in place.glob("*.yaml") if _NAME.fullmatch(path.stem))
+    return tuple(sorted({path.stem for path in files if path.is_file()}))
 
 
 def load_preset(path: Path) -> Preset:

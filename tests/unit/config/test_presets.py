@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from peft_engine.config.presets import load_preset, preset_path
+from peft_daemon.language.check import check_file
+from peft_engine.config.presets import load_preset, preset_names, preset_path
 from peft_schemas.errors import WorkbenchError
 
 
@@ -16,6 +17,18 @@ def test_a_preset_beside_the_config_comes_before_one_of_the_library(tmp_path: Pa
         (place / "careful.yaml").write_text("values: {}\n")
     assert preset_path("careful", tmp_path / "configs") == places[0] / "careful.yaml"
     assert preset_path("careful", tmp_path / "elsewhere") == places[1] / "careful.yaml"
+
+
+def test_what_has_a_preset_s_name_and_is_no_file_is_no_preset(tmp_path: Path) -> None:
+    presets = tmp_path / "presets"
+    (presets / "folder.yaml").mkdir(parents=True)
+    (presets / "gone.yaml").symlink_to(presets / "nowhere.yaml")
+    (presets / "there.yaml").write_text("values: {}\n")
+    assert preset_names(tmp_path) == ("there",)
+    config = tmp_path / "run.peft.yaml"
+    for name in ("folder", "gone"):
+        config.write_text(f"version: 1\npreset: {name}\nmodel: {{base: org/m}}\ndatasets: [{{path: org/d}}]\n")
+        assert [found.code for found in check_file(config).findings if found.severity == "error"] == ["PW113"]
 
 
 def test_a_preset_brings_its_values(tmp_path: Path) -> None:
