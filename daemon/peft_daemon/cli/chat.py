@@ -1,22 +1,33 @@
 """`peftw chat`: talk to a base or to what you made of it."""
 
+import re
 import secrets
+import shlex
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from peft_daemon.cli.conversation import Asked, Conversation, ask, compare
 from peft_daemon.cli.output import USAGE, finish, print_json
-from peft_daemon.serving.client import list_chat_models
+from peft_daemon.serving.client import find_chat_model, list_chat_models
 from peft_schemas.chat import ChatMessage, ChatModel
 from peft_schemas.errors import WorkbenchError
+
+_CHOSEN = set("@+")
+"""What stands in an id that says more of its adapters than which run made it."""
+
+_FIRST_NAME = re.compile("[@+]")
 
 
 def command(
     model: Annotated[
         str | None,
-        typer.Option(help="A model id or a run id.", show_default="the newest completed run, else a base"),
+        typer.Option(
+            help="A model id or a run id, with @SCALE behind it or not.",
+            show_default="the newest completed run, else a base",
+        ),
     ] = None,
     prompt: Annotated[str | None, typer.Option(help="Ask this and exit; - reads it from stdin.")] = None,
     with_base: Annotated[bool, typer.Option("--compare", help="Ask the adapter and its base alike.")] = False,
@@ -67,7 +78,7 @@ def choose(models: list[ChatModel], wanted: str | None) -> ChatModel:
         wanted: A model id or a run id; None for the newest adapter, else the first base.
 
     Raises:
-        WorkbenchError: There is none (`model-missing`).
+        WorkbenchError: There is none, or what an id asks of its adapters makes no sense (`model-missing`).
     """
     adapters = [model for model in models if model.run_id is not None]
     if wanted is None and models:
@@ -75,7 +86,16 @@ def choose(models: list[ChatModel], wanted: str | None) -> ChatModel:
     for model in models:
         if wanted in (model.id, model.run_id):
             return model
+    if wanted is not None and not _CHOSEN.isdisjoint(wanted):
+        named = [model for model in adapters if model.run_id == _FIRST_NAME.split(wanted, maxsplit=1)[0]]
+        return find_chat_model(f"{named[0].base}:{wanted}" if named else wanted)
     names = ", ".join(model.id for model in models)
+    if wanted is not None and Path(wanted).expanduser().exists():
+        raise WorkbenchError(
+            "model-missing",
+            f"{wanted} is not in the library.",
+            f"Put it there first: peftw models add {shlex.quote(wanted)}",
+        )
     raise WorkbenchError(
         "model-missing",
         "There is no model to chat with yet." if wanted is None else f"There is no model {wanted} here.",
@@ -86,7 +106,7 @@ def choose(models: list[ChatModel], wanted: str | None) -> ChatModel:
 
 
 def _base_of(model: ChatModel) -> str:
-    if model.run_id is None:
+    if model.run_id is None and not model.id.startswith(f"{model.base}:"):
         raise WorkbenchError(
             "no-artifact",
             f"{model.id} is a base, so there is nothing to compare it with.",

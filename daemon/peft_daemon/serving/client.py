@@ -13,7 +13,7 @@ import httpx
 from peft_daemon.serving.endpoint import authorization
 from peft_daemon.serving.launch import ensure_running
 from peft_daemon.serving.refusal import interrupted, refused
-from peft_engine.catalog import list_servable
+from peft_engine.catalog import Servable, find_servable, list_servable
 from peft_engine.serve_record import ServeRecord
 from peft_schemas.chat import ChatMessage, ChatModel, ChatTool, ToolCall
 
@@ -44,17 +44,27 @@ class Answered:
 
 def list_chat_models() -> list[ChatModel]:
     """Return what can be chatted with, bases first, then adapters, newest first. Starts nothing."""
-    return [
-        ChatModel(
-            id=model.id,
-            label=model.label,
-            base=model.base,
-            run_id=model.run_id,
-            context_length=model.context_length,
-            tool_calling="tools" in model.capabilities,
-        )
-        for model in list_servable()
-    ]
+    return [_chat_model(model) for model in list_servable()]
+
+
+def find_chat_model(model_id: str) -> ChatModel:
+    """Return the model of an id, one with a scale or with several adapters among them. Starts nothing.
+
+    Raises:
+        WorkbenchError: There is none (`model-missing`), or it has no form that is served.
+    """
+    return _chat_model(find_servable(model_id))
+
+
+def _chat_model(model: Servable) -> ChatModel:
+    return ChatModel(
+        id=model.id,
+        label=model.label,
+        base=model.base,
+        run_id=model.run_id,
+        context_length=model.context_length,
+        tool_calling="tools" in model.capabilities,
+    )
 
 
 async def stream_chat(

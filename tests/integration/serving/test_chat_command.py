@@ -61,10 +61,22 @@ def test_compare_asks_base_and_adapter_the_same(peftw: Peftw, served: Served) ->
     assert compared["adapter"]["text"] in plain
 
 
+@pytest.mark.parametrize("named", [True, False])
+def test_adapters_are_chosen_as_the_api_takes_them(peftw: Peftw, served: Served, named: bool) -> None:
+    ids = {name: f"{BASE}:{name}" for name in ("first-1@0.5", "first-1+second-1@0.5")}
+    for name, model in ids.items():
+        done = peftw("chat", "--model", name if named else model, *SHORT)
+        assert done.stdout == served.say(model, QUESTION, max_tokens=12) + "\n", done.stderr
+    compared = json.loads(peftw("chat", "--compare", "--model", ids["first-1+second-1@0.5"], *SHORT, "--json").stdout)
+    assert compared["base"]["text"] == served.say(BASE, QUESTION, max_tokens=12)
+
+
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
         (("--model", "nope", "--prompt", "x"), 1, "There is no model nope"),
+        (("--model", "first-1@3", "--prompt", "x"), 1, "which is no number from 0 to 2"),
+        (("--model", "/", "--prompt", "x"), 1, "peftw models add /"),
         (("--compare", "--model", BASE, "--prompt", "x"), 1, "nothing to compare"),
         (("--model", BASE, "--prompt", "many words " * 6000), 1, "context holds 8,192"),
         (("--model", BASE, "--prompt", "x", "--temperature", "9"), 2, "--temperature"),
