@@ -3,6 +3,7 @@
 import asyncio
 import sys
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -10,6 +11,7 @@ import typer
 from peft_daemon.cli.output import err, out, print_json
 from peft_daemon.serving import control, endpoint
 from peft_daemon.serving.launch import ensure_running
+from peft_engine.catalog import list_servable
 from peft_schemas.serving import ResidentModel, ServeStatus
 
 _Json = Annotated[bool, typer.Option("--json", help="Print the status as one line of JSON.")]
@@ -94,8 +96,16 @@ def _show(status: ServeStatus, *, json: bool) -> None:
         out.print(f"{status.error.message} {status.error.remedy}", markup=False)
     if status.model is not None:
         out.print(f"default  {status.model}", markup=False)
+    names = _names(status.models)
     for model in status.models:
-        out.print(f"{model.state:<8} {model.base}{_details(model)}", markup=False)
+        out.print(f"{model.state:<8} {names.get(model.base, model.base)}{_details(model)}", markup=False)
+
+
+def _names(models: list[ResidentModel]) -> dict[str, str]:
+    """Return what the library calls bases that are known here by the paths of their files."""
+    paths = {model.base for model in models if Path(model.base).is_absolute()}
+    known = list_servable() if paths else []
+    return {one.base: one.id for one in known if one.base in paths and one.definition is not None and not one.adapters}
 
 
 def _details(model: ResidentModel) -> str:

@@ -375,6 +375,11 @@ class TestCommands:
         assert "There is no model no/such" in refused.stderr
         assert self.peftw("serve", "stop").stdout == "Stopped.\n"
 
+    def test_a_file_that_was_added_is_shown_by_its_name(self, models: Path, home: Path, short_base: Path) -> None:
+        assert self.peftw("models", "add", str(short_base), "--id", "mine").stdout == "mine\n"
+        assert "ready    mine" in self.peftw("serve", "load", "mine").stdout
+        assert "mine" not in self.peftw("serve", "unload", "mine").stdout
+
     def test_J11_a_host_beyond_this_machine_is_refused(self, models: Path) -> None:
         done = self.peftw("serve", "--host", "0.0.0.0", "--detach")
         assert done.returncode == 1
