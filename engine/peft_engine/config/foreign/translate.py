@@ -112,6 +112,11 @@ def _refusals(document: Document, table: Table) -> list[Finding]:
         return [Finding(code=TEXT_FAULT, severity="error", message=message, range=first_line)]
     entries = [effective.entry for effective in effective_entries(root)]
     names = [entry.name for entry in entries]
+    # No other tool has both.
+    if "version" in names and document.find(("model", "base")) is not None:
+        message = "This is a config of PEFT Workbench already; `peftw check` judges it."
+        place = document.range(entries[names.index("version")].key)
+        return [Finding(code=TEXT_FAULT, severity="error", message=message, range=place)]
     other = _other_kind(names, table)
     if other is not None:
         what, mark = other

@@ -1,5 +1,7 @@
 """Configs of a tool that describe no training run: an inference, an evaluation, a job. They are refused by name."""
 
+from typing import get_args
+
 import pytest
 
 from peft_engine.config.foreign.tables import Tool
@@ -45,6 +47,16 @@ def test_B24_a_config_of_something_else_is_refused_by_its_name_at_the_key_that_t
     assert (finding.code, marked(text, finding)) == ("IM01", mark)
     assert what in finding.message
     assert "train" in finding.message or "tune run" in finding.message or "sft" in finding.message
+
+
+@pytest.mark.parametrize("tool", get_args(Tool))
+def test_B24_a_config_of_our_own_is_not_taken_for_another_tool_s(tool: Tool) -> None:
+    text = "name: desk\nversion: 1\nmodel:\n  base: org/m\ndatasets:\n  - path: d.jsonl\ntraining:\n  seed: 1\n"
+    imported = import_config(tool, text)
+    assert imported.config == ""
+    (finding,) = imported.findings
+    assert (finding.code, marked(text, finding)) == ("IM01", "version")
+    assert "PEFT Workbench" in finding.message
 
 
 def test_a_run_that_has_a_key_of_something_else_as_well_is_still_a_run() -> None:
