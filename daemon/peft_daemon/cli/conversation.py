@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -78,6 +79,11 @@ def compare(asked: Asked, messages: list[list[ChatMessage]], *, silent: bool) ->
     return Comparison(base=answers[0], adapter=answers[1])
 
 
+_COMMANDS = "/reset forgets the conversation, /exit leaves."
+_COMMAND = re.compile("/[a-z]+")
+"""One word after a slash. A model would answer it with whatever comes to its mind."""
+
+
 class Conversation:
     """Questions and answers until the user leaves. Each model keeps a history of its own answers."""
 
@@ -92,7 +98,7 @@ class Conversation:
         with contextlib.suppress(ImportError):
             import readline  # noqa: F401  (gives the prompt its line editing)
         out.print(f"Chatting with {' and '.join(self._asked.models)}.", style="dim", markup=False)
-        out.print("/reset forgets the conversation, /exit leaves.", style="dim", markup=False)
+        out.print(_COMMANDS, style="dim", markup=False)
         while True:
             try:
                 question = input("> ").strip()
@@ -102,6 +108,9 @@ class Conversation:
                 return
             if question == "/reset":
                 self._histories = [list(self._start) for _ in self._asked.models]
+                out.print("forgotten", style="dim", markup=False)
+            elif _COMMAND.fullmatch(question):
+                out.print(f"There is no {question}: {_COMMANDS}", style="dim", markup=False)
             elif question:
                 self._turn(question)
 

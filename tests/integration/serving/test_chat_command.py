@@ -1,9 +1,12 @@
 """`peftw chat` and `peftw serve` as a user and a script have them, with the real model."""
 
 import json
+import os
+import pty
+import signal
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -59,6 +62,60 @@ def test_compare_asks_base_and_adapter_the_same(peftw: Peftw, served: Served) ->
     plain = peftw("chat", "--compare", "--model", "second-1", *SHORT).stdout
     assert compared["base"]["text"] in plain
     assert compared["adapter"]["text"] in plain
+
+
+class Terminal:
+    """The command on a terminal of its own, as a person has it."""
+
+    def __init__(self, *arguments: str) -> None:
+        master, slave = pty.openpty()
+        command = [str(Path(sys.executable).with_name("peftw")), *arguments]
+        self.process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=slave, start_new_session=True)
+        os.close(slave)
+        self._master = master
+        self._shown = ""
+
+    def type(self, text: str) -> None:
+        os.write(self._master, text.encode())
+
+    def until(self, words: str) -> str:
+        """Return what is shown up to the end of some words that have not been asked for yet."""
+        while words not in self._shown:
+            try:
+                self._shown += os.read(self._master, 4096).decode(errors="replace")
+            except OSError as gone:  # how a terminal on Linux tells that its program has ended
+                raise AssertionError(self._shown) from gone
+        before, _, self._shown = self._shown.partition(words)
+        return before + words
+
+    def close(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        os.close(self._master)
+
+
+@pytest.fixture
+def terminal(served: Served) -> Iterator[Terminal]:
+    one = Terminal("chat", "--model", served.first, "--max-tokens", "4000")
+    yield one
+    one.close()
+
+
+def test_I3_a_conversation_is_stopped_forgotten_and_left(terminal: Terminal) -> None:
+    terminal.until("/exit leaves.")
+    terminal.until("> ")
+    terminal.type("/help\n")
+    terminal.until("There is no /help: /reset forgets")
+    terminal.until("> ")
+    terminal.type("Tell me a very long story.\n")
+    terminal.until("waiting for the model")
+    os.killpg(terminal.process.pid, signal.SIGINT)
+    terminal.until("stopped")
+    terminal.until("> ")
+    terminal.type("/reset\n")
+    terminal.until("forgotten")
+    terminal.type("/exit\n")
+    assert terminal.process.wait(60) == 0
 
 
 @pytest.mark.parametrize("named", [True, False])
