@@ -128,6 +128,7 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
         # Recomputing is set up by the Trainer.
         model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
         leave_mapped_file(model)
+    _refuse_broken(model, folder)
     if config.method.type == "full":
         model.requires_grad_(True)
     else:
@@ -138,6 +139,25 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
         # Elsewhere the libraries' own kernels were not compared, and FSDP must see each layer's own forward.
         fuse(model, compute_dtype(dtype, precision))
     return TrainableModel(model, device, dtype, precision, initial)
+
+
+def _refuse_broken(model: Any, folder: Path) -> None:
+    """See that the weights are numbers, before a run that could only fail. Packed ones cannot be looked into.
+
+    Raises:
+        WorkbenchError: Some are not (`model-damaged`).
+    """
+    for name, weight in model.named_parameters():
+        if weight.is_floating_point() and weight.numel():
+            # NaN is passed on by both, and none of them takes memory, as asking each number would.
+            low, high = torch.aminmax(weight.detach())
+            if not (torch.isfinite(low) and torch.isfinite(high)):
+                raise WorkbenchError(
+                    "model-damaged",
+                    f"The weights `{name}` of the model in {folder} hold NaN or infinity, read as "
+                    f"{str(weight.dtype).removeprefix('torch.')}.",
+                    "Get the model again, or set `model.dtype: float32` if it was made for a wider type.",
+                )
 
 
 def _unpacked(folder: Path, config: RunConfig) -> list[str] | None:

@@ -21,12 +21,18 @@ def non_finite(series: Series, in_a_row: int) -> Anomaly | None:
         what = "norm of the gradients"
     else:
         return None
+    if newest.step == 1:
+        # It is that of the weights with which the run began.
+        cause = "this is before anything was learned, so most likely the precision cannot hold what the base computes."
+        key = "training.precision"
+    else:
+        cause = "the numbers grew past what they are held in, most likely because the learning rate is too high."
+        key = "training.learning_rate"
     return Anomaly(
         "non-finite",
         newest.step,
-        f"The {what} of step {newest.step} is not a finite number: the numbers grew past what they are held in, "
-        "most likely because the learning rate is too high.",
-        "training.learning_rate",
+        f"The {what} of step {newest.step} is not a finite number: {cause}",
+        key,
         {"loss": _shown(newest.loss), "grad_norm": _shown(newest.grad_norm)},
         _good_step(series),
     )

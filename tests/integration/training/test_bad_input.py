@@ -192,15 +192,17 @@ def test_targets_that_match_nothing_are_told_before_the_examples_are_written(wor
     assert events(run)[-1].error.remedy.startswith("Use `all-linear`")
 
 
-def test_a_base_whose_weights_are_not_numbers_leaves_no_adapter(workshop, tiny_base):
+@pytest.mark.parametrize("method", ["lora", "pissa", "full"])
+def test_a_base_whose_weights_are_not_numbers_is_told_before_the_first_step(workshop, tiny_base, method):
     broken = workshop.folder / "broken"
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     with torch.no_grad():
-        model.model.norm.weight.fill_(float("nan"))
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = float("nan")
     model.save_pretrained(broken)
     AutoTokenizer.from_pretrained(tiny_base).save_pretrained(broken)
-    run = workshop.make(model={"base": str(broken)})
+    run = workshop.make(model={"base": str(broken)}, method={"type": method})
     end = finished(run)
-    assert end.type == "failed"
-    assert end.error.code in {"diverged", "no-artifact"}
+    assert (end.type, end.error.code) == ("failed", "model-damaged")
+    assert "model.layers.1.mlp.up_proj.weight" in end.error.message
+    assert not of(run, "metric")
     assert not run.adapter.exists()

@@ -71,6 +71,13 @@ def test_a_loss_that_is_no_number_is_seen_at_once(value):
     assert non_finite(measured([value, 1.0]), 1) is None
 
 
+def test_a_first_loss_that_is_no_number_is_not_laid_to_what_was_learned():
+    anomaly = non_finite(measured([math.nan]), 1)
+    assert anomaly is not None
+    assert anomaly.key == "training.precision"
+    assert "before anything was learned" in anomaly.cause
+
+
 def test_gradients_above_ten_times_what_is_usual_explode_when_they_last():
     usual = [2.0] * 20
     assert explosion(measured(norms=[*usual, 30.0]), LIMITS.explosion, 1.0) is None

@@ -133,8 +133,11 @@ class Watcher(TrainerCallback):  # type: ignore[misc]  # transformers is not typ
         if self._recovery.rolls_back:
             return
         if self._broken >= self._limits.non_finite.patience or not is_finite(model):
+            since = newest.step - self._broken + 1
             raise WorkbenchError(
                 "diverged",
-                f"The loss is not a finite number since step {newest.step - self._broken + 1}: nothing is learned now.",
-                "Run it again with a lower `training.learning_rate`, or with `watch.recovery: auto`.",
+                f"The loss is not a finite number since step {since}: nothing is learned now.",
+                "Run it again with a lower `training.learning_rate`, or with `watch.recovery: auto`."
+                if since > 1
+                else "Run it again with `training.precision: float32`.",
             )
