@@ -176,11 +176,7 @@ def of_definition(defined: Defined) -> Servable:
         WorkbenchError: Its base or an adapter is missing, or they do not go together.
     """
     definition, folder = defined.definition, defined.path.parent
-    base = (
-        _base_or_none(definition.model)
-        or _served_only_or_none(definition.model, folder)
-        or _of_base(resolve_base(definition.model, folder=folder))
-    )
+    base = _base_or_none(definition.model) or _added_or_none(definition.model, defined) or _by_place(defined)
     adapters = tuple(
         AdapterChoice(Path(wanted.adapter).name, _adapter_path(wanted.adapter, base, folder), wanted.scale)
         for wanted in definition.adapters
@@ -239,6 +235,31 @@ def _base_or_none(base: str) -> Servable | None:
         if entry.id == base and entry.facts is not None and entry.path.exists():
             return _of_entry(entry, entry.facts)
     return None
+
+
+def _added_or_none(base: str, asking: Defined) -> Servable | None:
+    """Return the base of a model that another file declares, as `peftw models add` leaves it.
+
+    Raises:
+        WorkbenchError: That model has adapters (`not-supported`), or its base is not there.
+    """
+    for other in [] if Path(base).is_absolute() else read_definitions()[0]:
+        if other.id == base and other.path != asking.path:
+            if other.definition.adapters:
+                raise WorkbenchError(
+                    "not-supported",
+                    f"{base} has adapters, so it is no base.",
+                    f"Name {other.definition.model} as the model, and the adapters beside it.",
+                )
+            # One step and no more: files may name each other in a circle.
+            return _base_or_none(other.definition.model) or _by_place(other)
+    return None
+
+
+def _by_place(defined: Defined) -> Servable:
+    """Return the base that a definition names by a hub id, or by a path beside it."""
+    base, folder = defined.definition.model, defined.path.parent
+    return _served_only_or_none(base, folder) or _of_base(resolve_base(base, folder=folder))
 
 
 def _served_only_or_none(base: str, folder: Path) -> Servable | None:

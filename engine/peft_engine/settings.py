@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import yaml
 from pydantic import Field, ValidationError
 
+from peft_engine.faults import fault_words
 from peft_engine.home import settings_file
 from peft_schemas.base import Word
 from peft_schemas.errors import WorkbenchError
@@ -15,6 +16,7 @@ OnnxProvider = Literal["cpu", "cuda", "dml", "coreml"]
 
 _AMOUNT = r"^\d+(\.\d+)? ?(%|MB|GB)$"
 """A share of the machine's memory, or MB of 10^6 or GB of 10^9 bytes."""
+_AMOUNT_WORDS = "it is no amount of memory such as 60%, 8 GB or 900 MB"
 
 
 class RetentionRule(Word):
@@ -152,7 +154,8 @@ def read_settings() -> Settings:
     except ValidationError as error:
         fault = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in fault["loc"] if part != "[key]") or "the whole file"
-        reason = f"{where}: {fault['msg']}"
+        amount = fault["type"] == "string_pattern_mismatch" and fault["ctx"]["pattern"] == _AMOUNT
+        reason = f"{where}: {_AMOUNT_WORDS if amount else fault_words(fault)}"
     except yaml.MarkedYAMLError as error:
         line = "" if error.problem_mark is None else f"line {error.problem_mark.line + 1}: "
         reason = f"{line}{error.problem}"

@@ -30,7 +30,8 @@ def test_what_models_and_kept_prompts_may_take_is_a_share_or_an_amount(home: Pat
     [
         ("slots: {cpu: 0}", "slots.cpu"),
         ("slots: {tpu: 1}", "slots.tpu"),
-        ("slot: {}", "slot"),
+        ("slot: {}", "slot: there is no such key"),
+        ("serving: {memory: lots}", "serving.memory: it is no amount of memory such as 60%, 8 GB or 900 MB"),
         ("- 1", "the whole file"),
         ("slots: [", "line"),
         ("\x00", "character"),

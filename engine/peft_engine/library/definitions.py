@@ -11,6 +11,7 @@ from pathlib import Path
 import yaml
 from pydantic import ValidationError
 
+from peft_engine.faults import fault_words
 from peft_engine.files import write_atomic
 from peft_engine.home import models_dir
 from peft_engine.library.bounds import library_bounds
@@ -98,6 +99,8 @@ def _read(path: Path) -> Defined:
         lines = text.splitlines()
         where = None if mark is None else range_in(lines, mark.line, mark.column, mark.line, mark.column + 1)
         raise _Faulty((where, f"{error.problem}.")) from error
+    except UnicodeDecodeError as error:
+        raise _Faulty((None, "It is no text in UTF-8.")) from error
     except (OSError, ValueError, RecursionError, yaml.YAMLError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _Faulty((None, f"{reason}.")) from error
@@ -111,7 +114,7 @@ def _invalid(error: ValidationError, places: YamlPlaces) -> Iterator[tuple[Range
     for fault in error.errors(include_url=False, include_input=False):
         place = places.of_key if fault["type"] == "extra_forbidden" else places.of_value
         where = ".".join(map(str, fault["loc"])) or "the whole file"
-        yield place(fault["loc"]), f"{where}: {fault['msg']}."
+        yield place(fault["loc"]), f"{where}: {fault_words(fault)}."
 
 
 def _contradictions(definition: ModelDefinition, places: YamlPlaces) -> Iterator[tuple[Range | None, str]]:

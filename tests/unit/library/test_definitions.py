@@ -66,12 +66,34 @@ def test_E33_a_base_is_a_path_beside_the_file_or_an_id_of_the_library(machine: P
     assert find_servable("team/own").weights == models_dir() / "beside/own.gguf"
 
 
+def test_E33_a_base_is_a_model_that_was_added(tmp_path: Path) -> None:
+    weights = write_gguf(tmp_path / "mine.gguf")
+    lora = write_gguf(tmp_path / "lora.gguf", kind="adapter")
+    define("mine.yaml", f"model: {weights}\n")
+    define("warm.yaml", "model: mine\nsampling: {temperature: 1.5}\n")
+    define("tuned.yaml", f"model: mine\nadapters: [{{adapter: {lora}}}]\n")
+    define("again.yaml", "model: tuned\n")
+    define("here.yaml", "model: there\n")
+    define("there.yaml", "model: here\n")
+
+    assert find_servable("warm").weights == weights
+    # One copy in memory serves both.
+    assert find_servable("warm").base == find_servable("mine").base == find_servable("tuned").base
+    assert find_servable("warm").sampling.temperature == 1.5
+    with pytest.raises(WorkbenchError, match="tuned has adapters, so it is no base"):
+        find_servable("again")
+    with pytest.raises(WorkbenchError):
+        find_servable("here")
+
+
 @pytest.mark.parametrize(
     ("text", "line", "part"),
     [
         ("model: x\n\ntemperature: 1\n", 3, "temperature"),
         ("model: x\nsampling:\n  top_p: 7\n", 3, "sampling.top_p"),
         ("model: x\npin: maybe\n", 2, "pin"),
+        ("modle: x\nmodel: x\n", 1, "modle: there is no such key."),
+        ("pin: false\n", 1, "model: it is missing."),
         ("model: x\nadapters:\n  - adapter: a-1\n  - adapter: b-1\n    scale: 9\n", 5, "adapters.1.scale"),
         ("model: x\nprompt_format: morse\n", 2, "chatml"),
         ("model: x\nprompt_format: chatml\ntemplate: y\n", 3, "already"),
@@ -130,6 +152,11 @@ def test_E33_a_file_that_is_no_text_takes_no_other_down() -> None:
     found, faults = read_definitions()
     assert [defined.id for defined in found] == ["good"]
     assert len(faults) == 2
+
+
+def test_E33_bytes_that_are_no_text_are_told_in_words() -> None:
+    define("bytes.yaml", "").write_bytes(b"model: \xff\n")
+    assert [fault.message for fault in read_definitions()[1]] == ["It is no text in UTF-8."]
 
 
 def test_E33_an_id_is_defined_once() -> None:
