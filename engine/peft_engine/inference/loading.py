@@ -67,6 +67,12 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
         return TransformersEngine(model.weights, context_length=model.context_length, threads=threads, slots=SLOTS)
     if model.format == "onnx":
         require_library("onnxruntime_genai")
+        provider = read_settings().serving.onnx_provider
+        if provider != "cpu":
+            # The trial's refusal would be taken for one of the files.
+            from peft_engine.inference.onnx.providers import require_provider
+
+            require_provider(provider)
         try_in_child(model.weights, on_progress, "onnxruntime_genai")
         from peft_engine.inference.onnx import OnnxEngine
 
@@ -74,7 +80,7 @@ def load_engine(model: Servable, on_progress: OnProgress, *, threads: int) -> En
             model.weights,
             context_length=model.context_length,
             threads=threads,
-            provider=read_settings().serving.onnx_provider,
+            provider=provider,
             slots=SLOTS,
         )
     if model.format == "mlx":

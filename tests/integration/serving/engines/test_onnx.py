@@ -59,8 +59,9 @@ def test_E17_a_provider_that_is_not_there_is_named_with_those_that_are(folder: P
     lacking = next(provider for provider in ("dml", "coreml", "cuda") if provider not in available_providers())
     (home / "settings.yaml").write_text(yaml.safe_dump({"serving": {"onnx_provider": lacking}}))
     add_model(folder)
-    with pytest.raises(WorkbenchError, match=f"{lacking}.*cpu"):
+    with pytest.raises(WorkbenchError, match=f"{lacking}.*cpu") as refused:
         load_engine(find_servable("small-onnx"), lambda _: True, threads=1)
+    assert (refused.value.code, "settings.yaml" in refused.value.remedy) == ("not-supported", True)
 
 
 def test_an_adapter_on_a_graph_is_refused(tiny_forms: dict[Kind, Forms]) -> None:
