@@ -134,18 +134,24 @@ class DataPreparation:
 
     def _kept(self, table: TokenTable, wanted: Sequence[int], purpose: str) -> list[int]:
         """Return the examples in which something is left to learn, and tell how many are not or not whole."""
-        limit = f"`training.max_length` of {self.tokenise.max_length} tokens"
+        longest = self.tokenise.max_length
+        by_model = longest < self.config.training.max_length
+        limit = (
+            f"the {longest} tokens that the model reads" if by_model else f"`training.max_length` of {longest} tokens"
+        )
         lengths = table.lengths
         kept = [number for number in wanted if lengths[number]]
         if wanted and not kept:
             raise WorkbenchError(
                 "dataset-empty",
                 f"No example has anything to {purpose} within {limit}.",
-                "Raise `training.max_length`, or shorten the prompts.",
+                "Shorten the prompts, or take a base that reads more."
+                if by_model
+                else "Raise `training.max_length`, or shorten the prompts.",
             )
         if lost := len(wanted) - len(kept):
             what = "is left out: its prompt fills" if lost == 1 else "are left out: their prompts fill"
-            self.journal.warning(f"{lost} of {len(wanted)} examples {what} `training.max_length`.")
+            self.journal.warning(f"{lost} of {len(wanted)} examples {what} {limit}.")
         if cut := int(np.count_nonzero(table.cut[kept])):
             what, not_learned = ("is", "its end is") if cut == 1 else ("are", "their ends are")
             self.journal.warning(
