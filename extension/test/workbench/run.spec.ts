@@ -12,7 +12,7 @@ const ENDLESS = altered(
   ["batch_size: 4", "batch_size: 1"],
 );
 
-test("a run is started, watched to its end, its adapter answers in the chat, and it is exported and brought back", async ({
+test("F26 I8 a run is started, watched to its end, its adapter answers in the chat, and it is exported and brought back", async ({
   workbench,
   editor,
 }) => {
