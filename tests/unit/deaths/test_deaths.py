@@ -5,6 +5,7 @@
 
 import fcntl
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -57,9 +58,11 @@ def log_is_whole(run: RunDirectory) -> None:
 
 def long_ago(run: RunDirectory) -> None:
     """Let so much time pass that a worker which is not there is not on its way any more."""
-    past = (datetime.now(UTC) - timedelta(hours=1)).isoformat()
+    hour = timedelta(hours=1)
+    past = (datetime.now(UTC) - hour).isoformat()
     state = run.read_state()
-    run.write_state(state.model_copy(update={"created": past, "queued": past if state.queued else None}))
+    queued = {"queued": past, "queued_uptime": time.monotonic() - hour.total_seconds()} if state.queued else {}
+    run.write_state(state.model_copy(update={"created": past, **queued}))
 
 
 def fill(folder: Path) -> None:

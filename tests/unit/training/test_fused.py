@@ -168,7 +168,7 @@ def test_chunked_cross_entropy_equals_torchs(tokens, width, vocabulary, seed, ch
     hidden, weight = torch.randn(tokens, width, requires_grad=True), torch.randn(vocabulary, width, requires_grad=True)
     targets = torch.randint(vocabulary, (tokens,))
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("peft_engine.training.fused.loss._CHUNK_NUMBERS", chunk * vocabulary)
+        patch.setattr("peft_engine.training.fused.loss._LEARNED_CHUNK_NUMBERS", chunk * vocabulary)
         patch.setattr("peft_engine.training.fused.loss._MULTIPLE", multiple)
         loss = ChunkedCrossEntropy.apply(hidden, weight, targets, torch.float32)
     expected = cross_entropy(hidden @ weight.t(), targets, reduction="sum")

@@ -19,6 +19,9 @@ from peft_engine.training.fused.embedding import fuse_tied_embedding
 _CHUNK_NUMBERS = 2**22
 """Logits that are held at a time, 16 MiB as float32, by each of the threads that compute a part of a batch."""
 
+_LEARNED_CHUNK_NUMBERS = 2**24
+"""The same where the output layer learns: each chunk has a gradient as large as the layer, to be added up."""
+
 _MULTIPLE = 16
 """Of how many rows every product is. oneDNN makes a kernel for each number of rows that it meets, which took a
 twentieth of a step, and keeps it: with every step's own number, memory grew with each step."""
@@ -162,8 +165,9 @@ class ChunkedCrossEntropy(torch.autograd.Function):
         low = weight.to(dtype)
         total = torch.zeros((), dtype=torch.float32, device=hidden.device)
         d_hidden = torch.empty_like(hidden) if learns_hidden else None
-        d_weight = torch.zeros_like(weight, dtype=torch.float32) if learns_weight else None
-        step = max(1, _CHUNK_NUMBERS // weight.shape[0] // _MULTIPLE) * _MULTIPLE
+        d_weight: Tensor | None = None
+        held = _LEARNED_CHUNK_NUMBERS if learns_weight else _CHUNK_NUMBERS
+        step = max(1, held // weight.shape[0] // _MULTIPLE) * _MULTIPLE
         for start in range(0, hidden.shape[0], step):
             right = targets[start : start + step].unsqueeze(1)
             count = right.shape[0]
@@ -181,8 +185,12 @@ class ChunkedCrossEntropy(torch.autograd.Function):
             d_low = pad(d_logits.to(dtype), (0, 0, 0, filling))
             if d_hidden is not None:
                 d_hidden[start : start + step] = (d_low @ low)[:count]
-            if d_weight is not None:
-                d_weight += d_low.t() @ part
+            if learns_weight:
+                found = d_low.t() @ part
+                d_weight = found.float() if d_weight is None else d_weight.add_(found)
+                del found
+        if learns_weight and d_weight is None:
+            d_weight = torch.zeros_like(weight, dtype=torch.float32)
         ctx.save_for_backward(d_hidden, d_weight)
         ctx.types = hidden.dtype, weight.dtype
         return total
