@@ -75,7 +75,9 @@ def ask(editor: Client, method: str, params: dict[str, Any]) -> dict[str, Any]:
 def record(run: RunDirectory) -> dict[str, Any]:
     """Return all that a run's directory holds once its worker waits, without what is another in each run."""
     wait_until(lambda: run.read_state().detail is not None)
-    state = run.read_state().model_dump(exclude={"run_id", "pid", "started", "created", "updated", "queued"})
+    state = run.read_state().model_dump(
+        exclude={"run_id", "pid", "started", "created", "updated", "queued", "queued_uptime"}
+    )
     events = [json.loads(line) for line in run.events.read_text().splitlines()]
     return {
         "state": state,
