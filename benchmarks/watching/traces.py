@@ -76,7 +76,7 @@ FAULTS: dict[str, tuple[str, Plant]] = {
     "gradients 30 times": ("gradient-explosion", _norms(lambda norm, _: 30 * norm)),
     "gradients 1.5 times a step": ("gradient-explosion", _norms(lambda norm, since: norm * 1.5**since)),
     "one gradient 1000 times": ("gradient-explosion", _norms(lambda norm, since: 1000 * norm if since == 1 else norm)),
-    "gradients NaN": ("gradient-explosion", _norms(lambda _, __: math.nan)),
+    "gradients NaN": ("non-finite", _norms(lambda _, __: math.nan)),
     "memory fills": ("memory-pressure", _memory),
 }
 """By name: the kind of anomaly that must be found, and what plants the fault."""
