@@ -189,7 +189,7 @@ def _turned(part: Tensor, turn: tuple[Tensor, Tensor] | None, group: Group) -> T
     if turn is None:
         return _laid(part, group)
     cos, sin = _angles(turn, group)
-    # Widened first: products of mixed types take three times as long.
+    # Widened first: products of mixed types take half as long again.
     rows, half = part.index_select(0, group.laid).float(), part.shape[-1] // 2
     out = rows * cos
     out[..., :half].addcmul_(rows[..., half:], sin[..., :half], value=-1)
