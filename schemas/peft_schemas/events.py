@@ -200,6 +200,8 @@ class LogEvent(Event):
     type: Literal["log"] = "log"
     level: Literal["info", "warning", "error"]
     message: str
+    recovery: str | None = None
+    """The id of the recovery that was asked for, where the sentence says why it was not done."""
 
 
 class CompletedEvent(Event):

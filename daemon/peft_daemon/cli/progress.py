@@ -6,6 +6,7 @@ from typing import Self
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
 from peft_daemon.cli.output import err, show_error
+from peft_daemon.cli.runs_words import changes_of
 from peft_daemon.language.wording import counted
 from peft_schemas.events import AnyEvent, MetricEvent
 
@@ -73,8 +74,7 @@ class RunProgress:
                 for proposed in event.actions:
                     self._line(f"  {proposed.title}: peftw runs recover {self._run_id} {proposed.action}")
             case "recovery":
-                changes = "; ".join(f"{change.key}: {change.before:g} -> {change.after:g}" for change in event.changes)
-                self._line(f"step {event.step}: {event.action} was done. {changes}".rstrip())
+                self._line(f"step {event.step}: {event.action} was done. {changes_of(event)}".rstrip())
             case "log":
                 self._line(event.message)
             case "completed":

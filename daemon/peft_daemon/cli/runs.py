@@ -7,7 +7,8 @@ from rich.markup import escape
 
 from peft_daemon.cli import runs_control, runs_keep, runs_list, runs_track
 from peft_daemon.cli.output import out, print_json
-from peft_daemon.cli.runs_words import Json, RunId, duration, measurement, state_of, steps_of
+from peft_daemon.cli.runs_words import Json, RunId, changes_of, duration, measurement, state_of, steps_of
+from peft_daemon.runs.commands import recoveries
 from peft_daemon.runs.follow import summarise
 from peft_engine.rundir import RunDirectory, find_run
 from peft_engine.rundir.tracking import read_tracker
@@ -41,12 +42,28 @@ def show_command(run_id: RunId, json: Json = False) -> None:
         # Not a table: a path or a command that is folded cannot be copied.
         if value is not None:
             out.print(f"[dim]{name:<21}[/]{value if name == 'state' else escape(value)}")
+    _print_done(run_id)
     for anomaly in run.anomalies:
         out.print(f"\n{anomaly.id} at step {anomaly.step}: {anomaly.cause}", markup=False)
         for proposed in anomaly.actions:
             out.print(f"  {proposed.title}: peftw runs recover {run.id} {proposed.action}", markup=False)
     if run.error:
         out.print(f"\n{run.error.message}\n{run.error.remedy}", markup=False)
+
+
+def _print_done(run_id: str) -> None:
+    """Print what was done about the run, each with the name by which it is taken back."""
+    done = recoveries(find_run(run_id))
+    undone = {event.undoes for event in done}
+    lines = [
+        f"{event.id} at step {event.step}: {event.action} by {'a person' if event.by == 'person' else 'the run itself'}"
+        + (", taken back since. " if event.id in undone else ". ")
+        + changes_of(event)
+        for event in done
+        if event.undoes is None
+    ]
+    if lines:
+        out.print("\n" + "\n".join(map(str.rstrip, lines)), markup=False)
 
 
 def _checkpoint(run: RunSummary) -> str | None:

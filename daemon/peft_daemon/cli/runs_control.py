@@ -3,17 +3,17 @@
 import sys
 import time
 from collections.abc import Callable
-from typing import Annotated
+from typing import Annotated, TypeGuard
 
 import typer
 
 from peft_daemon.cli.output import FAILURE, err, finish, out, print_json, show_error
-from peft_daemon.cli.runs_words import Json, RunId, state_of
+from peft_daemon.cli.runs_words import Json, RunId, changes_of, state_of
 from peft_daemon.runs import commands
 from peft_daemon.runs.follow import summarise
 from peft_daemon.runs.resume import ResumeChanged
 from peft_engine.rundir import EventTail, RunDirectory, find_run
-from peft_schemas.events import RESTING_STATES, RecoveryAction, RecoveryEvent
+from peft_schemas.events import RESTING_STATES, AnyEvent, LogEvent, RecoveryAction, RecoveryEvent, RecoveryRequest
 from peft_schemas.runs import ChangedInput, QueueMove, RunMoveResult, RunResumeResult, RunSummary
 
 _INTERVAL = 0.2
@@ -126,20 +126,33 @@ def recover(
     run = find_run(run_id)
     request = commands.recover(run, action, anomaly=anomaly, undoes=undoes)
     log = EventTail(run.events)
-    done: list[RecoveryEvent] = []
+    heard: list[RecoveryEvent | LogEvent] = []
 
-    def is_done() -> bool:
-        done.extend(event for event in log.read() if isinstance(event, RecoveryEvent) and event.id == request.id)
-        return bool(done) or summarise(run).state in RESTING_STATES
+    def is_answered() -> bool:
+        heard.extend(event for event in log.read() if _answers(event, request))
+        return bool(heard) or summarise(run).state in RESTING_STATES
 
-    _wait(is_done, wait)
+    _wait(is_answered, wait)
+    answer, state = heard[0] if heard else None, summarise(run).state
     if json:
         print_json(summarise(run))
-    elif done:
-        changes = "; ".join(f"{change.key}: {change.before:g} -> {change.after:g}" for change in done[0].changes)
-        out.print(f"{action} was done at step {done[0].step}. {changes}".strip(), markup=False)
+    elif isinstance(answer, RecoveryEvent):
+        out.print(f"{action} was done at step {answer.step}. {changes_of(answer)}".strip(), markup=False)
+    elif isinstance(answer, LogEvent):
+        err.print(answer.message, markup=False)
+    elif state in RESTING_STATES:
+        err.print(f"{run.id} is {state}; {action} was not done.", markup=False)
     else:
         out.print(f"{run.id} was asked for {action} and has not done it yet.", markup=False)
+    if not isinstance(answer, RecoveryEvent) and (answer is not None or state in RESTING_STATES):
+        finish(FAILURE)
+
+
+def _answers(event: AnyEvent, request: RecoveryRequest) -> TypeGuard[RecoveryEvent | LogEvent]:
+    """Tell whether an event says what became of what was asked."""
+    if isinstance(event, RecoveryEvent):
+        return event.id == request.id
+    return isinstance(event, LogEvent) and event.recovery == request.id
 
 
 def _tell_when_resting(run: RunDirectory, seconds: float, *, json: bool, asked: str) -> None:

@@ -4,6 +4,7 @@ from typing import Annotated
 
 import typer
 
+from peft_schemas.events import RecoveryEvent
 from peft_schemas.runs import RunSummary
 
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
@@ -16,6 +17,11 @@ _THOUSAND = 1000
 def state_of(run: RunSummary) -> str:
     """Return a run's state in its colour."""
     return f"[{_COLOURS.get(run.state, 'default')}]{run.state}[/]"
+
+
+def changes_of(recovery: RecoveryEvent) -> str:
+    """Return what a recovery changed, from what to what."""
+    return "; ".join(f"{change.key}: {change.before:g} -> {change.after:g}" for change in recovery.changes)
 
 
 def steps_of(run: RunSummary) -> str:

@@ -154,18 +154,25 @@ def recover(
             raise WorkbenchError(
                 "move-illegal",
                 f"Run {run.id} is {state.state}, so nothing can be done about its training now.",
-                f"Resume it first with `peftw runs resume {run.id}`, if it can be.",
+                f"Resume it first: `peftw runs resume {run.id}`."
+                if "queued" in LEGAL_MOVES[state.state]
+                else "Run its config again with other settings.",
             )
         control = run.read_control()
         if action == "undo":
             undoes = _recovery(run, undoes)
         else:
             anomaly = _anomaly(run, action, anomaly)
-        request = RecoveryRequest(
-            id=f"person-{len(control.recoveries) + 1}", action=action, anomaly=anomaly, undoes=undoes
-        )
+        # A resume begins with an empty control file, and the worker does each id once.
+        identity = f"person-{state.attempt}-{len(control.recoveries) + 1}"
+        request = RecoveryRequest(id=identity, action=action, anomaly=anomaly, undoes=undoes)
         run.write_control(control.model_copy(update={"recoveries": [*control.recoveries, request]}))
     return request
+
+
+def recoveries(run: RunDirectory) -> list[RecoveryEvent]:
+    """Return what was done about a run, oldest first."""
+    return [event for event in EventTail(run.events).read() if isinstance(event, RecoveryEvent)]
 
 
 def _ask(run: RunDirectory, state: StateFile, to: RunState, *, remove: bool = False) -> None:
@@ -233,11 +240,12 @@ def _anomaly(run: RunDirectory, action: RecoveryAction, wanted: str | None) -> s
 
 
 def _recovery(run: RunDirectory, wanted: str | None) -> str:
-    """Return the newest recovery that was not taken back, or the one that is wanted if it was not."""
-    done = [event for event in EventTail(run.events).read() if isinstance(event, RecoveryEvent)]
+    """Return the newest recovery that changed something and was not taken back, or the wanted one if it is such."""
+    done = recoveries(run)
     undone = {event.undoes for event in done}
     for event in reversed(done):
-        if event.undoes is None and event.id not in undone and wanted in (None, event.id):
+        changed = event.action not in ("pause", "stop", "undo")
+        if changed and event.id not in undone and wanted in (None, event.id):
             return event.id
     raise WorkbenchError(
         "move-illegal",

@@ -13,6 +13,9 @@ from peft_schemas.runs import RunSummary
 _EXPECTING: frozenset[RunState] = frozenset({"running", "stopping", "paused"})
 """States in which the remaining time says something."""
 
+_KEPT = 10
+"""Anomalies of a kind that are remembered, because a run may go on from a step before the newest of them."""
+
 
 @dataclass
 class RunFold:
@@ -64,12 +67,17 @@ class RunFold:
                 self.metrics.update(event.values)
                 self.elapsed = event.elapsed_seconds
             case "anomaly":
-                self.anomalies = [*self.anomalies, event]
+                self._see(event)
             case "recovery":
                 self._recover(event)
             case "completed":
                 self.adapter = event.adapter
                 self.servable = event.gguf is not None
+
+    def wrong(self) -> list[AnomalyEvent]:
+        """Return what is wrong with the run now, newest last: of each kind the newest, which may have come and gone."""
+        newest = {anomaly.kind: anomaly for anomaly in sorted(self.anomalies, key=lambda one: one.seq)}
+        return [anomaly for anomaly in self.anomalies if newest[anomaly.kind] is anomaly]
 
     def summary(self, run: RunDirectory, state: StateFile, notes: RunNotes, seq: int) -> RunSummary:
         """Return the run as of the last event, whose number is `seq`, in the state that its file says."""
@@ -93,7 +101,7 @@ class RunFold:
             attempt=state.attempt,
             detail=state.detail,
             elapsed_seconds=self.elapsed,
-            anomalies=self.anomalies,
+            anomalies=self.wrong(),
             notes=notes,
             tracker=tracker_of(run, step=self.step, seq=seq),
         )
@@ -102,6 +110,13 @@ class RunFold:
         self.step, self.eta = event.step, event.eta_seconds
         self.metrics.update(event.values)
         self.elapsed = event.elapsed_seconds
+        # A step is the end of any standstill before it.
+        self.anomalies = [one for one in self.anomalies if one.kind != "stall" or one.step >= event.step]
+
+    def _see(self, event: AnomalyEvent) -> None:
+        alike = [one for one in self.anomalies if one.kind == event.kind]
+        forgotten = {one.id for one in alike[: 1 - _KEPT]}
+        self.anomalies = [*(one for one in self.anomalies if one.id not in forgotten), event]
 
     def _recover(self, event: RecoveryEvent) -> None:
         if event.undoes is not None:
@@ -110,7 +125,8 @@ class RunFold:
         done = next((anomaly for anomaly in self.anomalies if anomaly.id == event.anomaly), None)
         if done is not None and event.undoes is None:
             self.dealt_with = {**self.dealt_with, event.id: done}
-            self.anomalies = [anomaly for anomaly in self.anomalies if anomaly is not done]
+            # What is done about the newest is done about those of its kind before it.
+            self.anomalies = [one for one in self.anomalies if one.kind != done.kind or one.seq > done.seq]
 
 
 _FOLD = TypeAdapter(RunFold)

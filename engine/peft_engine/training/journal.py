@@ -144,6 +144,10 @@ class Journal:
         self._log.append(RecoveryEvent, **fields)
         self._log.sync()
 
+    def refusal(self, recovery: str, message: str) -> None:
+        """Say why a recovery that was asked for was not done."""
+        self._log.append(LogEvent, level="warning", message=message, recovery=recovery)
+
     def info(self, message: str) -> None:
         """Tell a person something worth knowing."""
         self._log.append(LogEvent, level="info", message=message)

@@ -959,6 +959,10 @@ export interface LogEvent {
   type: "log";
   level: "info" | "warning" | "error";
   message: string;
+  /**
+   * The id of the recovery that was asked for, where the sentence says why it was not done.
+   */
+  recovery?: string | null;
 }
 /**
  * Measurements at one optimizer step.

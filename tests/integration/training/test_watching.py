@@ -254,6 +254,22 @@ def test_a_roll_back_takes_the_weights_of_the_checkpoint_before_and_can_be_taken
     assert rates(run) == [0.01] * 4 + [pytest.approx(0.001)] + [0.01]
 
 
+@pytest.mark.parametrize("action", sorted(GOES_ON))
+def test_a_run_whose_recovery_is_taken_back_at_once_is_the_same_to_the_bit_as_one_left_alone(workshop, action):
+    """Weights, optimizer, schedule and data."""
+    sections = {
+        "training": {"lr_scheduler": "cosine", "batch_size": 2, "max_steps": 8, "learning_rate": 0.01},
+        "checkpoint": {"every_steps": 2, "keep": 9},
+    }
+    run, alone = workshop.make(**sections), workshop.make(**sections)
+    asked = [{"id": "a", "action": action}, {"id": "b", "action": "undo", "undoes": "a"}]
+    _at_each_step(run, lambda step: ask(run, *asked) if step == 5 else None)
+    finished(alone)
+    assert [one.action for one in of(run, "recovery")] == [action, "undo"]
+    assert (losses(run), rates(run)) == (losses(alone), rates(alone))
+    assert weights(run) == weights(alone) != {}
+
+
 @pytest.mark.parametrize(
     ("asked", "why"),
     [
@@ -268,7 +284,7 @@ def test_what_cannot_be_done_is_said_and_the_run_goes_on(workshop, asked, why):
     ask(run, asked)
     assert finished(run).type == "completed"
     assert of(run, "recovery") == []
-    assert [event.message for event in of(run, "log") if why in event.message]
+    assert [event.recovery for event in of(run, "log") if why in event.message] == ["a"]
 
 
 @pytest.mark.parametrize(("action", "state"), [("pause", "paused"), ("stop", "stopped")])

@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -13,13 +14,18 @@ from peft_schemas.errors import WorkbenchError
 from peft_schemas.events import (
     AnomalyEvent,
     CancelledEvent,
+    Change,
+    ControlFile,
     FailedEvent,
+    LogEvent,
     MetricEvent,
     PausedEvent,
     Recovery,
     RecoveryAction,
     RecoveryEvent,
+    RecoveryRequest,
     RunState,
+    StoppedEvent,
 )
 
 MakeRun = Callable[..., RunDirectory]
@@ -33,11 +39,14 @@ def living(make_run: MakeRun, sleeper: Sleeper) -> Callable[[RunState], RunDirec
 
 def troubled(run: RunDirectory) -> RunDirectory:
     with EventLog(run.events) as log:
-        for name, actions in (("a-1", ("cut-learning-rate", "pause")), ("a-2", ("roll-back", "pause"))):
+        for name, kind, actions in (
+            ("a-1", "loss-divergence", ("cut-learning-rate", "pause")),
+            ("a-2", "non-finite", ("roll-back", "pause")),
+        ):
             log.append(
                 AnomalyEvent,
                 id=name,
-                kind="loss-divergence",
+                kind=kind,
                 step=3,
                 cause="The loss rises.",
                 key=None,
@@ -47,10 +56,11 @@ def troubled(run: RunDirectory) -> RunDirectory:
     return run
 
 
-def recovered(run: RunDirectory, name: str, undoes: str | None = None) -> None:
+def recovered(run: RunDirectory, name: str, undoes: str | None = None, **fields: Any) -> None:
     action: RecoveryAction = "undo" if undoes else "cut-learning-rate"
+    said = {"anomaly": "a-1", "action": action, "by": "person", "step": 4, "changes": [], "undoes": undoes, **fields}
     with EventLog(run.events) as log:
-        log.append(RecoveryEvent, id=name, anomaly="a-1", action=action, by="person", step=4, changes=[], undoes=undoes)
+        log.append(RecoveryEvent, id=name, **said)
 
 
 @pytest.mark.parametrize("state", ["queued", "preparing", "running", "stopping"])
@@ -121,7 +131,7 @@ def test_a_recovery_is_asked_about_the_newest_anomaly_that_proposes_it(
     assert commands.recover(run, "cut-learning-rate").anomaly == "a-1"
     assert commands.recover(run, "pause", anomaly="a-1").anomaly == "a-1"
     asked = run.read_control().recoveries
-    assert [request.id for request in asked] == ["person-1", "person-2", "person-3"]
+    assert [request.id for request in asked] == ["person-1-1", "person-1-2", "person-1-3"]
     assert run.read_control().command == "run"
 
 
@@ -154,9 +164,89 @@ def test_undo_takes_back_the_newest_that_was_not_taken_back(living: Callable[[Ru
         commands.recover(run, "undo", undoes="r-2")
 
 
-def test_nothing_is_recovered_in_a_run_that_does_not_train(make_run: MakeRun) -> None:
-    with pytest.raises(WorkbenchError, match="is paused, so nothing can be done"):
-        commands.recover(troubled(make_run(state="paused")), "pause")
+def test_what_is_asked_of_a_resumed_run_has_a_name_of_its_own(living: Callable[[RunState], RunDirectory]) -> None:
+    """A resume begins with an empty control file, and the worker does each name once."""
+    run = troubled(living("running"))
+    before = commands.recover(run, "cut-learning-rate").id
+    run.write_control(ControlFile())
+    run.write_state(run.read_state().model_copy(update={"attempt": 2}))
+    assert commands.recover(run, "cut-learning-rate").id != before
+
+
+@pytest.mark.parametrize("rests", ["pause", "stop"])
+def test_a_pause_or_a_stop_is_nothing_that_could_be_taken_back(
+    living: Callable[[RunState], RunDirectory], rests: RecoveryAction
+) -> None:
+    run = troubled(living("running"))
+    recovered(run, "r-1")
+    recovered(run, "r-2", action=rests)
+    assert commands.recover(run, "undo").undoes == "r-1"
+    with pytest.raises(WorkbenchError, match="no recovery r-2"):
+        commands.recover(run, "undo", undoes="r-2")
+
+
+@pytest.mark.parametrize(
+    ("state", "remedy"),
+    [("paused", "Resume it first"), ("failed", "Resume it first"), ("completed", "Run its config again")],
+)
+def test_nothing_is_recovered_in_a_run_that_does_not_train(make_run: MakeRun, state: RunState, remedy: str) -> None:
+    with pytest.raises(WorkbenchError, match=f"is {state}, so nothing can be done") as error:
+        commands.recover(troubled(make_run(state=state)), "pause")
+    assert error.value.report().remedy.startswith(remedy)
+
+
+def test_what_was_done_about_a_run_is_shown_with_who_did_it_and_its_name(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = make_run(state="paused")
+    cut = Change(key="training.learning_rate", before=0.2, after=0.1)
+    recovered(run, "r-1", changes=[cut])
+    recovered(run, "r-2", changes=[cut], by="auto")
+    recovered(run, "r-3", undoes="r-2")
+    runs.show_command(run.id)
+    shown = capsys.readouterr().out.splitlines()
+    assert "r-1 at step 4: cut-learning-rate by a person. training.learning_rate: 0.2 -> 0.1" in shown
+    assert "r-2 at step 4: cut-learning-rate by the run itself, taken back since." in " ".join(shown)
+    assert not [line for line in shown if line.startswith("r-3")]
+
+
+def test_the_command_says_at_once_what_was_not_done_and_why(
+    living: Callable[[RunState], RunDirectory], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = troubled(living("running"))
+    ask = commands.recover
+
+    def asked_of_a_worker(*args: Any, **rest: Any) -> RecoveryRequest:
+        request = ask(*args, **rest)
+        with EventLog(run.events) as log:
+            message = "The recovery `roll-back` was not done: no intact checkpoint is from before."
+            log.append(LogEvent, level="warning", message=message, recovery=request.id)
+        return request
+
+    monkeypatch.setattr(commands, "recover", asked_of_a_worker)
+    with pytest.raises(SystemExit) as ended:
+        runs_control.recover(run.id, "roll-back", wait=60)
+    assert ended.value.code == 1
+    assert "was not done: no intact checkpoint is from before." in capsys.readouterr().err
+
+
+def test_a_recovery_of_a_run_that_came_to_rest_before_it_is_not_said_to_be_on_its_way(
+    living: Callable[[RunState], RunDirectory], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = troubled(living("running"))
+    ask = commands.recover
+
+    def asked_of_a_worker_at_its_last_step(*args: Any, **rest: Any) -> RecoveryRequest:
+        request = ask(*args, **rest)
+        with EventLog(run.events) as log:
+            log.append(StoppedEvent, run_id=run.id, directory=str(run.path), step=9, checkpoint=None)
+        run.write_state(run.read_state().model_copy(update={"state": "stopped"}))
+        return request
+
+    monkeypatch.setattr(commands, "recover", asked_of_a_worker_at_its_last_step)
+    with pytest.raises(SystemExit):
+        runs_control.recover(run.id, "roll-back", wait=60)
+    assert capsys.readouterr().err == f"{run.id} is stopped; roll-back was not done.\n"
 
 
 def test_F13_a_paused_run_is_shown_with_all_that_matters(make_run: MakeRun, capsys: pytest.CaptureFixture[str]) -> None:

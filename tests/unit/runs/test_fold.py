@@ -13,6 +13,7 @@ from peft_daemon.runs.follow import summarise
 from peft_engine.rundir import EventLog, RunDirectory
 from peft_schemas.events import (
     AnomalyEvent,
+    AnomalyKind,
     AnyEvent,
     MetricEvent,
     PausedEvent,
@@ -40,6 +41,9 @@ class Story:
         time = (START + timedelta(seconds=self.seconds)).isoformat()
         event: AnyEvent = make(seq=self.seq, time=time, **fields)
         self.fold.take(event)
+
+    def wrong(self) -> list[str]:
+        return [found.id for found in self.fold.wrong()]
 
     def step(self, step: int, elapsed: float) -> None:
         self.tell(MetricEvent, step=step, epoch=0.0, values={"loss": 1.0 / step}, elapsed_seconds=elapsed)
@@ -120,11 +124,11 @@ def test_a_resumed_run_is_at_the_step_of_its_checkpoint() -> None:
     assert story.fold.step == 4
 
 
-def anomaly(story: Story, name: str, step: int) -> None:
+def anomaly(story: Story, name: str, step: int, kind: AnomalyKind = "loss-divergence") -> None:
     story.tell(
         AnomalyEvent,
         id=name,
-        kind="loss-divergence",
+        kind=kind,
         step=step,
         cause="The loss rises.",
         key=None,
@@ -141,11 +145,35 @@ def recovery(story: Story, name: str, of: str | None, undoes: str | None = None)
 def test_an_anomaly_stands_until_something_is_done_about_it_and_again_when_that_is_taken_back() -> None:
     story = Story()
     anomaly(story, "a-1", 2)
-    anomaly(story, "a-2", 3)
+    anomaly(story, "a-2", 3, "overfitting")
     recovery(story, "r-1", "a-1")
-    assert [found.id for found in story.fold.anomalies] == ["a-2"]
+    assert story.wrong() == ["a-2"]
     recovery(story, "r-2", None, undoes="r-1")
-    assert [found.id for found in story.fold.anomalies] == ["a-2", "a-1"]
+    assert story.wrong() == ["a-2", "a-1"]
+
+
+def test_an_anomaly_that_came_and_went_many_times_is_shown_once_and_dealt_with_at_once() -> None:
+    story = Story()
+    anomaly(story, "other", 1, "overfitting")
+    for step in range(2, 40):
+        anomaly(story, f"a-{step}", step)
+    assert story.wrong() == ["other", "a-39"]
+    assert len(story.fold.anomalies) < 20, "what is kept for the next reader does not grow with them"
+    recovery(story, "r-1", "a-39")
+    assert story.wrong() == ["other"]
+    anomaly(story, "a-50", 50)
+    recovery(story, "r-2", None, undoes="r-1")
+    assert story.wrong() == ["other", "a-50"], "of a kind the newest, also where an older one is there again"
+
+
+def test_a_standstill_is_over_with_the_next_step() -> None:
+    story = Story()
+    story.step(3, 1.0)
+    anomaly(story, "a-1", 3, "stall")
+    story.step(3, 1.0)
+    assert story.wrong() == ["a-1"]
+    story.step(4, 1.0)
+    assert story.wrong() == []
 
 
 def test_what_was_wrong_after_the_checkpoint_is_forgotten_with_it() -> None:
@@ -153,7 +181,7 @@ def test_what_was_wrong_after_the_checkpoint_is_forgotten_with_it() -> None:
     anomaly(story, "a-1", 2)
     anomaly(story, "a-2", 7)
     story.tell(ResumedEvent, step=4, attempt=2, checkpoint="checkpoints/step-000004")
-    assert [found.id for found in story.fold.anomalies] == ["a-1"]
+    assert story.wrong() == ["a-1"]
 
 
 def test_a_fold_goes_on_from_its_json() -> None:

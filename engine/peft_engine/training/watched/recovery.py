@@ -161,7 +161,8 @@ class Recovery(TrainerCallback):  # type: ignore[misc]  # transformers is not ty
         """Do one recovery, or say why not."""
         if decision.refused is not None:
             self._ledger.refuse(wanted)
-            self._journal.warning(f"The recovery `{wanted.action}` was not done: {decision.refused}.")
+            message = f"The recovery `{wanted.action}` was not done: {decision.refused}."
+            self._journal.refusal(wanted.id, message)
             return
         changes = self._ledger.do(wanted, decision.action, step)
         if decision.weights_of is not None:
