@@ -7,11 +7,16 @@ import type { RunStore } from "./runStore";
 
 export function announceAnomalies(store: RunStore): vscode.Disposable {
   const told = new Set<string>();
+  /** By run, the kinds that stood when it was last seen: what comes and goes is told in the panel, not each time here. */
+  const standing = new Map<string, ReadonlySet<string>>();
   return store.onDidChange(({ changed }) => {
     for (const run of changed) {
-      for (const anomaly of run.anomalies ?? []) {
+      const anomalies = run.anomalies ?? [];
+      const before = standing.get(run.id);
+      standing.set(run.id, new Set(anomalies.map(({ kind }) => kind)));
+      for (const anomaly of anomalies) {
         const key = `${run.id} ${anomaly.id}`;
-        if (told.has(key)) continue;
+        if (told.has(key) || before?.has(anomaly.kind)) continue;
         told.add(key);
         void announce(run, anomaly);
       }
