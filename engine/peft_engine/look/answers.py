@@ -14,6 +14,7 @@ from peft_engine.look.template import describe_template
 from peft_engine.look.tokens import token_lengths
 from peft_engine.models import ResolvedBase, resolve_base
 from peft_engine.models.describe import PICKLE_SUFFIXES, describe_model, described_files
+from peft_engine.models.regular import special_file
 from peft_engine.models.resolve import places_of
 from peft_engine.models.validation import find_flaw
 from peft_schemas.errors import WorkbenchError
@@ -77,8 +78,10 @@ def _files(question: Question, resolved: ResolvedBase | None) -> list[Path]:
 def _model(ask: AskModel, resolved: ResolvedBase | None) -> ModelFact | None:
     if resolved is not None:
         fact, place = describe_model(resolved), resolved.hf_dir or resolved.gguf
+        if fact is None or place is None:
+            return fact
         # A config without weights is a model on paper, which is checked as far as it goes.
-        if fact is None or fact.weight_bytes is None or place is None:
+        if fact.weight_bytes is None and special_file(place) is None:
             return fact
         return replace(fact, flaw=_flaw(place))
     path = Path(ask.folder) / Path(ask.base).expanduser()

@@ -5,6 +5,7 @@ from importlib import import_module
 from pathlib import Path
 
 from peft_engine.facts import TemplateFact
+from peft_engine.models.regular import stat_file
 from peft_engine.models.tokenizer_files import has_generation_markers
 
 _LARGEST = 2**20
@@ -19,9 +20,9 @@ def describe_template(path: Path) -> TemplateFact | None:
     """Return what a template's file holds, None when it is too long to be one.
 
     Raises:
-        OSError: The file cannot be read.
+        OSError: The file cannot be read, or is none.
     """
-    if path.stat().st_size > _LARGEST:
+    if stat_file(path).st_size > _LARGEST:
         return None
     try:
         text = path.read_text(encoding="utf-8")

@@ -6,6 +6,19 @@ import stat
 from pathlib import Path
 
 
+def special_file(folder: Path) -> Path | None:
+    """Return what a folder holds that has only a name like a file, None when there is no such thing."""
+    for path in sorted(folder.iterdir()):
+        try:
+            mode = path.stat().st_mode
+        except OSError:
+            # A link that leads nowhere is not there.
+            continue
+        if not stat.S_ISREG(mode) and not stat.S_ISDIR(mode):
+            return path
+    return None
+
+
 def stat_file(path: Path) -> os.stat_result:
     """Return the state of a file, or of the one that a link leads to.
 

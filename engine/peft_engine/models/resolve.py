@@ -11,6 +11,7 @@ from typing import Any, Literal
 
 from peft_engine.home import models_dir
 from peft_engine.models.gguf_header import GgufHeader, read_gguf_header
+from peft_engine.models.regular import stat_file
 from peft_engine.profiles import known_models
 from peft_schemas.errors import WorkbenchError
 
@@ -188,7 +189,7 @@ def _from_folder(
 
 def _from_gguf(base: str, revision: str | None, origin: Origin, path: Path, cache: Path) -> ResolvedBase:
     try:
-        stat = path.stat()
+        stat = stat_file(path)
         header = _gguf_header(path, stat.st_size, stat.st_mtime_ns)
     except (OSError, ValueError) as error:
         raise WorkbenchError(
@@ -216,6 +217,7 @@ def _gguf_header(path: Path, size: int, mtime_ns: int) -> GgufHeader:
 
 def _json(path: Path) -> dict[str, Any]:
     try:
+        stat_file(path)
         value = json.loads(path.read_bytes())
     except (OSError, ValueError):
         return {}

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from peft_engine.models.damage import DamagedFile, TruncatedFile
+from peft_engine.models.regular import stat_file
 
 _LONGEST_HEADER = 16 * 2**20
 """Bytes. The largest models have a tenth of it; a damaged length must not take all memory."""
@@ -107,6 +108,7 @@ def check_safetensors(path: Path) -> list[StoredTensor]:
 
 def _read(path: Path) -> tuple[dict[str, Any], int]:
     """Return the header and the number of bytes that follow it."""
+    stat_file(path)
     with path.open("rb") as file:
         start = file.read(8)
         length = struct.unpack("<Q", start)[0] if len(start) == 8 else 0

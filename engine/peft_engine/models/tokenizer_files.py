@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from peft_engine.models.regular import stat_file
+
 TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json", "chat_template.jinja")
 
 _LARGEST = 64 * 2**20
@@ -43,7 +45,7 @@ def read_tokenizer(folder: Path) -> TokenizerFacts:
 def read_json(path: Path) -> dict[str, Any]:
     """Return the object in a JSON file, an empty one when there is none that could be read."""
     try:
-        value = json.loads(path.read_bytes()) if path.stat().st_size <= _LARGEST else None
+        value = json.loads(path.read_bytes()) if stat_file(path).st_size <= _LARGEST else None
     except (OSError, ValueError, RecursionError):
         return {}
     return value if isinstance(value, dict) else {}
@@ -79,8 +81,10 @@ def _text(token: Any) -> str:
 
 
 def _chat_template(folder: Path, config: dict[str, Any]) -> str | None:
+    file = folder / "chat_template.jinja"
     try:
-        return (folder / "chat_template.jinja").read_text(encoding="utf-8")
+        stat_file(file)
+        return file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         pass
     written = config.get("chat_template")

@@ -13,6 +13,7 @@ from peft_engine.models.formats.genai import read_genai
 from peft_engine.models.formats.npz import read_npz_header
 from peft_engine.models.formats.onnx import check_onnx
 from peft_engine.models.gguf_header import check_gguf
+from peft_engine.models.regular import special_file
 from peft_engine.models.safetensors_header import StoredTensor, check_safetensors
 from peft_engine.models.tokenizer_files import read_json
 from peft_schemas.errors import WorkbenchError
@@ -52,8 +53,8 @@ def require_sound(path: Path) -> None:
             (`not-supported`, `pickle-refused`); or it cannot be read (`model-unreadable`).
     """
     try:
-        detected = detect(path)
         flaw = find_flaw(path)
+        detected = detect(path)
     except OSError as error:
         raise WorkbenchError(
             "model-unreadable", f"{path} cannot be read: {error.strerror}.", "Check the path and its permissions."
@@ -74,6 +75,10 @@ def find_flaw(path: Path) -> Flaw | None:
     Raises:
         OSError: A file that is there cannot be read.
     """
+    special = special_file(path) if path.is_dir() else None
+    if special is not None:
+        message = f"{special.name} cannot be loaded: it is no regular file."
+        return Flaw("model-damaged", message, "Put the file itself in its place, or take it out of the folder.")
     detected = detect(path)
     try:
         match detected.format:

@@ -1,6 +1,7 @@
 """What is wrong with a model is said before it is loaded, each kind of fault by its own code."""
 
 import json
+import os
 import struct
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import save_file
 
+from peft_engine.look.answers import answer
+from peft_engine.look.questions import AskModel
 from peft_engine.models.damage import DamagedFile, TruncatedFile
 from peft_engine.models.room import require_room
 from peft_engine.models.safetensors_header import check_safetensors
@@ -15,6 +18,14 @@ from peft_engine.models.validation import find_flaw, require_sound
 from peft_schemas.errors import WorkbenchError
 from tests.unit.models.gguf_files import Gguf
 
+NAMED = (
+    "config.json",
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "chat_template.jinja",
+    "model.safetensors.index.json",
+    "generation_config.json",
+)
 ONE, TWO = "model-00001-of-00002.safetensors", "model-00002-of-00002.safetensors"
 
 
@@ -67,6 +78,31 @@ def test_E23_each_fault_of_a_folder_has_its_own_code_and_names_the_file(folder: 
     assert error.value.code == code
     assert named in error.value.message
     assert error.value.remedy
+
+
+@pytest.mark.parametrize("name", [*NAMED, ONE])
+@pytest.mark.parametrize("kind", ["pipe", "device"])
+def test_E23_what_is_no_file_is_named_and_not_waited_for(folder: Path, name: str, kind: str) -> None:
+    (folder / name).unlink(missing_ok=True)
+    if kind == "pipe":
+        os.mkfifo(folder / name)
+    else:
+        (folder / name).symlink_to("/dev/zero")
+    flaw = find_flaw(folder)
+    assert flaw is not None
+    assert (flaw.kind, flaw.message) == ("model-damaged", f"{name} cannot be loaded: it is no regular file.")
+    # Also of a folder that is looked at as a model on paper, or by its tokenizer alone.
+    known = answer(AskModel(str(folder), None, str(folder))).model
+    assert known is not None
+    assert known.flaw is not None
+    assert known.flaw.message == flaw.message
+
+
+@pytest.mark.parametrize("name", ["base.gguf", "base.safetensors"])
+def test_a_base_that_is_a_pipe_is_not_waited_for(folder: Path, name: str) -> None:
+    os.mkfifo(folder / name)
+    known = answer(AskModel(str(folder / name), None, str(folder))).model
+    assert known is None or known.flaw is not None
 
 
 def test_packed_weights_that_config_json_explains_are_no_fault(folder: Path) -> None:
