@@ -5,10 +5,13 @@ import os
 import stat
 from pathlib import Path
 
+_OPENED = (".json", ".jinja", ".model", ".safetensors", ".txt")
+"""How the names end of what the libraries open in a folder unasked."""
+
 
 def special_file(folder: Path) -> Path | None:
-    """Return what a folder holds that has only a name like a file, None when there is no such thing."""
-    for path in sorted(folder.iterdir()):
+    """Return what a loader would open in a model's folder and is no file, None when there is no such thing."""
+    for path in sorted(one for one in folder.iterdir() if one.suffix in _OPENED):
         try:
             mode = path.stat().st_mode
         except OSError:
