@@ -44,6 +44,13 @@ class ProcessIdentity:
         except psutil.Error:
             return False
 
+    def is_stopped(self) -> bool:
+        """Tell whether this very process was stopped by a signal and waits for the one that lets it go on."""
+        try:
+            return self.alive() and psutil.Process(self.pid).status() == psutil.STATUS_STOPPED
+        except psutil.Error:
+            return False
+
     def signal(self, number: signal.Signals) -> bool:
         """Send a signal to the process's group, if this very process still leads it; tell whether it was sent."""
         if not self.alive():

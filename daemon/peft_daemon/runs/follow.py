@@ -3,8 +3,9 @@
 from peft_daemon.runs.fold import Place
 from peft_daemon.runs.judge import settle
 from peft_engine.notes import read_notes
+from peft_engine.process import ProcessIdentity
 from peft_engine.rundir import EventTail, RunDirectory
-from peft_schemas.events import AnyEvent, StateFile
+from peft_schemas.events import RESTING_STATES, AnyEvent, StateFile
 from peft_schemas.runs import RunSummary
 
 
@@ -42,7 +43,17 @@ class RunFollower:
 
     def summary(self) -> RunSummary:
         """Return the run as of the last `read`."""
-        return self._fold.summary(self.run, self._state, self._notes, self.last_seq)
+        return self._fold.summary(self.run, _with_standstill(self._state), self._notes, self.last_seq)
+
+
+def _with_standstill(state: StateFile) -> StateFile:
+    """Add that the worker was stopped by a signal: it cannot say so itself, and its heartbeat stands still with it."""
+    if state.state in RESTING_STATES or state.pid is None or state.started is None:
+        return state
+    if not ProcessIdentity(state.pid, state.started).is_stopped():
+        return state
+    detail = f"its process {state.pid} was stopped by a signal; `kill -CONT {state.pid}` lets it go on"
+    return state.model_copy(update={"detail": detail})
 
 
 def summarise(run: RunDirectory) -> RunSummary:

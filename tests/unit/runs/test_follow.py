@@ -1,4 +1,5 @@
 import asyncio
+import signal
 import subprocess
 from collections.abc import Callable
 
@@ -25,6 +26,7 @@ from peft_schemas.events import (
 )
 from peft_schemas.records import RunNotes
 from peft_schemas.runs import RunSummary
+from tests.waiting import wait_until
 
 MakeRun = Callable[..., RunDirectory]
 Sleeper = subprocess.Popen[bytes]
@@ -45,6 +47,17 @@ def plan(log: EventLog) -> None:
         dtype="float32",
         backend="peft",
     )
+
+
+def test_a_worker_that_was_stopped_is_said_to_be_with_what_lets_it_go_on(make_run: MakeRun, sleeper: Sleeper) -> None:
+    """It cannot say so itself, and looks as if it trained for ever."""
+    run = make_run(state="running", worker=ProcessIdentity.of(sleeper.pid))
+    assert summarise(run).detail is None
+    sleeper.send_signal(signal.SIGSTOP)
+    wait_until(lambda: summarise(run).detail is not None)
+    assert f"kill -CONT {sleeper.pid}" in (summarise(run).detail or "")
+    sleeper.send_signal(signal.SIGCONT)
+    wait_until(lambda: summarise(run).detail is None)
 
 
 def test_a_summary_folds_what_the_run_said(make_run: MakeRun, sleeper: Sleeper) -> None:
