@@ -14,7 +14,7 @@ from statistics import median
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from benchmarks.watching.traces import FAULTS, HARMLESS, STEPS, Trace, healthy
+from benchmarks.watching.traces import EARLY, FAULTS, HARMLESS, STEPS, Trace, healthy
 
 from peft_engine.watching import Watch, thresholds
 
@@ -39,7 +39,7 @@ def main() -> None:
 
 def judge(trace: Trace) -> list[tuple[int, str]]:
     """Return the step and the kind of each anomaly that is said of a trace."""
-    watch = Watch(thresholds(), memory_limit=0.9, scaled=False)
+    watch = Watch(thresholds(), memory_limit=0.9, scaled=False, vocabulary=49_152)
     return [(one.step, one.kind) for measured in trace for one in watch.measured(measured, 1.0)]
 
 
@@ -59,12 +59,14 @@ def _accusations(count: int, seed: int) -> None:
 def _delays(count: int, seed: int) -> None:
     print(f"\nPlanted faults, {count} of each: found, and after how many measurements (median, 95 of 100)")
     print(f"{'':32}" + "".join(f"{f'noise {unsteady:.0%}':>22}" for unsteady in UNSTEADY))
-    for name, (kind, plant) in FAULTS.items():
+    rows = [(name, fault, range(30, 200)) for name, fault in FAULTS.items()]
+    rows += [(name, fault, range(1, 9)) for name, fault in EARLY.items()]
+    for name, (kind, plant), places in rows:
         cells = []
         for unsteady in UNSTEADY:
             noise, delays = Random(seed), []
             for number in range(count):
-                at = noise.randrange(30, 200)
+                at = noise.choice(places)
                 trace = plant(healthy(Random(f"{seed} {number}"), unsteady), at, noise)
                 found = next((step - at for step, said in judge(trace) if said == kind and step > at), None)
                 delays += [] if found is None else [found]

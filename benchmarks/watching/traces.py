@@ -81,6 +81,11 @@ FAULTS: dict[str, tuple[str, Plant]] = {
 }
 """By name: the kind of anomaly that must be found, and what plants the fault."""
 
+EARLY: dict[str, tuple[str, Plant]] = {
+    "from the start: beyond chance": ("loss-divergence", _losses(lambda loss, _: 16 + loss)),
+}
+"""Faults that are planted before anything is usual, by name: as in `FAULTS`."""
+
 HARMLESS: dict[str, Plant] = {
     "one bad batch, loss 10 times": _losses(lambda loss, since: 10 * loss if since == 1 else loss),
     "one gradient 20 times": _norms(lambda norm, since: 20 * norm if since == 1 else norm),

@@ -17,7 +17,7 @@ LIMITS = thresholds()
 
 def kinds(losses):
     """Return the step and the kind of each anomaly in a trace of losses."""
-    watch = Watch(LIMITS, memory_limit=0.9, scaled=False)
+    watch = Watch(LIMITS, memory_limit=0.9, scaled=False, vocabulary=49_152)
     found = []
     for step, loss in enumerate(losses, 1):
         found += [(step, anomaly.kind) for anomaly in watch.measured(Measurement(step, loss, 1.0), 1.0)]
@@ -78,7 +78,7 @@ SEEN = {
 @examples(60)
 @given(st.sampled_from(sorted(SEEN)), st.floats(3, 1e6))
 def test_G12_each_anomaly_has_a_cause_evidence_and_two_or_three_actions_that_can_be_done(kind, high):
-    watch = Watch(LIMITS, memory_limit=0.9, scaled=False)
+    watch = Watch(LIMITS, memory_limit=0.9, scaled=False, vocabulary=49_152)
     for step in range(1, 20):
         watch.measured(Measurement(step, 1.0 + 1 / step, 1.0, 0.5), 1.0)
     for step in range(20, 25):

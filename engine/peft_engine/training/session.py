@@ -114,6 +114,7 @@ class Session:
             journal=journal,
             reporter=reporter,
             scaled=trainable.precision == "float16",
+            vocabulary=vocabulary,
         )
         tuner = Tuner(
             trainable,

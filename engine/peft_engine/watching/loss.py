@@ -1,5 +1,6 @@
 """The loss rises."""
 
+import math
 from collections.abc import Sequence
 from statistics import median
 
@@ -35,6 +36,35 @@ def divergence(series: Series, limits: DivergenceThresholds) -> Anomaly | None:
         "training.learning_rate",
         {"loss": recent[-1][1], "recent_loss": now, "lowest_loss": level, "noise": unsteadiness},
         good_step,
+    )
+
+
+def beyond_chance(series: Series, limits: DivergenceThresholds, chance: float) -> Anomaly | None:
+    """Look for a loss beyond that of guessing each token at random, where it was below: what the base knew is lost.
+
+    That needs no usual level and no noise to be held against, so it is seen also where the first steps went wrong.
+
+    Args:
+        series: What was measured.
+        limits: The thresholds.
+        chance: The loss of guessing each token at random, in nats.
+    """
+    points = series.finite_losses()
+    lowest = min((loss for _, loss in points), default=math.inf)
+    if len(points) <= limits.recent or lowest >= chance:
+        return None
+    now = median(loss for _, loss in points[-limits.recent :])
+    if now <= chance * (1 + limits.rise):
+        return None
+    step, newest = points[-1]
+    return Anomaly(
+        "loss-divergence",
+        step,
+        f"The loss rose from {lowest:.3g} to {now:.3g}, where guessing each token at random comes to {chance:.3g}: "
+        "what the base knew is lost, and most likely the learning rate is too high.",
+        "training.learning_rate",
+        {"loss": newest, "recent_loss": now, "lowest_loss": lowest, "loss_of_chance": chance},
+        max(max(step for step, loss in points if loss < chance) - 1, 0),
     )
 
 

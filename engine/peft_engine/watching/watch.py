@@ -9,7 +9,7 @@ from typing import Any
 from peft_engine.watching.anomaly import Anomaly
 from peft_engine.watching.finite import non_finite
 from peft_engine.watching.gradients import explosion
-from peft_engine.watching.loss import divergence
+from peft_engine.watching.loss import beyond_chance, divergence
 from peft_engine.watching.memory import memory_pressure
 from peft_engine.watching.overfitting import overfitting
 from peft_engine.watching.series import Evaluation, Measurement, Series
@@ -31,17 +31,19 @@ class _Told:
 class Watch:
     """Keeps the series of a run and judges it at each measurement."""
 
-    def __init__(self, limits: Thresholds, *, memory_limit: float, scaled: bool) -> None:
+    def __init__(self, limits: Thresholds, *, memory_limit: float, scaled: bool, vocabulary: int) -> None:
         """Begin with nothing measured.
 
         Args:
             limits: The thresholds.
             memory_limit: `watch.memory_limit`.
             scaled: Whether the loss is scaled, as it is in float16.
+            vocabulary: How many tokens the model chooses from.
         """
         self._limits = limits
         self._memory_limit = memory_limit
         self._gradients = limits.non_finite.gradients_scaled if scaled else limits.non_finite.gradients
+        self._chance = math.log(vocabulary)
         self._told: dict[AnomalyKind, _Told] = {}
         self.series = Series(limits.history)
 
@@ -57,9 +59,13 @@ class Watch:
         return [
             *self._news("non-finite", non_finite(series, self._gradients)),
             *self._news("gradient-explosion", explosion(series, limits.explosion, clipped_to)),
-            *self._news("loss-divergence", divergence(series, limits.divergence)),
+            *self._news("loss-divergence", self._rise()),
             *self._news("memory-pressure", memory_pressure(series, self._memory_limit)),
         ]
+
+    def _rise(self) -> Anomaly | None:
+        limits = self._limits.divergence
+        return divergence(self.series, limits) or beyond_chance(self.series, limits, self._chance)
 
     def evaluated(self, step: int, loss: float) -> list[Anomaly]:
         """Take the loss on held-out examples and return what is newly wrong."""

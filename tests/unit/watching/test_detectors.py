@@ -5,7 +5,7 @@ import pytest
 from peft_engine.watching import Evaluation, Measurement, Series, thresholds
 from peft_engine.watching.finite import non_finite
 from peft_engine.watching.gradients import explosion
-from peft_engine.watching.loss import divergence
+from peft_engine.watching.loss import beyond_chance, divergence
 from peft_engine.watching.memory import memory_pressure
 from peft_engine.watching.overfitting import overfitting
 from peft_engine.watching.stall import Standstill, patience, stall
@@ -59,6 +59,31 @@ def test_a_rise_within_what_is_small_is_no_divergence():
 def test_nothing_is_said_of_the_first_steps():
     assert divergence(measured([1.0, 9.0, 9.0]), LIMITS.divergence) is None
     assert explosion(measured(norms=[1.0, 99.0]), LIMITS.explosion, 1.0) is None
+
+
+SEEN_ON_SMOLLM2 = [4.52, 4.19, 5.23, 34.11, 16.01, 16.48, 13.55, 22.71, 19.69, 16.35]
+"""LoRA of one rank with an alpha of 4096, whose learning rate rises to 0.01 in 20 steps."""
+
+
+def test_a_loss_beyond_that_of_chance_is_seen_however_few_measurements_came_before():
+    chance = math.log(49_152)
+    steps = range(1, len(SEEN_ON_SMOLLM2) + 1)
+    seen = [beyond_chance(measured(SEEN_ON_SMOLLM2[:step]), LIMITS.divergence, chance) for step in steps]
+    assert [anomaly is not None for anomaly in seen] == [step >= 6 for step in steps]
+    anomaly = seen[5]
+    assert (anomaly.kind, anomaly.step, anomaly.key) == ("loss-divergence", 6, "training.learning_rate")
+    # The loss of step 3 is that of the weights after step 2.
+    assert anomaly.good_step == 2
+    assert anomaly.evidence == {"loss": 16.48, "recent_loss": 16.01, "lowest_loss": 4.19, "loss_of_chance": chance}
+
+
+@pytest.mark.parametrize(
+    "losses",
+    [[11.3] * 9, [14.0] * 9, [4.0, 4.0, 34.0, 4.0, 34.0, 4.0], [4.0, 34.0, 34.0], [4.0] + [12.0] * 9],
+    ids=["all but chance", "never below", "two bad batches", "too few", "not by a fifth"],
+)
+def test_a_loss_that_was_never_better_or_is_not_for_long_is_not_laid_to_what_was_lost(losses):
+    assert beyond_chance(measured(losses), LIMITS.divergence, math.log(49_152)) is None
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

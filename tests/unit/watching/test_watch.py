@@ -7,7 +7,7 @@ LIMITS = thresholds()
 
 
 def watch():
-    return Watch(LIMITS, memory_limit=0.9, scaled=False)
+    return Watch(LIMITS, memory_limit=0.9, scaled=False, vocabulary=49_152)
 
 
 def kinds(watching, *measurements):
@@ -24,6 +24,11 @@ def fine(step):
 
 def test_an_anomaly_that_lasts_is_said_once():
     assert kinds(watch(), *[short(step) for step in range(1, 50)]) == ["memory-pressure"]
+
+
+def test_a_run_that_lost_what_its_base_knew_in_its_first_steps_diverges_and_says_so_once():
+    losses = [4.5, 4.2, 5.2, 34.1, 16.0, 16.5, 13.6, 22.7, 19.7, 16.4, 16.1, 16.1, 14.2, 14.4]
+    assert kinds(watch(), *[Measurement(n, loss, 1.0, 0.5) for n, loss in enumerate(losses, 1)]) == ["loss-divergence"]
 
 
 def test_an_anomaly_that_went_away_and_came_back_is_said_again():

@@ -36,6 +36,7 @@ class Watching:
         journal: Journal,
         reporter: Reporter,
         scaled: bool,
+        vocabulary: int,
     ) -> None:
         """Put them together.
 
@@ -47,9 +48,10 @@ class Watching:
             journal: Told of anomalies and recoveries.
             reporter: Measures each step.
             scaled: Whether the loss is scaled, as it is in float16.
+            vocabulary: How many tokens the model chooses from.
         """
         limits = thresholds()
-        watch = Watch(limits, memory_limit=config.watch.memory_limit, scaled=scaled)
+        watch = Watch(limits, memory_limit=config.watch.memory_limit, scaled=scaled, vocabulary=vocabulary)
         ledger = Ledger(config.training, limits.recovery)
         self._recovery = Recovery(run, control, group, journal, ledger, watch)
         watcher = Watcher(
