@@ -12,6 +12,7 @@ from peft_daemon.runs.commands import recoveries
 from peft_daemon.runs.follow import summarise
 from peft_engine.rundir import RunDirectory, find_run
 from peft_engine.rundir.tracking import read_tracker
+from peft_schemas.events import RESTING_STATES
 from peft_schemas.runs import RunSummary
 
 app = typer.Typer(name="runs", help="List, show and control runs.", no_args_is_help=True)
@@ -45,7 +46,8 @@ def show_command(run_id: RunId, json: Json = False) -> None:
     _print_done(run_id)
     for anomaly in run.anomalies:
         out.print(f"\n{anomaly.id} at step {anomaly.step}: {anomaly.cause}", markup=False)
-        for proposed in anomaly.actions:
+        # Nothing can be done about the training of a run that rests.
+        for proposed in anomaly.actions if run.state not in RESTING_STATES else ():
             out.print(f"  {proposed.title}: peftw runs recover {run.id} {proposed.action}", markup=False)
     if run.error:
         out.print(f"\n{run.error.message}\n{run.error.remedy}", markup=False)

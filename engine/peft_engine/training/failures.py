@@ -37,7 +37,8 @@ def describe(error: BaseException) -> ErrorReport:
         return ErrorReport(
             code="out-of-memory",
             message="The machine has not enough memory for this run.",
-            remedy="Lower `training.batch_size` or `training.max_length`, or use `training.gradient_checkpointing`.",
+            remedy="Resume it when more is free, or run its config with a lower `training.batch_size` or "
+            "`training.max_length`, or with `training.gradient_checkpointing`.",
         )
     if is_lost_peer(error):
         return ErrorReport(

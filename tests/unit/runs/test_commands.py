@@ -282,6 +282,16 @@ def test_an_anomaly_is_shown_with_the_commands_that_deal_with_it(
     assert f"peftw runs recover {run.id} roll-back" in shown
 
 
+def test_of_a_run_that_rests_only_what_went_wrong_is_shown(
+    make_run: MakeRun, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = troubled(make_run(state="stopped"))
+    runs.show_command(run.id)
+    shown = capsys.readouterr().out
+    assert "a-1 at step 3: The loss rises." in shown
+    assert "peftw runs recover" not in shown
+
+
 def test_stopping_a_paused_run_from_the_command_line_needs_no_wait(
     make_run: MakeRun, capsys: pytest.CaptureFixture[str]
 ) -> None:
