@@ -17,18 +17,22 @@ from transformers.trainer import TRAINER_STATE_NAME
 from peft_engine.rundir.checkpoints import CheckpointStore
 from peft_engine.training.arguments import training_arguments
 from peft_engine.training.data.batch import Row
+from peft_engine.training.data.microbatches import split
 from peft_engine.training.distributed.batches import collate_share
 from peft_engine.training.distributed.group import Group
 from peft_engine.training.distributed.trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
-from peft_engine.training.fused.beside import Beside, can_halve, step_in_one_thread
+from peft_engine.training.fused.adamw import StretchedAdamW
+from peft_engine.training.fused.beside import learns_little, step_in_one_thread
 from peft_engine.training.fused.loss import summed_loss
+from peft_engine.training.fused.matrix import LearnedMatrices
+from peft_engine.training.fused.model import train_alone
 from peft_engine.training.model import TrainableModel
 from peft_engine.training.pissa import keep_beginning
+from peft_engine.training.precision import compute_dtype
 from peft_engine.training.reporter import Reporter
 from peft_engine.training.stateful import Stateful, load_states, save_states
 from peft_engine.training.watched.finite import is_finite
-from peft_engine.training.watched.microbatches import halve, split
 from peft_schemas.config import RunConfig
 from peft_schemas.errors import WorkbenchError
 
@@ -75,9 +79,11 @@ class Tuner(DistributedTrainer):
         self._resumed: int | None = None
         self._config = config
         self._summed_loss = trainable.summed_loss or summed_loss
-        # Gradients that processes exchange are expected from one thread, and what recomputes draws numbers anew.
+        # What recomputes computes a layer twice, and gradients that processes exchange are those of the weights.
         alone = group.processes == 1 and trainable.device.type == "cpu" and not config.training.gradient_checkpointing
-        self._beside = Beside(trainable.model) if alone and can_halve(trainable.model) else None
+        self._matrices: LearnedMatrices | None = None
+        if alone:
+            self._matrices = train_alone(trainable.model, compute_dtype(trainable.dtype, trainable.precision))
         self._store = store
         self._reporter = reporter
         self._making: Path | None = None
@@ -140,8 +146,11 @@ class Tuner(DistributedTrainer):
                 loraplus_weight_decay=self.args.weight_decay,
                 **arguments,
             )
+        elif self._matrices is not None and self.optimizer is None and self._config.training.optimizer == "adamw":
+            _, arguments = self.get_optimizer_cls_and_kwargs(self.args, self.model)
+            self.optimizer_cls_and_kwargs = StretchedAdamW, {**arguments, "matrices": self._matrices}
         optimizer: torch.optim.Optimizer = super().create_optimizer(model)
-        if self._beside is not None:
+        if self._matrices is not None and learns_little(self.model):
             step_in_one_thread(optimizer)
         return optimizer
 
@@ -158,24 +167,16 @@ class Tuner(DistributedTrainer):
     ) -> torch.Tensor:
         """Compute the loss and the gradients of a batch, in as many parts as are set: both are sums over its tokens."""
         step = super().training_step
-        losses: list[torch.Tensor] = []
-        for part in split(inputs, self.micro_batches):
-            halves = [part] if self._beside is None else halve(part, self._beside.target_cost)
-            compute = partial(step, model, halves[0], num_items_in_batch)
-            if self._beside is None or len(halves) == 1:
-                losses.append(compute())
-                continue
-            other = self._prepare_inputs(halves[1])
-            totals: list[torch.Tensor] = []
+        return torch.stack([step(model, part, num_items_in_batch) for part in split(inputs, self.micro_batches)]).sum()
 
-            def compute_other(half: dict[str, Any] = other, totals: list[torch.Tensor] = totals) -> torch.Tensor:
-                totals.append(self._summed_loss(model, half))
-                return self._share(totals[0], half, num_items_in_batch)
-
-            losses += self._beside.compute(compute, compute_other)
-            # By this thread, so that what is counted is added up in the same order each time.
-            self._count(totals[0], other)
-        return torch.stack(losses).sum()
+    def _clip_grad_norm(self, model: Any) -> torch.Tensor:
+        optimizer = getattr(self.optimizer, "optimizer", None)
+        if isinstance(optimizer, StretchedAdamW):
+            return optimizer.clip(self.args.max_grad_norm)
+        if self._matrices is not None:
+            self._matrices.hand_over()
+        norm: torch.Tensor = super()._clip_grad_norm(model)
+        return norm
 
     def compute_loss(
         self,
@@ -186,15 +187,7 @@ class Tuner(DistributedTrainer):
     ) -> torch.Tensor:
         """Return this batch's share of the step's loss, in nats a trained token."""
         total = self._summed_loss(model, inputs)
-        self._count(total, inputs)
-        return self._share(total, inputs, num_items_in_batch)
-
-    def _count(self, total: torch.Tensor, inputs: dict[str, Any]) -> None:
         self._reporter.count(total.detach(), trained=inputs["targets"].numel(), tokens=inputs["input_ids"].numel())
-
-    def _share(
-        self, total: torch.Tensor, inputs: dict[str, Any], num_items_in_batch: torch.Tensor | None
-    ) -> torch.Tensor:
         count = inputs["targets"].numel() if num_items_in_batch is None else num_items_in_batch
         # Gradients are averaged over processes, while the count is the sum over them.
         processes: int = self.accelerator.num_processes

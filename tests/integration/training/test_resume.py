@@ -60,18 +60,18 @@ def test_F11_each_method_goes_on_to_the_bit(workshop, kind):
 def halved(monkeypatch):
     """Compute with two threads, whatever the tests beside this one do, and return the halves that were computed."""
     computed = []
-    whole = Beside.compute
-    monkeypatch.setattr(Beside, "compute", lambda self, *halves: computed.append(halves) or whole(self, *halves))
+    whole = Beside.run
+    monkeypatch.setattr(Beside, "run", lambda self, *halves: computed.append(halves) or whole(self, *halves))
     before = torch.get_num_threads()
     torch.set_num_threads(2)
     yield computed
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("kind", ["dora", "lora", "qlora"])
+@pytest.mark.parametrize("kind", ["dora", "full", "lora", "qlora"])
 def test_F11_a_run_whose_batches_are_halved_goes_on_to_the_bit(workshop, halved, kind):
     sections = {
-        "method": {"type": kind, "r": 4, "alpha": 8},
+        "method": {"type": kind} if kind == "full" else {"type": kind, "r": 4, "alpha": 8},
         "training": {"max_steps": STEPS, "batch_size": 4, "gradient_accumulation_steps": 2, "max_length": 128},
         "checkpoint": {"every_steps": 3},
         "model": {"base": workshop.base, **({"quantization": "nf4"} if kind == "qlora" else {})},

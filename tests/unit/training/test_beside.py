@@ -1,6 +1,5 @@
 """Two halves of a batch computed at the same time have its loss and gradients, the same to the bit each time."""
 
-import threading
 from functools import partial
 
 import pytest
@@ -11,12 +10,9 @@ from transformers import LlamaForCausalLM
 from peft_engine.training.data.batch import collate
 from peft_engine.training.data.tokens import TokenisedExample
 from peft_engine.training.fused.attention import SEGMENTED
-from peft_engine.training.fused.beside import Beside, can_halve, step_in_one_thread
+from peft_engine.training.fused.beside import Beside, learns_little, step_in_one_thread
 from peft_engine.training.fused.loss import summed_loss
-from peft_engine.training.fused.model import fuse
-from peft_engine.training.watched.microbatches import halve
-
-PATIENCE = 60.0
+from peft_engine.training.fused.model import fuse, train_alone
 
 
 @pytest.fixture(autouse=True)
@@ -25,6 +21,14 @@ def two_threads():
     torch.set_num_threads(2)
     yield
     torch.set_num_threads(before)
+
+
+@pytest.fixture
+def passes(monkeypatch):
+    """What was computed in halves."""
+    counted, run = [], Beside.run
+    monkeypatch.setattr(Beside, "run", lambda self, *given: counted.append(given) or run(self, *given))
+    return counted
 
 
 def bare(**more):
@@ -53,51 +57,49 @@ def fused(model):
     return model
 
 
-def batch(seed):
+def full(**more):
+    return fused(bare(**more))
+
+
+def batch(seed, lengths=(7, 12, 4, 9)):
     torch.manual_seed(seed)
     rows = []
-    for length in (7, 12, 4, 9):
+    for length in lengths:
         ids = tuple(torch.randint(0, 512, (length,)).tolist())
         rows.append((TokenisedExample(ids, (False,) + (True,) * (length - 1)),))
     return collate(rows)
 
 
-def gradients(model):
-    return {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
-
-
-def trained_on(model, seeds, in_halves):
-    """Return the losses of some batches, whose gradients are added up."""
+def trained_on(model, seeds, alone=True):
+    """Return the losses of some batches, and their gradients added up."""
+    matrices = train_alone(model, torch.float32) if alone else None
     losses = []
-    beside = Beside(model)
-
-    def here(part):
-        loss = summed_loss(model, part)
-        loss.backward()
-        return loss.detach()
-
     for seed in seeds:
-        if in_halves:
-            first, second = halve(batch(seed), beside.target_cost)
-            losses.append(sum(beside.compute(partial(here, first), partial(summed_loss, model, second))))
-        else:
-            losses.append(here(batch(seed)))
-    return losses
+        loss = summed_loss(model, batch(seed))
+        loss.backward()
+        losses.append(loss.detach())
+    if matrices is not None:
+        matrices.hand_over()
+    return losses, {name: weight.grad for name, weight in model.named_parameters() if weight.grad is not None}
 
 
 MADE = [
     pytest.param(adapted, id="lora"),
     pytest.param(partial(adapted, use_dora=True), id="dora"),
+    pytest.param(full, id="full"),
+    pytest.param(partial(full, tie_word_embeddings=True), id="full, tied"),
+    pytest.param(partial(full, attention_bias=True), id="full, biases"),
 ]
 
 
 @pytest.mark.parametrize("make", MADE)
-def test_F2_F4_halves_have_the_loss_and_the_gradients_of_the_whole(make):
-    whole, halved = make(), make()
-    for loss, both in zip(trained_on(whole, (2, 3), False), trained_on(halved, (2, 3), True), strict=True):
-        torch.testing.assert_close(both, loss)
-    expected = gradients(whole)
-    found = gradients(halved)
+@pytest.mark.parametrize("seeds", [(2,), (2, 3)])
+def test_F2_F4_F7_halves_have_the_loss_and_the_gradients_of_the_whole(make, seeds, passes):
+    expected_losses, expected = trained_on(make(), seeds, alone=False)
+    assert not passes
+    losses, found = trained_on(make(), seeds)
+    assert len(passes) == len(seeds)
+    torch.testing.assert_close(losses, expected_losses)
     assert found.keys() == expected.keys()
     for name, gradient in expected.items():
         torch.testing.assert_close(found[name], gradient, rtol=1e-3, atol=1e-4, msg=name)
@@ -105,71 +107,51 @@ def test_F2_F4_halves_have_the_loss_and_the_gradients_of_the_whole(make):
 
 @pytest.mark.parametrize("make", MADE)
 def test_P28_halves_give_the_same_to_the_bit_each_time(make):
-    runs = []
-    for _ in range(5):
-        model = make()
-        runs.append((trained_on(model, (2, 3, 4), True), gradients(model)))
+    runs = [trained_on(make(), (2, 3, 4)) for _ in range(5)]
     for losses, found in runs[1:]:
         assert losses == runs[0][0]
         assert all(torch.equal(found[name], gradient) for name, gradient in runs[0][1].items())
 
 
-def test_both_are_computed_at_the_same_time_each_with_half_of_the_threads():
-    meeting, threads = threading.Barrier(2, timeout=PATIENCE), []
+@pytest.mark.parametrize("make", [adapted, full])
+@pytest.mark.parametrize("half", [0, 1])
+def test_what_fails_in_either_half_is_raised_and_the_other_ends(make, half, monkeypatch):
+    model = make()
+    train_alone(model, torch.float32)
+    run = Beside.run
 
-    def compute():
-        meeting.wait()
-        threads.append(torch.get_num_threads())
-        return torch.zeros((), requires_grad=True)
+    class Failing(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x.clone()
 
-    Beside(adapted()).compute(compute, compute)
-    assert threads == [1, 1]
-    assert torch.get_num_threads() == 2
+        @staticmethod
+        def backward(ctx, gradient):
+            raise MemoryError("no room")
 
+    def failing(self, work, embeddings):
+        return run(self, lambda at, x: Failing.apply(work(at, x)) if at == half else work(at, x), embeddings)
 
-@pytest.mark.parametrize("fails_here", [True, False])
-def test_what_fails_in_either_half_is_raised(fails_here):
-    def fail():
-        raise MemoryError("no room")
-
-    def compute():
-        return torch.zeros((), requires_grad=True)
-
-    pair = (fail, compute) if fails_here else (compute, fail)
-    beside = Beside(adapted())
+    monkeypatch.setattr(Beside, "run", failing)
     with pytest.raises(MemoryError, match="no room"):
-        beside.compute(*pair)
+        summed_loss(model, batch(2)).backward()
     assert torch.get_num_threads() == 2
-    beside.compute(compute, compute)
+    monkeypatch.setattr(Beside, "run", run)
+    summed_loss(model, batch(2)).backward()
 
 
-def test_a_weight_that_only_one_half_reaches_gets_its_gradient():
-    model = adapted()
-    weights = [weight for weight in model.parameters() if weight.requires_grad]
-
-    def here():
-        (weights[0].sum() + weights[1].sum()).backward()
-        return torch.zeros(())
-
-    def found():
-        return [None if weight.grad is None else weight.grad.unique().item() for weight in weights[:4]]
-
-    beside = Beside(model)
-    beside.compute(here, lambda: weights[1].sum() * 2 + weights[2].sum() * 3)
-    assert found() == [1, 3, 3, None]
-    beside.compute(here, lambda: weights[2].sum() + weights[3].sum())
-    assert found() == [2, 4, 4, 1]
-
-
-@pytest.mark.parametrize("make", MADE)
-def test_what_is_known_can_be_trained_in_halves(make):
-    assert can_halve(make())
+def test_a_single_example_is_computed_as_a_whole(passes):
+    model = full()
+    matrices = train_alone(model, torch.float32)
+    summed_loss(model, batch(2, (9,))).backward()
+    matrices.hand_over()
+    assert not passes
+    assert all(weight.grad is not None for weight in model.parameters())
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        pytest.param(lambda: fused(bare()), id="gradients as large as the weights"),
         pytest.param(lambda: adapted(lora_dropout=0.1), id="random numbers in the adapter"),
         pytest.param(lambda: adapted(bare(attention_dropout=0.1)), id="random numbers in attention"),
         pytest.param(
@@ -177,15 +159,31 @@ def test_what_is_known_can_be_trained_in_halves(make):
             id="positions that remember",
         ),
         pytest.param(lambda: get_peft_model(bare(), LoraConfig(r=2, target_modules="all-linear")), id="not known"),
+        pytest.param(lambda: full().to(torch.bfloat16), id="gradients that are not made of both halves"),
     ],
 )
-def test_other_models_are_trained_as_a_whole(make):
-    assert not can_halve(make())
+def test_other_models_are_trained_as_a_whole(make, passes):
+    trained_on(make(), (2,))
+    assert not passes
 
 
-def test_one_thread_alone_trains_batches_as_a_whole():
+def test_one_thread_alone_trains_batches_as_a_whole(passes):
     torch.set_num_threads(1)
-    assert not can_halve(adapted())
+    trained_on(adapted(), (2,))
+    assert not passes
+
+
+def test_measuring_computes_batches_as_a_whole(passes):
+    model = full()
+    train_alone(model, torch.float32)
+    with torch.no_grad():
+        summed_loss(model, batch(2))
+    assert not passes
+
+
+def test_an_adapter_learns_little_and_a_whole_model_does_not():
+    assert learns_little(adapted())
+    assert not learns_little(full())
 
 
 def test_an_optimizer_of_small_matrices_steps_in_one_thread_and_leaves_the_others_as_they_were():

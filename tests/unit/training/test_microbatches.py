@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from peft_engine.training.data.batch import collate
+from peft_engine.training.data.microbatches import halve, split
 from peft_engine.training.data.tokens import TokenisedExample
-from peft_engine.training.watched.microbatches import halve, split
 from tests.property.strategies import examples
 
 

@@ -1,40 +1,35 @@
 """Two halves of a batch computed at the same time, each by half of the threads.
 
-Threads that share an operation wait for each other at its end, thousands of times a step. While they sleep, waking them
-took a third of a step of two threads, which one alone did faster; while they spin, a single other busy process had them
-train at less than half of that speed. Two halves wait for each other once.
+They wait for each other once in a pass, and where it ends.
 """
 
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from peft_engine.training.fused.loss import computes_own_loss, draws_random_numbers
+from peft_engine.training.fused.pairs import Half, Pairs
+from peft_engine.training.fused.threads import Threads
 
 _LARGEST_SHARE = 0.25
-"""The share of a model's numbers that may learn: where all did, halves took a tenth more memory than the whole."""
+"""The share of a model's numbers that learns at most where they are small matrices beside large ones."""
+
+Work = Callable[[int, Tensor], Tensor]
+"""Computes something of one half of a batch, given which, 0 or 1, and the embeddings of its tokens."""
 
 
 def can_halve(model: Any) -> bool:
     """Tell whether halves of a batch can be computed at the same time, with the same result each time.
 
-    That is where what is computed is known, draws no random numbers, whose order would be chance, and keeps nothing.
+    That is where nothing draws random numbers, whose order would be chance, and nothing is kept from batch to batch.
 
     Args:
         model: What is trained, on a CPU.
     """
-    learned = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return (
-        torch.get_num_threads() > 1
-        and learned <= _LARGEST_SHARE * sum(weight.numel() for weight in model.parameters())
-        and computes_own_loss(model)
-        and not draws_random_numbers(model)
-        and not any(_notes_lengths(module) for module in model.modules())
-    )
+    return not any(_notes_lengths(module) for module in model.modules())
 
 
 def _notes_lengths(module: Any) -> bool:
@@ -43,79 +38,115 @@ def _notes_lengths(module: Any) -> bool:
 
 
 class Beside:
-    """Computes with two threads, the caller's and one of its own."""
+    """Computes the body of a model for two halves of a batch."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, threads: Threads) -> None:
         """Remember what learns.
 
         Args:
             model: One that `can_halve` accepts.
+            threads: Compute a half each.
         """
         self._learned = [weight for weight in model.parameters() if weight.requires_grad]
-        self._other = ThreadPoolExecutor(max_workers=1)
-        head = model.get_output_embeddings().weight.numel()
+        self._threads = threads
+        head = model.get_output_embeddings().weight
         layers = sum(m.in_features * m.out_features for m in model.modules() if isinstance(m, torch.nn.Linear))
-        self.target_cost: float = head / (layers - head)
-        """What a token costs more where the output layer is applied, as a multiple of what the other layers cost."""
+        self.target_cost = 0.0 if head.requires_grad else head.numel() / (layers - head.numel())
+        """What a token of a half costs more where the output layer is applied, as a multiple of what the other layers
+        cost. One that learns is applied to both halves together: its gradient is as large as it is."""
 
-    @property
-    def _begins(self) -> bool:
-        return all(weight.grad is None for weight in self._learned)
+    def run(self, work: Work, embeddings: Sequence[Tensor]) -> tuple[Tensor, Tensor]:
+        """Compute the same of two halves; so is its backward pass, when it is asked for.
 
-    def compute(self, here: Callable[[], Tensor], there: Callable[[], Tensor]) -> tuple[Tensor, Tensor]:
-        """Compute two losses at the same time, and add the gradients of both to the weights.
+        Args:
+            work: What is computed.
+            embeddings: Of each half.
+        """
+        # Embeddings need no gradient where only adapters learn, and autograd passes by what has no input that does.
+        learns = torch.zeros((), requires_grad=True)
+        both: tuple[Tensor, Tensor] = _Halves.apply(self, work, learns, *embeddings)  # type: ignore[no-untyped-call]
+        return both
+
+    def forward(self, work: Work, embeddings: Sequence[Tensor]) -> "_Passes":
+        """Compute both halves, and keep what their backward passes need."""
+        pairs, autocast = Pairs(), _autocast_as_here()
+
+        def compute(half: int) -> tuple[Tensor, Tensor]:
+            given = embeddings[half]
+            leaf = given.detach().requires_grad_(given.requires_grad)
+            with autocast(), torch.enable_grad(), Half(pairs, half).computed():
+                return leaf, work(half, leaf)
+
+        return _Passes(pairs, self._threads.compute(compute))
+
+    def backward(self, passes: "_Passes", incoming: Sequence[Tensor]) -> Sequence[Tensor | None]:
+        """Add the gradients of both halves to the weights, and return those of the embeddings.
 
         The result is the same to the bit each time: where no gradients are there yet, each thread adds its own, and the
         sum of two does not depend on their order; else those of the other thread are added here, after those of this.
-
-        Args:
-            here: Computes a loss and adds its gradients to the weights.
-            there: Computes a loss, in the other thread.
-
-        Returns:
-            Both losses.
         """
-        threads = torch.get_num_threads()
-        theirs = threads // 2
-        derive = _add_gradients if self._begins else partial(_find_gradients, self._learned)
-        other = self._other.submit(_with_threads, theirs, derive, there)
-        torch.set_num_threads(threads - theirs)
-        try:
-            loss = here()
-        finally:
-            wait([other])
-            torch.set_num_threads(threads)
-        second, gradients = other.result()
-        for weight, gradient in zip(self._learned, gradients, strict=False):
+        begins = all(weight.grad is None for weight in self._learned)
+
+        def derive(half: int) -> tuple[Tensor | None, Sequence[Tensor | None]]:
+            leaf, out = passes.halves[half]
+            found: Sequence[Tensor | None] = ()
+            with passes.pairs.giving(half):
+                if half == 0 or begins:
+                    torch.autograd.backward(out, incoming[half])
+                else:
+                    wanted = [*self._learned, *([leaf] if leaf.requires_grad else [])]
+                    found = torch.autograd.grad(out, wanted, incoming[half], allow_unused=True)
+                    if leaf.requires_grad:
+                        *found, leaf.grad = found
+            return leaf.grad, found
+
+        (first, _), (second, found) = self._threads.compute(derive)
+        for weight, gradient in zip(self._learned, found, strict=False):
             if gradient is not None:
                 weight.grad = gradient if weight.grad is None else weight.grad.add_(gradient)
-        return loss, second
+        return first, second
+
+
+class _Passes:
+    """What is kept of the forward passes of two halves."""
+
+    def __init__(self, pairs: Pairs, halves: Sequence[tuple[Tensor, Tensor]]) -> None:
+        self.pairs, self.halves = pairs, halves
+
+
+class _Halves(torch.autograd.Function):
+    """The two halves as one operation, for the graph around them."""
+
+    @staticmethod
+    def forward(ctx: Any, beside: Beside, work: Work, _: Tensor, *embeddings: Tensor) -> tuple[Tensor, ...]:
+        ctx.beside, ctx.passes = beside, beside.forward(work, embeddings)
+        return tuple(out.detach() for _, out in ctx.passes.halves)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:
+        passes, ctx.passes = ctx.passes, None
+        return None, None, None, *ctx.beside.backward(passes, gradients)
+
+
+def _autocast_as_here() -> Callable[[], AbstractContextManager[Any]]:
+    """Return what sets autocast in another thread as it is set in this one, where it is each thread's own."""
+    return partial(
+        torch.autocast, "cpu", dtype=torch.get_autocast_dtype("cpu"), enabled=torch.is_autocast_enabled("cpu")
+    )
+
+
+def learns_little(model: Any) -> bool:
+    """Tell whether what learns are small matrices beside the model's own."""
+    learned = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return bool(learned <= _LARGEST_SHARE * sum(weight.numel() for weight in model.parameters()))
 
 
 def step_in_one_thread(optimizer: torch.optim.Optimizer) -> None:
     """Have an optimizer step through many small matrices alone: waking a second thread for each took longer than they.
 
     Args:
-        optimizer: Of a model that `can_halve` accepts.
+        optimizer: Of a model that learns little.
     """
     threads = torch.get_num_threads()
     optimizer.register_step_pre_hook(lambda *_: torch.set_num_threads(1))
     optimizer.register_step_post_hook(lambda *_: torch.set_num_threads(threads))
-
-
-Found = tuple[Tensor, tuple[Tensor | None, ...]]
-"""A loss, and the gradients that are still to be added."""
-
-
-def _with_threads(threads: int, derive: Callable[[Tensor], Found], there: Callable[[], Tensor]) -> Found:
-    torch.set_num_threads(threads)
-    return derive(there())
-
-
-def _add_gradients(loss: Tensor) -> Found:
-    loss.backward()  # type: ignore[no-untyped-call]  # autograd is not typed
-    return loss.detach(), ()
-
-
-def _find_gradients(learned: Sequence[Tensor], loss: Tensor) -> Found:
-    return loss.detach(), torch.autograd.grad(loss, learned, allow_unused=True)

@@ -1,5 +1,6 @@
 """Which parts of a model take the fused operations. Whatever is not known here keeps its library's own forward."""
 
+import inspect
 from types import MethodType
 from typing import Any
 
@@ -14,9 +15,13 @@ from peft_engine.training.allocation import leave_mapped_file
 from peft_engine.training.fused.adapter import FusedAdapter, can_fuse
 from peft_engine.training.fused.attention import SEGMENTED, attend_within
 from peft_engine.training.fused.autocast import product_type
+from peft_engine.training.fused.beside import Beside, can_halve
 from peft_engine.training.fused.dense import FusedLinear
-from peft_engine.training.fused.loss import fuse_loss
+from peft_engine.training.fused.embedding import FusedEmbedding
+from peft_engine.training.fused.loss import LossForward, draws_random_numbers, fuse_loss
+from peft_engine.training.fused.matrix import LearnedMatrices
 from peft_engine.training.fused.norm import RmsNorm
+from peft_engine.training.fused.threads import Threads
 
 _GATED = (LlamaMLP, MistralMLP, Qwen2MLP, Qwen3MLP)
 """Layers that compute down(act(gate(x)) ∘ up(x))."""
@@ -59,6 +64,37 @@ def fuse(model: Any, compute: torch.dtype) -> None:
     fuse_loss(model, compute)
     if rounded:
         leave_mapped_file(model)
+
+
+def train_alone(model: Any, compute: torch.dtype) -> LearnedMatrices:
+    """Have a model that one process trains hold its gradients, and compute halves of a batch at the same time.
+
+    Elsewhere gradients are exchanged with other processes, which take them from the weights.
+
+    Args:
+        model: One that was fused.
+        compute: The type of a matrix product.
+
+    Returns:
+        Where the gradients are held.
+    """
+    threads = Threads() if torch.get_num_threads() > 1 else None
+    matrices = LearnedMatrices(threads)
+    # What the library of the loop wraps is the same object within.
+    forwards = [inspect.unwrap(module.forward) for module in model.modules()]
+    layers = [forward for forward in forwards if isinstance(forward, FusedLinear)]
+    for layer in layers:
+        layer.matrix = matrices.of(layer.layer.weight, compute)
+    for forward in forwards:
+        if isinstance(forward, FusedEmbedding | LossForward):
+            forward.matrix = matrices.of(forward.weight, compute)
+    # Without a matrix, each half would round a gradient of its own.
+    whole = draws_random_numbers(model) or not can_halve(model) or any(layer.matrix is None for layer in layers)
+    if threads is not None and not whole:
+        for forward in forwards:
+            if isinstance(forward, LossForward):
+                forward.beside = Beside(model, threads)
+    return matrices
 
 
 def _learns(module: Any) -> bool:
