@@ -18,7 +18,7 @@ from peft_engine.training.fused.model import fuse
 from peft_engine.training.methods import lora_config
 from peft_engine.training.pissa import Tensors, initial_matrices
 from peft_engine.training.precision import ComputeType, choose_dtype, choose_precision, compute_dtype
-from peft_engine.training.quantization import keep_trainable, quantization_config
+from peft_engine.training.quantization import keep_trainable, quantization_config, scales
 from peft_schemas.config import ComputeConfig, ModelConfig, RunConfig
 from peft_schemas.errors import WorkbenchError
 
@@ -142,20 +142,22 @@ def load_model(folder: Path, config: RunConfig, device: torch.device, max_length
 
 
 def _refuse_broken(model: Any, folder: Path) -> None:
-    """See that the weights are numbers, before a run that could only fail. Packed ones cannot be looked into.
+    """See that the weights are numbers, before a run that could only fail; of packed ones, what they are unpacked by.
 
     Raises:
         WorkbenchError: Some are not (`model-damaged`).
     """
     for name, weight in model.named_parameters():
-        if weight.is_floating_point() and weight.numel():
+        for numbers in [weight.detach()] if weight.is_floating_point() else scales(weight):
+            if not numbers.numel():
+                continue
             # NaN is passed on by both, and none of them takes memory, as asking each number would.
-            low, high = torch.aminmax(weight.detach())
+            low, high = torch.aminmax(numbers)
             if not (torch.isfinite(low) and torch.isfinite(high)):
                 raise WorkbenchError(
                     "model-damaged",
                     f"The weights `{name}` of the model in {folder} hold NaN or infinity, read as "
-                    f"{str(weight.dtype).removeprefix('torch.')}.",
+                    f"{str(numbers.dtype).removeprefix('torch.')}.",
                     "Get the model again, or set `model.dtype: float32` if it was made for a wider type.",
                 )
 

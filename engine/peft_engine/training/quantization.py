@@ -39,6 +39,19 @@ def quantization_config(
             )
 
 
+def scales(weight: Any) -> list[torch.Tensor]:
+    """Return the numbers by which a packed weight is unpacked, none for one that is not packed.
+
+    What was no number before it was packed is none here: of the weights themselves nothing of it is left.
+    """
+    state = getattr(weight, "quant_state", None)
+    if state is None:
+        scale = getattr(weight, "SCB", None)
+        return [] if scale is None else [scale]
+    # With double quantization, the scales are packed themselves.
+    return [state.offset, state.state2.absmax] if state.nested else [state.absmax]
+
+
 def keep_trainable(model: Any) -> None:
     """Have packed weights stay in the form that can be trained with.
 

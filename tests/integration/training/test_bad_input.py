@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 import shutil
 from dataclasses import dataclass, field
 from typing import Any
@@ -201,15 +202,26 @@ def test_targets_that_match_nothing_are_told_before_the_examples_are_written(wor
     assert events(run)[-1].error.remedy.startswith("Use `all-linear`")
 
 
-@pytest.mark.parametrize("method", ["lora", "pissa", "full"])
-def test_a_base_whose_weights_are_not_numbers_is_told_before_the_first_step(workshop, tiny_base, method):
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+@pytest.mark.parametrize(
+    ("method", "packed"),
+    [
+        ("lora", {}),
+        ("pissa", {}),
+        ("full", {}),
+        ("qlora", {"quantization": "nf4"}),
+        ("qlora", {"quantization": "nf4", "double_quantization": False}),
+        ("lora", {"quantization": "int8"}),
+    ],
+)
+def test_a_base_whose_weights_are_not_numbers_is_told_before_the_first_step(workshop, tiny_base, method, packed, value):
     broken = workshop.folder / "broken"
     model = AutoModelForCausalLM.from_pretrained(tiny_base)
     with torch.no_grad():
-        model.model.layers[1].mlp.up_proj.weight[0, 0] = float("nan")
+        model.model.layers[1].mlp.up_proj.weight[0, 0] = value
     model.save_pretrained(broken)
     AutoTokenizer.from_pretrained(tiny_base).save_pretrained(broken)
-    run = workshop.make(model={"base": str(broken)}, method={"type": method})
+    run = workshop.make(model={"base": str(broken), **packed}, method={"type": method})
     end = finished(run)
     assert (end.type, end.error.code) == ("failed", "model-damaged")
     assert "model.layers.1.mlp.up_proj.weight" in end.error.message
