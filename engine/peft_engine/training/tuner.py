@@ -79,8 +79,8 @@ class Tuner(DistributedTrainer):
         self._resumed: int | None = None
         self._config = config
         self._summed_loss = trainable.summed_loss or summed_loss
-        # What recomputes computes a layer twice, and gradients that processes exchange are those of the weights.
-        alone = group.processes == 1 and trainable.device.type == "cpu" and not config.training.gradient_checkpointing
+        # Gradients that processes exchange are those of the weights.
+        alone = group.processes == 1 and trainable.device.type == "cpu"
         self._matrices: LearnedMatrices | None = None
         if alone:
             self._matrices = train_alone(trainable.model, compute_dtype(trainable.dtype, trainable.precision))

@@ -68,11 +68,20 @@ def halved(monkeypatch):
     torch.set_num_threads(before)
 
 
-@pytest.mark.parametrize("kind", ["dora", "full", "lora", "qlora"])
-def test_F11_a_run_whose_batches_are_halved_goes_on_to_the_bit(workshop, halved, kind):
+@pytest.mark.parametrize(
+    ("kind", "again"),
+    [("dora", False), ("full", False), ("full", True), ("lora", False), ("lora", True), ("qlora", False)],
+)
+def test_F11_a_run_whose_batches_are_halved_goes_on_to_the_bit(workshop, halved, kind, again):
     sections = {
         "method": {"type": kind} if kind == "full" else {"type": kind, "r": 4, "alpha": 8},
-        "training": {"max_steps": STEPS, "batch_size": 4, "gradient_accumulation_steps": 2, "max_length": 128},
+        "training": {
+            "max_steps": STEPS,
+            "batch_size": 4,
+            "gradient_accumulation_steps": 2,
+            "max_length": 128,
+            "gradient_checkpointing": again,
+        },
         "checkpoint": {"every_steps": 3},
         "model": {"base": workshop.base, **({"quantization": "nf4"} if kind == "qlora" else {})},
     }

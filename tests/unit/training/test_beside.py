@@ -61,6 +61,11 @@ def full(**more):
     return fused(bare(**more))
 
 
+def computed_again(model):
+    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    return model
+
+
 def batch(seed, lengths=(7, 12, 4, 9)):
     torch.manual_seed(seed)
     rows = []
@@ -89,6 +94,8 @@ MADE = [
     pytest.param(full, id="full"),
     pytest.param(partial(full, tie_word_embeddings=True), id="full, tied"),
     pytest.param(partial(full, attention_bias=True), id="full, biases"),
+    pytest.param(lambda: computed_again(adapted()), id="lora, computed again"),
+    pytest.param(lambda: computed_again(full()), id="full, computed again"),
 ]
 
 

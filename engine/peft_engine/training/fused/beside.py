@@ -5,6 +5,7 @@ They wait for each other once in a pass, and where it ends.
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -67,19 +68,19 @@ class Beside:
         both: tuple[Tensor, Tensor] = _Halves.apply(self, work, learns, *embeddings)  # type: ignore[no-untyped-call]
         return both
 
-    def forward(self, work: Work, embeddings: Sequence[Tensor]) -> "_Passes":
+    def forward(self, work: Work, embeddings: Sequence[Tensor]) -> tuple["_Pass", "_Pass"]:
         """Compute both halves, and keep what their backward passes need."""
         pairs, autocast = Pairs(), _autocast_as_here()
 
-        def compute(half: int) -> tuple[Tensor, Tensor]:
+        def compute(half: int) -> _Pass:
             given = embeddings[half]
-            leaf = given.detach().requires_grad_(given.requires_grad)
-            with autocast(), torch.enable_grad(), Half(pairs, half).computed():
-                return leaf, work(half, leaf)
+            leaf, this = given.detach().requires_grad_(given.requires_grad), Half(pairs, half)
+            with autocast(), torch.enable_grad(), this.computed():
+                return _Pass(this, leaf, work(half, leaf))
 
-        return _Passes(pairs, self._threads.compute(compute))
+        return self._threads.compute(compute)
 
-    def backward(self, passes: "_Passes", incoming: Sequence[Tensor]) -> Sequence[Tensor | None]:
+    def backward(self, passes: Sequence["_Pass"], incoming: Sequence[Tensor]) -> Sequence[Tensor | None]:
         """Add the gradients of both halves to the weights, and return those of the embeddings.
 
         The result is the same to the bit each time: where no gradients are there yet, each thread adds its own, and the
@@ -88,9 +89,10 @@ class Beside:
         begins = all(weight.grad is None for weight in self._learned)
 
         def derive(half: int) -> tuple[Tensor | None, Sequence[Tensor | None]]:
-            leaf, out = passes.halves[half]
+            this, leaf, out = passes[half].half, passes[half].embeddings, passes[half].out
             found: Sequence[Tensor | None] = ()
-            with passes.pairs.giving(half):
+            # Layers that are computed again, where memory is short, belong to this half too.
+            with this.giving(), this.computed():
                 if half == 0 or begins:
                     torch.autograd.backward(out, incoming[half])
                 else:
@@ -107,11 +109,13 @@ class Beside:
         return first, second
 
 
-class _Passes:
-    """What is kept of the forward passes of two halves."""
+@dataclass(frozen=True)
+class _Pass:
+    """What is kept of the forward pass of a half."""
 
-    def __init__(self, pairs: Pairs, halves: Sequence[tuple[Tensor, Tensor]]) -> None:
-        self.pairs, self.halves = pairs, halves
+    half: Half
+    embeddings: Tensor
+    out: Tensor
 
 
 class _Halves(torch.autograd.Function):
@@ -120,7 +124,7 @@ class _Halves(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, beside: Beside, work: Work, _: Tensor, *embeddings: Tensor) -> tuple[Tensor, ...]:
         ctx.beside, ctx.passes = beside, beside.forward(work, embeddings)
-        return tuple(out.detach() for _, out in ctx.passes.halves)
+        return tuple(one.out.detach() for one in ctx.passes)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Any, ...]:

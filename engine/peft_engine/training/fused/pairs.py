@@ -6,7 +6,7 @@ of a backward pass, and nothing waits for them: the thread that is ahead makes t
 
 from collections import deque
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from contextvars import ContextVar
 from threading import Condition
 
@@ -85,6 +85,10 @@ class Half:
     def give(self, matrix: LearnedMatrix, factors: Factors) -> None:
         """Give what this half has for a gradient, as `Pairs.give` takes it."""
         self._pairs.give(self._half, matrix, factors)
+
+    def giving(self) -> AbstractContextManager[None]:
+        """Give within this context only, as `Pairs.giving` has it."""
+        return self._pairs.giving(self._half)
 
     @contextmanager
     def computed(self) -> Iterator[None]:
