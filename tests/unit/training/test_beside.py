@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import bitsandbytes
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
@@ -118,6 +119,42 @@ def test_P28_halves_give_the_same_to_the_bit_each_time(make):
     for losses, found in runs[1:]:
         assert losses == runs[0][0]
         assert all(torch.equal(found[name], gradient) for name, gradient in runs[0][1].items())
+
+
+@pytest.mark.parametrize("threads", [2, 3, 4])
+def test_P28_the_number_of_threads_leaves_nothing_to_chance(threads):
+    """Of so many tokens, a product's bits depend on how many threads compute it."""
+    torch.set_num_threads(threads)
+
+    def gradients():
+        model = full()
+        matrices = train_alone(model, torch.float32)
+        summed_loss(model, batch(2, (370, 420, 240, 290, 133, 51))).backward()
+        matrices.hand_over()
+        return [weight.grad for weight in model.parameters()]
+
+    first = gradients()
+    assert all(all(map(torch.equal, first, gradients())) for _ in range(8))
+
+
+def test_layers_of_eight_bits_have_moved_their_weight_before_two_threads_ask_them_to(passes):
+    model = bare()
+    for name, layer in list(model.model.named_modules()):
+        if type(layer) is torch.nn.Linear:
+            packed = bitsandbytes.nn.Linear8bitLt(
+                layer.in_features, layer.out_features, bias=False, has_fp16_weights=False
+            )
+            packed.load_state_dict(layer.state_dict())
+            model.model.set_submodule(name, packed.to("cpu"))
+    model = adapted(model)
+    packed = [module for module in model.modules() if isinstance(module, bitsandbytes.nn.Linear8bitLt)]
+    train_alone(model, torch.float32)
+    assert packed
+    assert all(layer.weight.CB is None and layer.state.CB is not None for layer in packed)
+    losses = [summed_loss(model, batch(2)) for _ in range(2)]
+    losses[0].backward()
+    assert len(passes) == len(losses)
+    assert losses[0] == losses[1]
 
 
 @pytest.mark.parametrize("make", [adapted, full])

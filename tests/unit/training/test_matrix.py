@@ -94,6 +94,30 @@ def test_a_weight_that_is_set_anew_is_rounded_anew():
     assert torch.equal(matrix.rounded(), weight.detach().to(torch.bfloat16))
 
 
+def test_a_weight_whose_gradient_was_handed_over_is_rounded_anew():
+    """Not every optimizer that takes it has autograd count what it writes."""
+    weight, matrix = made()
+    matrix.rounded()
+    matrix.add(numbers(40, 24))
+    matrix.hand_over()
+    version = weight._version
+    weight.data.copy_(torch.randn(40, 24))
+    assert weight._version == version
+    assert torch.equal(matrix.rounded(), weight.detach().to(torch.bfloat16))
+
+
+def test_what_fails_with_a_matrix_is_raised_as_it_is():
+    matrices = LearnedMatrices(Threads())
+    matrix = matrices.of(torch.nn.Parameter(torch.randn(40, 24)), torch.bfloat16)
+    matrix.add(numbers(40, 24))
+
+    def fails(*_):
+        raise IndexError("out of range")
+
+    with pytest.raises(IndexError, match="out of range"):
+        matrices.each(fails)
+
+
 def test_what_is_not_held_wide_or_does_not_learn_is_left_to_autograd():
     matrices = LearnedMatrices()
     assert matrices.of(torch.nn.Parameter(torch.ones(2, 2, dtype=torch.bfloat16)), torch.bfloat16) is None

@@ -31,6 +31,13 @@ def test_both_are_computed_at_the_same_time_each_with_half_of_the_threads():
     assert torch.get_num_threads() == 4
 
 
+@pytest.mark.parametrize("odd", [3, 5])
+def test_P28_of_an_odd_number_both_have_as_many(odd):
+    torch.set_num_threads(odd)
+    assert Threads().compute(lambda which: torch.get_num_threads()) == (odd // 2, odd // 2)
+    assert torch.get_num_threads() == odd
+
+
 def test_a_single_thread_is_enough():
     torch.set_num_threads(1)
     assert Threads().compute(lambda which: torch.get_num_threads()) == (1, 1)

@@ -103,6 +103,8 @@ class LearnedMatrix:
         if self.is_held:
             wide = self._write(torch.empty_like(self.weight, requires_grad=False), 0)
             self._forget()
+            # Another optimizer takes it: bitsandbytes' write weights without autograd's counting a new version.
+            self._rounded_version = None
             self.weight.grad = wide if self.weight.grad is None else self.weight.grad.add_(wide)
 
     def wide(self, scratch: Tensor) -> Iterator[tuple[slice, Tensor]]:
@@ -187,9 +189,9 @@ class LearnedMatrices:
         found: dict[int, Result] = {}
 
         def share(thread: int) -> None:
-            with suppress(IndexError), torch.no_grad():
-                while True:
-                    place, matrix = left.popleft()
+            with torch.no_grad():
+                while (chosen := _next(left)) is not None:
+                    place, matrix = chosen
                     found[place] = work(matrix, self._scratches[thread])
 
         if self._threads is None or not held:
@@ -207,6 +209,12 @@ class LearnedMatrices:
             return whole
 
         return self.each(norm)
+
+
+def _next(left: deque[tuple[int, LearnedMatrix]]) -> tuple[int, LearnedMatrix] | None:
+    with suppress(IndexError):
+        return left.popleft()
+    return None
 
 
 def _summed_product(parts: Sequence[Factors], room: Tensor | None) -> Tensor:

@@ -91,6 +91,10 @@ def train_alone(model: Any, compute: torch.dtype) -> LearnedMatrices:
     # Without a matrix, each half would round a gradient of its own.
     whole = draws_random_numbers(model) or not can_halve(model) or any(layer.matrix is None for layer in layers)
     if threads is not None and not whole:
+        for module in model.modules():
+            # bitsandbytes' 8-bit layers move their weight at their first call, which two threads would do twice.
+            if hasattr(module, "init_8bit_state") and module.weight.CB is not None:
+                module.init_8bit_state()
         for forward in forwards:
             if isinstance(forward, LossForward):
                 forward.beside = Beside(model, threads)

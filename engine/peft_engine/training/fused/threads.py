@@ -23,15 +23,17 @@ class Threads:
         self._other = ThreadPoolExecutor(max_workers=1)
 
     def compute(self, work: Callable[[int], Result]) -> tuple[Result, Result]:
-        """Do two works at the same time, each with half of the threads.
+        """Do two works at the same time, each with half of the threads; of an odd number, one rests.
+
+        A product's last bits depend on how many threads compute it, and which of the two makes one may be chance.
 
         Args:
             work: Does one, given 0, in this thread, and given 1, in the other.
         """
         threads = torch.get_num_threads()
-        theirs = max(1, threads // 2)
-        other = self._other.submit(_with_threads, theirs, partial(work, 1))
-        torch.set_num_threads(max(1, threads - theirs))
+        half = max(1, threads // 2)
+        other = self._other.submit(_with_threads, half, partial(work, 1))
+        torch.set_num_threads(half)
         try:
             first = work(0)
         finally:
