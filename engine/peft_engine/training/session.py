@@ -177,7 +177,9 @@ class Session:
             tokenizer, max_length=max_length, completion_only=config.training.completion_only_loss
         )
         cache = TokenCache(token_cache_dir())
-        preparation = DataPreparation(config, tokenise, vocabulary, cache, self.journal, self.control.check)
+        preparation = DataPreparation(
+            config, tokenise, vocabulary, cache, self.journal, self.control.check, self.base.context_length
+        )
         data = preparation.prepare(self.datasets, self.evaluation)
         # The texts are not needed any more, and a run may hold them for days.
         self.datasets.clear()

@@ -183,10 +183,11 @@ def test_examples_whose_prompts_fill_the_length_are_left_out_and_counted(worksho
     assert any("1 of 4 examples is left out: its prompt fills" in event.message for event in of(run, "log"))
 
 
-def test_examples_whose_prompts_fill_what_the_model_reads_are_not_to_be_given_more_length(workshop):
+@pytest.mark.parametrize("asked", [256, 512])
+def test_examples_whose_prompts_fill_what_the_model_reads_are_not_to_be_given_more_length(workshop, asked):
     records = [{"prompt": "long " * 100, "completion": "a"}] * 3
     (workshop.folder / "train.jsonl").write_bytes(lines(*records))
-    end = finished(workshop.make(training={"max_length": 512}))
+    end = finished(workshop.make(training={"max_length": asked}))
     assert (end.type, end.error.code) == ("failed", "dataset-empty")
     assert end.error.message == "No example has anything to learn within the 256 tokens that the model reads."
     assert "max_length" not in end.error.remedy

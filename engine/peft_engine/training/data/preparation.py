@@ -47,6 +47,9 @@ class DataPreparation:
     check: Callable[[], None]
     """Raises when the run shall not go on; called between batches."""
 
+    reach: int | None = None
+    """Tokens that the model reads; None where it does not say."""
+
     def prepare(self, datasets: Sequence[LoadedDataset], evaluation: Sequence[LoadedDataset]) -> TrainingData:
         """Return the rows.
 
@@ -135,7 +138,7 @@ class DataPreparation:
     def _kept(self, table: TokenTable, wanted: Sequence[int], purpose: str) -> list[int]:
         """Return the examples in which something is left to learn, and tell how many are not or not whole."""
         longest = self.tokenise.max_length
-        by_model = longest < self.config.training.max_length
+        by_model = longest == self.reach
         limit = (
             f"the {longest} tokens that the model reads" if by_model else f"`training.max_length` of {longest} tokens"
         )
