@@ -22,8 +22,7 @@ from peft_engine.training.distributed.batches import collate_share
 from peft_engine.training.distributed.group import Group
 from peft_engine.training.distributed.trainer import DistributedTrainer
 from peft_engine.training.early_stopping import EarlyStopping
-from peft_engine.training.fused.adamw import StretchedAdamW
-from peft_engine.training.fused.beside import learns_little, step_in_one_thread
+from peft_engine.training.fused.adamw import StretchedAdamW, learns_little, step_in_one_thread
 from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.fused.matrix import LearnedMatrices
 from peft_engine.training.fused.model import train_alone

@@ -1,4 +1,5 @@
 import pytest
+import torch
 
 from peft_engine.rundir import create_run_directory
 from peft_engine.rundir.directory import now
@@ -26,3 +27,11 @@ def run():
         )
     )
     return made
+
+
+@pytest.fixture
+def set_threads():
+    """Set how many threads torch has, until the test ends."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)

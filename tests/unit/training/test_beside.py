@@ -10,18 +10,16 @@ from transformers import LlamaForCausalLM
 
 from peft_engine.training.data.batch import collate
 from peft_engine.training.data.tokens import TokenisedExample
+from peft_engine.training.fused.adamw import learns_little, step_in_one_thread
 from peft_engine.training.fused.attention import SEGMENTED
-from peft_engine.training.fused.beside import Beside, learns_little, step_in_one_thread
+from peft_engine.training.fused.beside import Beside
 from peft_engine.training.fused.loss import summed_loss
 from peft_engine.training.fused.model import fuse, train_alone
 
 
 @pytest.fixture(autouse=True)
-def two_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(2)
-    yield
-    torch.set_num_threads(before)
+def two_threads(set_threads):
+    set_threads(2)
 
 
 @pytest.fixture

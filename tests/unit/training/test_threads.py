@@ -11,11 +11,8 @@ PATIENCE = 60.0
 
 
 @pytest.fixture(autouse=True)
-def four_threads():
-    before = torch.get_num_threads()
-    torch.set_num_threads(4)
-    yield
-    torch.set_num_threads(before)
+def four_threads(set_threads):
+    set_threads(4)
 
 
 def test_both_are_computed_at_the_same_time_each_with_half_of_the_threads():

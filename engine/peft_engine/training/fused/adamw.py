@@ -1,4 +1,4 @@
-"""AdamW that takes gradients from where they are held, a stretch at a time."""
+"""How weights are stepped: AdamW that takes held gradients a stretch at a time, small matrices by one thread."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +10,9 @@ from peft_engine.training.fused.matrix import LearnedMatrices, LearnedMatrix
 
 _NO_ZERO = 1e-6
 """Added to a norm that is divided by, as `torch.nn.utils.clip_grad_norm_` does."""
+
+_LARGEST_SHARE = 0.25
+"""The share of a model's numbers that learns at most where they are small matrices beside large ones."""
 
 
 class StretchedAdamW(torch.optim.AdamW):
@@ -89,3 +92,20 @@ class StretchedAdamW(torch.optim.AdamW):
                 maximize=False,
             )
         state["step"] += 1
+
+
+def learns_little(model: Any) -> bool:
+    """Tell whether what learns are small matrices beside the model's own."""
+    learned = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
+    return bool(learned <= _LARGEST_SHARE * sum(weight.numel() for weight in model.parameters()))
+
+
+def step_in_one_thread(optimizer: torch.optim.Optimizer) -> None:
+    """Have an optimizer step through many small matrices alone: waking a second thread for each took longer than they.
+
+    Args:
+        optimizer: Of a model that learns little.
+    """
+    threads = torch.get_num_threads()
+    optimizer.register_step_pre_hook(lambda *_: torch.set_num_threads(1))
+    optimizer.register_step_post_hook(lambda *_: torch.set_num_threads(threads))

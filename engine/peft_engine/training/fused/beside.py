@@ -15,9 +15,6 @@ from torch import Tensor
 from peft_engine.training.fused.pairs import Half, Pairs
 from peft_engine.training.fused.threads import Threads
 
-_LARGEST_SHARE = 0.25
-"""The share of a model's numbers that learns at most where they are small matrices beside large ones."""
-
 Work = Callable[[int, Tensor], Tensor]
 """Computes something of one half of a batch, given which, 0 or 1, and the embeddings of its tokens."""
 
@@ -137,20 +134,3 @@ def _autocast_as_here() -> Callable[[], AbstractContextManager[Any]]:
     return partial(
         torch.autocast, "cpu", dtype=torch.get_autocast_dtype("cpu"), enabled=torch.is_autocast_enabled("cpu")
     )
-
-
-def learns_little(model: Any) -> bool:
-    """Tell whether what learns are small matrices beside the model's own."""
-    learned = sum(weight.numel() for weight in model.parameters() if weight.requires_grad)
-    return bool(learned <= _LARGEST_SHARE * sum(weight.numel() for weight in model.parameters()))
-
-
-def step_in_one_thread(optimizer: torch.optim.Optimizer) -> None:
-    """Have an optimizer step through many small matrices alone: waking a second thread for each took longer than they.
-
-    Args:
-        optimizer: Of a model that learns little.
-    """
-    threads = torch.get_num_threads()
-    optimizer.register_step_pre_hook(lambda *_: torch.set_num_threads(1))
-    optimizer.register_step_post_hook(lambda *_: torch.set_num_threads(threads))
